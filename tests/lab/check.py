@@ -1,0 +1,86 @@
+"""`make check`: pytest runs the checks, and a report of the lab's own tells of them."""
+
+import os
+import sys
+
+import pytest
+
+from lab import report
+from lab.toolbox import ROOT, LabError
+
+PASSED, WRONG, BROKEN = 0, 1, 2  # exit statuses
+
+
+class Reporter:
+    """A pytest plugin that prints in place of pytest's own terminal reporter."""
+
+    def __init__(self, alone):
+        self.alone = alone  # whether one step was asked for by name
+        self.examinations = []
+        self.error = ""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config):
+        config.pluginmanager.unregister(name="terminalreporter")
+
+    def pytest_runtest_teardown(self, item, nextitem):
+        """Once a step's last check is through, print the step."""
+        answer = item.callspec.params["answer"]
+        if nextitem is not None and nextitem.callspec.params["answer"] == answer:
+            return
+        examination = item.funcargs["examinations"][answer]
+        if not self.examinations:
+            self._print_header(examination.pad)
+        stuck = any(not report.is_done(earlier) for earlier in self.examinations)
+        self.examinations.append(examination)
+        if stuck and report.is_wrong(examination) and answer.is_untouched():
+            print(f"{answer.step.name:<13}{answer.step.title}: not begun", flush=True)
+        else:
+            print(report.describe(examination), flush=True)
+
+    def _print_header(self, pad):
+        if not pad.is_sandboxed():
+            print(f"No sandbox ({pad.why_not}): answers run as you, with your rights. Run none that you do not trust.")
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed and report.when != "call":
+            self.error = report.longreprtext.strip().splitlines()[-1]
+
+    def pytest_internalerror(self, excrepr):
+        self.error = str(excrepr).strip().splitlines()[-1]
+        return True
+
+    def pytest_keyboard_interrupt(self, excinfo):
+        self.error = str(excinfo.value) or "stopped by Ctrl-C"
+
+    def status(self):
+        """The exit status, after printing what is done and what comes next."""
+        if self.error:
+            raise LabError(self.error)
+        if not self.examinations:
+            raise LabError("nothing was checked")
+        missing = report.unchecked(self.examinations)
+        if missing:
+            print(missing)
+        print(report.progress(self.examinations, self.alone))
+        if any(map(report.is_wrong, self.examinations)):
+            return WRONG
+        return BROKEN if missing else PASSED
+
+
+def check(answers, step, sandbox):
+    """Check the answers in the folder `answers`, `step` alone if it is given.
+
+    Returns the exit status; raises LabError where nothing can be checked.
+    """
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # they cost time, and print
+    os.environ.pop("PYTEST_ADDOPTS", None)
+    tests = ROOT / "tests"
+    words = ["-c", str(tests / "pytest.ini"), "--rootdir", str(tests), "-p", "no:cacheprovider",
+             "--capture=no", "--answers", str(answers), str(tests / "test_answers.py")]  # fmt: skip
+    words += ["--step", step] if step else []
+    words += [] if sandbox else ["--no-sandbox"]
+    reporter = Reporter(alone=bool(step))
+    pytest.main(words, plugins=[reporter])
+    sys.stdout.flush()
+    return reporter.status()

@@ -1,0 +1,39 @@
+"""What has to be true after each step: the one list of expectations.
+
+Every step has a module here, called after it: `step_03_setsid.py` holds CHECKS,
+what step 03 adds. From there on they hold for every later step too, until the
+module of a later step says that a check of its own replaces them.
+"""
+
+from functools import cache
+from importlib import import_module
+
+from lab.steps import STEPS
+
+
+@cache
+def added(step):
+    """The checks that `step` adds, in the order in which they are reported."""
+    checks = import_module(f"{__name__}.step_{step.name}").CHECKS
+    for check in checks:
+        check.since = check.since or step
+    return checks
+
+
+@cache
+def expectations(step):
+    """All checks that an answer to `step` has to pass, then the step's own bonus."""
+    in_force = {}
+    for earlier in STEPS:
+        if earlier.number > step.number:
+            break
+        for check in added(earlier):
+            if check.star and earlier != step:
+                continue
+            in_force[check.key] = check
+            for key in check.replaces:
+                # A check that takes another's place keeps its age, if it says so.
+                old = in_force.pop(key)
+                if check.relaxes:
+                    check.since = old.since
+    return tuple(sorted(in_force.values(), key=lambda check: (check.star, check.since.number)))

@@ -1,0 +1,79 @@
+"""Step 02: the launched process ends, its child lives on and is adopted."""
+
+import os
+
+from lab.expect.model import CRASHED, Check, crash, crash_cause, ended, fate, life_verdict, role, star_for_failure
+
+
+def job_lives(o):
+    return o.job_status is None
+
+
+CHECKS = [
+    Check(
+        key="one_lives_on",
+        says="the launched process ends with status 0, one process lives on",
+        read="fork(2), _exit(2)",
+        on_process=False,
+        replaces=("lives",),
+        holds=lambda o: o.job_status == 0 and len(o.processes) == 1 and o.process.state not in "Tt",
+        expected=lambda o: f"PID {o.job} has ended with status 0; one child of it lives on",
+        observed=fate,
+        causes=(
+            (lambda o: o.exec_errno, lambda o: f"it could not be started: {os.strerror(o.exec_errno)}"),
+            (
+                lambda o: crash(o) and not job_lives(o) and not o.processes,
+                crash_cause,
+            ),
+            (
+                lambda o: job_lives(o) and [p.pid for p in o.processes] == [o.job],
+                "only the launched process is there: fork() was not called, or it failed, or the child has ended "
+                "and the parent goes on. fork() gives 0 in the child: the child has to go on, the parent to end",
+            ),
+            (
+                job_lives,
+                "the parent goes on as well: it waits for its child, or runs on into the code that is the "
+                "child's. It has to end as soon as the child is there",
+            ),
+            (
+                lambda o: not o.processes and o.job_status == 0,
+                "the child ended too: it returned from main(), or both came to the same exit(). It has to wait "
+                "at the end, as in for (;;) pause();",
+            ),
+            (
+                lambda o: not o.processes,
+                "it gave up, with this status: a call failed, or what should be the status of a good start "
+                "is another",
+            ),
+            (lambda o: o.process.state in "Tt", "the process is stopped: a signal such as SIGSTOP or SIGTTIN did that"),
+            (
+                lambda o: len(o.processes) > 1,
+                "fork() was called more than once, or in a loop: in this step one child is made",
+            ),
+            (
+                True,
+                lambda o: f"the launched process {ended(o.job_status)}: whoever started it takes anything but "
+                "status 0 for a start that failed",
+            ),
+        ),
+        verdict=lambda o: CRASHED if o.exec_errno else life_verdict(o),
+    ),
+    Check(
+        key="is_adopted",
+        says="its parent is init, or what adopts orphans in its place",
+        read="PR_SET_CHILD_SUBREAPER(2const)",
+        replaces=("parent_is_shell",),
+        follows=("one_lives_on",),
+        holds=lambda o: o.process.ppid == o.adopter,
+        expected=lambda o: f"PPID {o.adopter} ({role(o, o.adopter)})",
+        observed=lambda o: f"PPID {o.process.ppid} ({role(o, o.process.ppid)})",
+        causes=(
+            (
+                lambda o: o.process.ppid == o.shell.pid,
+                "it is the process that the shell launched: its child should live on in its place",
+            ),
+            (True, "its parent lives: only an orphan gets a new parent"),
+        ),
+    ),
+    star_for_failure("fork", "EAGAIN", "-1 is taken for a PID, and it goes on as it is"),
+]

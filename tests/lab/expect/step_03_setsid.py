@@ -1,0 +1,63 @@
+"""Step 03: a session of its own, without a controlling terminal."""
+
+from lab.expect.model import Check, role, star_for_failure
+
+
+def group_words(o):
+    p = o.process
+    words = [f"SID {p.sid}  PGID {p.pgid}  (PID {p.pid})"]
+    if p.sid != p.pid:
+        words.append(f"{p.sid} is {role(o, p.sid)}'s session")
+    if p.pgid != p.pid:
+        words.append(f"{p.pgid} the group of {role(o, p.pgid)}")
+    return "   ".join([words[0], ", ".join(words[1:])]).rstrip()
+
+
+CHECKS = [
+    Check(
+        key="leads_session",
+        says="SID = PGID = PID",
+        read="setsid(2)",
+        replaces=("shell_session",),
+        holds=lambda o: o.process.sid == o.process.pgid == o.process.pid,
+        expected=lambda o: f"SID {o.process.pid}  PGID {o.process.pid}  (PID {o.process.pid})",
+        observed=group_words,
+        causes=(
+            (
+                lambda o: o.process.sid == o.shell.sid and o.process.pgid == o.process.pid,
+                "it leads a process group, but is still in the shell's session: either it is the launched "
+                "process, as a shell's job is one, or setpgid() made it one. In a process that leads a group "
+                "setsid() fails (EPERM), and setpgid() alone starts no session",
+            ),
+            (
+                lambda o: o.process.sid == o.shell.sid,
+                "this process has not started a session: setsid() was not called in it, or it failed, as it "
+                "does in a process that leads its group. It has to come after the fork, in the child",
+            ),
+            (
+                lambda o: o.process.sid != o.process.pid,
+                "a session was started, but by a process that has ended since: this one was forked after "
+                "setsid(). A second fork is what step 09 adds",
+            ),
+            (True, "it leads a session, but was moved into another process group afterwards"),
+        ),
+    ),
+    Check(
+        key="no_terminal",
+        says="no controlling terminal",
+        read="setsid(2), tty(4)",
+        replaces=("shell_terminal",),
+        follows=("leads_session",),
+        holds=lambda o: o.process.terminal == 0,
+        expected=lambda o: "none (a ? in the column TTY of ps)",
+        observed=lambda o: "the shell's terminal" if o.process.terminal == o.shell.terminal else "a terminal",
+        causes=(
+            (
+                True,
+                "after setsid() it took a terminal again: TIOCSCTTY does, and so does open() of a terminal by a "
+                "session leader, unless O_NOCTTY is given",
+            ),
+        ),
+    ),
+    star_for_failure("setsid", "EPERM", "it lives on as half a daemon"),
+]

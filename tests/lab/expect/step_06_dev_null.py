@@ -1,0 +1,112 @@
+"""Step 06: 0, 1 and 2 are the null device."""
+
+from lab.expect.model import Check, Scene, fails_cleanly, fate, names
+
+STANDARD = {0: "r", 1: "w", 2: "w"}  # what each has to be good for
+
+
+def is_null(o, number):
+    found = o.process.open_files.get(number)
+    return found is not None and found.kind == "null"
+
+
+def wrong_access(o):
+    """The standard descriptors that are open, but not for what they are there for."""
+    files = o.process.open_files
+    return [n for n, need in STANDARD.items() if n in files and need not in files[n].access]
+
+
+def others(o):
+    """What is open beside 0, 1 and 2."""
+    return {n: d for n, d in o.process.open_files.items() if n not in STANDARD}
+
+
+def with_access(o):
+    return ", ".join(f"{d} ({d.access})" for d in o.process.open_files.values()) or "none"
+
+
+def holds(o):
+    return all(is_null(o, n) for n in STANDARD) and not wrong_access(o) and not others(o)
+
+
+CAUSES = (
+    (
+        lambda o: not o.process.open_files,
+        "nothing is open: /dev/null was not opened in the process that lives on, or it was opened before all "
+        "was closed",
+    ),
+    (
+        lambda o: any(n in o.process.open_files and o.process.open_files[n].kind == "terminal" for n in STANDARD),
+        "a standard descriptor is still the terminal: it was not closed, or it was opened again",
+    ),
+    (
+        lambda o: any(n in o.process.open_files and not is_null(o, n) for n in STANDARD),
+        lambda o: "only /dev/null reads as empty and swallows what is written: /dev/zero gives zeros without end, "
+        "/dev/full fails every write, a file fills up"
+        if not set(o.shell.descriptors) & set(others(o))
+        else "inherited descriptors are still open beside it: not all were closed before",
+    ),
+    (
+        lambda o: any(n not in o.process.open_files for n in STANDARD),
+        "not all three are there: open() gives the lowest free number, dup() and dup2() make the others",
+    ),
+    (
+        wrong_access,
+        lambda o: f"{wrong_access(o)[0]} cannot be {'read' if wrong_access(o)[0] == 0 else 'written'}: it was opened "
+        "O_RDONLY or O_WRONLY, and a duplicate is open for the same. O_RDWR serves all three",
+    ),
+    (
+        lambda o: all(d.kind == "null" for d in others(o).values()),
+        "the descriptor that open() returned is still open beside its duplicates: close it if it is above 2",
+    ),
+    (
+        lambda o: set(others(o)) & set(o.shell.descriptors),
+        "inherited descriptors are still open: not all were closed before",
+    ),
+    (True, "the program opened something more and left it open"),
+)
+
+CHECKS = [
+    Check(
+        key="null_device",
+        says="exactly 0, 1 and 2 are open, on the null device",
+        read="null(4), dup(2)",
+        replaces=("nothing_open",),
+        holds=holds,
+        expected=lambda o: "0 to read, 1 and 2 to write, all three the null device, and nothing else",
+        observed=with_access,
+        causes=CAUSES,
+    ),
+    Check(
+        key="no_dev_null",
+        says="ends with a status other than 0 where there is no /dev/null",
+        read="open(2)",
+        star=True,
+        on_process=False,
+        scene=Scene(without=("null",)),
+        holds=fails_cleanly,
+        expected=lambda o: "a status other than 0, nothing that lives on",
+        observed=fate,
+        causes=(
+            (lambda o: o.processes, "what open() returned is not looked at: it lives on without 0, 1 and 2"),
+            (True, "it ends as if all were well: whoever started it cannot tell"),
+        ),
+    ),
+    Check(
+        key="started_with_none_open",
+        says="comes out the same when 0, 1 and 2 are closed at its start",
+        read="stdin(3)",
+        star=True,
+        scene=Scene(stdio="closed"),
+        holds=holds,
+        expected=lambda o: "0, 1 and 2 are the null device, and nothing else is open",
+        observed=lambda o: names(o.process.open_files),
+        causes=(
+            (
+                True,
+                "what it opens on its way gets the lowest free number: where 0, 1 and 2 are closed at the start, "
+                "that is one of them",
+            ),
+        ),
+    ),
+]

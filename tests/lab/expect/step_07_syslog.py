@@ -1,0 +1,140 @@
+"""Step 07: it reports through the system's log."""
+
+import os
+import re
+
+from lab.expect.model import Check, Scene, fate, says_why
+from lab.expect.step_06_dev_null import CAUSES, STANDARD, is_null, others, with_access, wrong_access
+
+DAEMON = 3  # the facility LOG_DAEMON, RFC 3164 section 4.1.1
+
+# <priority>, a time stamp if there is one (syslog(3) writes one; RFC 5424 has
+# another form, with a host before the tag), then the tag.
+FORM = re.compile(
+    r"<(?P<priority>\d{1,3})>"
+    r"(?:1 \S+ \S+ |[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d (?:\S+ (?=\S+:))?)?"
+    r"(?P<tag>[^\s\[:]+)"
+)
+
+
+def parsed(o):
+    """(facility, tag, sender) of every message, facility None where there is no form."""
+    result = []
+    for message in o.messages:
+        match = FORM.match(message.text)
+        facility = int(match["priority"]) >> 3 if match else None
+        result.append((facility, match["tag"] if match else "", message.sender))
+    return result
+
+
+def is_good(o, message):
+    return message == (DAEMON, o.name, o.process.pid)
+
+
+def quoted(o):
+    if not o.messages:
+        return "no message"
+    lines = [f'"{m.text[:120]}" from process {m.sender or "that is gone"}' for m in o.messages[:3]]
+    more = f", and {len(o.messages) - 3} more" if len(o.messages) > 3 else ""
+    return ", ".join(lines) + more
+
+
+def null_and_log(o):
+    extra = set(others(o)) - o.log_peers
+    return all(is_null(o, n) for n in STANDARD) and not wrong_access(o) and not extra and len(others(o)) <= 1
+
+
+CHECKS = [
+    Check(
+        key="null_device_and_log",
+        says="0, 1 and 2 are the null device; beside them at most a socket to the log",
+        read="null(4), syslog(3)",
+        replaces=("null_device",),
+        relaxes=True,
+        holds=null_and_log,
+        expected=lambda o: "0 to read, 1 and 2 to write, all three the null device, and at most one socket to /dev/log",
+        observed=with_access,
+        causes=(
+            (
+                lambda o: set(others(o)) <= o.log_peers and len(others(o)) > 1,
+                "more than one socket to the log is open: openlog() once is enough",
+            ),
+            (
+                lambda o: any(n in o.log_peers for n in STANDARD if n in o.process.open_files),
+                "the socket to the log took one of the numbers 0, 1, 2: the first message was sent, or LOG_NDELAY "
+                "given, while they were closed",
+            ),
+            *CAUSES,
+        ),
+    ),
+    Check(
+        key="reports_to_log",
+        says="a message of facility daemon, tagged with its name, has reached the log",
+        read="syslog(3)",
+        needs_log=True,
+        holds=lambda o: any(is_good(o, message) for message in parsed(o)),
+        expected=lambda o: f'facility daemon ({DAEMON}), tag "{o.name}", sent by process {o.process.pid}',
+        observed=quoted,
+        causes=(
+            (
+                lambda o: not o.messages,
+                "nothing reached /dev/log: syslog() was not called in the process that lives on, or its socket was "
+                "closed with the other descriptors (openlog() with LOG_NDELAY before them, say)",
+            ),
+            (
+                lambda o: all(sender != o.process.pid for _, _, sender in parsed(o)),
+                "it was another process that sent it: the daemon itself has to, after the fork",
+            ),
+            (
+                lambda o: all(facility != DAEMON for facility, _, _ in parsed(o)),
+                lambda o: "its facility is "
+                + ("user, which is what syslog() takes if nobody says otherwise"
+                   if parsed(o)[0][0] == 1 else f"{parsed(o)[0][0]}")
+                + ": LOG_DAEMON belongs into openlog(), or into the priority",
+            ),
+            (
+                lambda o: all(found != o.name for _, found, _ in parsed(o)),
+                lambda o: f'its tag is "{parsed(o)[0][1]}": the first argument of openlog() is the tag',
+            ),
+            (True, "facility, tag and sender are right, but never all three in one message"),
+        ),
+    ),
+    Check(
+        key="nobody_listens",
+        says="lives on where nobody listens at /dev/log",
+        read="syslog(3)",
+        star=True,
+        scene=Scene(without=("log",)),
+        holds=lambda o: null_and_log(o) and o.job_status == 0,
+        expected=lambda o: "the same daemon; the message is lost",
+        observed=lambda o: f"{fate(o)}; open: {with_access(o)}",
+        causes=((True, "it depends on the log: a logger that is restarted would take it down"),),
+    ),
+    Check(
+        key="names_wrong_numbers",
+        says="logs the numbers and ends with 1 if they are not 0, 1 and 2",
+        read="syslog(3), dup(2)",
+        star=True,
+        needs_log=True,
+        on_process=False,
+        scene=Scene(fault="close-ignored"),
+        holds=lambda o: came_out_right(o) or gave_up(o),
+        expected=lambda o: "an error in the log that names the numbers, status 1, nothing that lives on",
+        observed=lambda o: f"closing was made to do nothing; {fate(o)}; {quoted(o)}",
+        causes=(
+            (lambda o: o.processes, "the numbers that open() and dup() gave are not compared with 0, 1 and 2"),
+            (lambda o: not o.messages, "it ends without a word in the log"),
+            (True, "the message does not name the numbers, or the status is not 1"),
+        ),
+    ),
+]
+
+
+def came_out_right(o):
+    """dup2() puts the null device at 0, 1 and 2 whatever is open there: nothing to report then."""
+    return o.process is not None and all(is_null(o, n) for n in STANDARD)
+
+
+def gave_up(o):
+    statuses = [s for s in o.reaped.values() if os.WIFEXITED(s)]
+    return not o.processes and any(os.waitstatus_to_exitcode(s) == 1 for s in statuses) and says_why(o, *"3456789")

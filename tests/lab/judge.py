@@ -1,0 +1,102 @@
+"""Holds an observation against the expectations: a Result for every check.
+
+Examination is what an answer's checks have in common: it is built once, launched
+once for all that only look, and once more for every bonus check.
+"""
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+from lab.answers import Answer
+from lab.build import Builder
+from lab.expect import expectations
+from lab.expect.model import UNCHECKED, Check, crash, crash_cause, fate, life_verdict
+from lab.launch import Launchpad
+from lab.observe import observe
+
+PASSED, FAILED, FOLLOWS, SKIPPED = "passed", "failed", "follows", "skipped"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a check. `status` is one of the four above."""
+
+    check: Check
+    status: str
+    verdict: str = ""  # of a failed check: which kind of wrong
+    expected: str = ""
+    observed: str = ""
+    because: str = ""
+
+    @property
+    def failed(self):
+        """Whether the check does not hold, for whatever reason."""
+        return self.status in (FAILED, FOLLOWS)
+
+
+class Examination:
+    """One answer, from file to results."""
+
+    def __init__(self, answer: Answer, pad: Launchpad, builder: Builder):
+        self.answer = answer
+        self.pad = pad
+        self.builder = builder
+        self.checks = expectations(answer.step)
+        self._observations = {}
+        self._results = {}
+
+    @property
+    def build(self):
+        """The compiler's part: a build.Build."""
+        return self.builder.build(self.answer)
+
+    def result(self, check):
+        """The Result of one of `checks`; builds and launches when it has to."""
+        if check.key not in self._results:
+            self._results[check.key] = self._judge(check)
+        return self._results[check.key]
+
+    def results(self):
+        """All results, in the order of `checks`."""
+        return [self.result(check) for check in self.checks]
+
+    def _judge(self, check):
+        """What it follows from, what cannot be checked here, and only then the check itself."""
+        if not self.build.compiles:
+            o = SimpleNamespace(build=self.build)  # all that there is to look at
+            return _evaluate(check, o) if check.key == "compiles" else Result(check, FOLLOWS)
+        if check.star and any(self.result(other).failed for other in self.checks if not other.star):
+            return Result(check, FOLLOWS)
+        if reason := self._why_not_here(check):
+            return Result(check, SKIPPED, UNCHECKED, because=reason)
+        o = self._observe(check.scene)
+        if check.on_process and o.process is None:
+            return _lost(check, o) if check.star else Result(check, FOLLOWS)
+        result = _evaluate(check, o)
+        if result.failed and any(self.result(other).failed for other in self.checks if other.key in check.follows):
+            return Result(check, FOLLOWS)
+        return result
+
+    def _why_not_here(self, check):
+        sandbox_needed = check.needs_log or check.scene.without
+        if sandbox_needed and not self.pad.is_sandboxed():
+            return f"it needs a /dev of its own, and there is no sandbox: {self.pad.why_not}"
+        return ""
+
+    def _observe(self, scene):
+        if scene not in self._observations:
+            self.builder.advance()
+            self._observations[scene] = observe(self.pad, self.answer.step.name, self.build, scene)
+        return self._observations[scene]
+
+
+def _evaluate(check, o):
+    if check.holds(o):
+        return Result(check, PASSED)
+    return Result(check, FAILED, check.verdict(o), check.expected(o), check.observed(o), check.cause(o))
+
+
+def _lost(check, o):
+    """A bonus check looks for a process where there is none."""
+    because = crash_cause(o) if crash(o) else "it ended instead of living on"
+    return Result(check, FAILED, life_verdict(o), check.expected(o), fate(o), because)

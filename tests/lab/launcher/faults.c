@@ -1,0 +1,97 @@
+/* Makes chosen system calls fail in the job: seccomp(2) needs no privilege. */
+#define _GNU_SOURCE
+#include "launcher.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#if defined(__x86_64__)
+#define NATIVE AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define NATIVE AUDIT_ARCH_AARCH64
+#elif defined(__i386__)
+#define NATIVE AUDIT_ARCH_I386
+#elif defined(__arm__)
+#define NATIVE AUDIT_ARCH_ARM
+#elif defined(__riscv) && __riscv_xlen == 64
+#define NATIVE AUDIT_ARCH_RISCV64
+#elif defined(__powerpc64__) && defined(__LITTLE_ENDIAN__)
+#define NATIVE AUDIT_ARCH_PPC64LE
+#else
+#error "name this machine's AUDIT_ARCH_ constant here: see seccomp(2)"
+#endif
+
+/* Not every architecture has the older calls, nor every header the newer. */
+#ifndef SYS_fork
+#define SYS_fork SYS_clone
+#endif
+#ifndef SYS_vfork
+#define SYS_vfork SYS_clone
+#endif
+#ifndef SYS_clone3
+#define SYS_clone3 435
+#endif
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
+enum { MAX_CALLS = 4 };
+
+static const struct fault {
+    const char *name;
+    int error; /* 0: the call does nothing and says that it worked */
+    int calls[MAX_CALLS];
+} faults[] = {
+    {"fork-EAGAIN", EAGAIN, {SYS_clone, SYS_clone3, SYS_fork, SYS_vfork}},
+    {"setsid-EPERM", EPERM, {SYS_setsid}},
+    {"chdir-EACCES", EACCES, {SYS_chdir, SYS_fchdir}},
+    {"close_range-ENOSYS", ENOSYS, {SYS_close_range}},
+    {"close_range-EPERM", EPERM, {SYS_close_range}},
+    {"close-ignored", 0, {SYS_close, SYS_close_range}},
+};
+
+static const struct fault *find_fault(const struct request *request)
+{
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+        if (strcmp(faults[i].name, request->fault) == 0)
+            return &faults[i];
+    errno = EINVAL;
+    broken(request, request->fault);
+}
+
+void inject_fault(const struct request *request)
+{
+    if (request->fault == NULL)
+        return;
+    const struct fault *fault = find_fault(request);
+
+    struct sock_filter filter[2 * MAX_CALLS + 5];
+    unsigned short length = 0;
+#define ADD(...) filter[length++] = (struct sock_filter)__VA_ARGS__
+    ADD(BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+                 offsetof(struct seccomp_data, arch)));
+    ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 1, 0));
+    ADD(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+    ADD(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
+    for (int i = 0; i < MAX_CALLS; i++) {
+        if (i > 0 && fault->calls[i] == 0)
+            break;
+        ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)fault->calls[i], 0,
+                     1));
+        ADD(BPF_STMT(BPF_RET | BPF_K,
+                     SECCOMP_RET_ERRNO | (unsigned)fault->error));
+    }
+    ADD(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+#undef ADD
+    const struct sock_fprog program = {.len = length, .filter = filter};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+        broken(request, "PR_SET_NO_NEW_PRIVS");
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == -1)
+        broken(request, "PR_SET_SECCOMP");
+}

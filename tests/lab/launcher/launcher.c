@@ -1,0 +1,310 @@
+/* Reads the request, becomes init (or a child subreaper), and reports. */
+#define _GNU_SOURCE
+#include "launcher.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* An answer that forks for ever is not told of for ever. */
+enum { MAX_REAPED_REPORTS = 256, FIRST_PRIVATE_FD = 20 };
+
+static char lab_on_disk[4096]; /* without a sandbox: to be removed at the end */
+
+static void send_message(const struct request *request, const char *text,
+                         const int *fd)
+{
+    struct iovec part = {.iov_base = (void *)text, .iov_len = strlen(text)};
+    _Alignas(struct cmsghdr) char space[CMSG_SPACE(sizeof(int))] = {0};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (fd != NULL) {
+        message.msg_control = space;
+        message.msg_controllen = sizeof(space);
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(header), fd, sizeof(int));
+    }
+    /* If pytest is gone there is nobody to tell: end of file says so too. */
+    (void)sendmsg(request->control, &message, MSG_NOSIGNAL);
+}
+
+void report(const struct request *request, const char *format, ...)
+{
+    char text[4096];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    send_message(request, text, NULL);
+}
+
+void report_descriptor(const struct request *request, const char *name, int fd)
+{
+    send_message(request, name, &fd);
+}
+
+noreturn void broken(const struct request *request, const char *what)
+{
+    report(request, "broken %s: %s", what, strerror(errno));
+    _exit(EXIT_FAILURE);
+}
+
+static noreturn void usage(const char *what)
+{
+    fprintf(stderr, "launcher: bad argument: %s\n", what);
+    exit(2);
+}
+
+/* One word per argument, "key=value", until "--" and the program to run. */
+static struct request read_request(char **argv)
+{
+    struct request request = {
+        .control = -1, .output = -1, .scene = "job", .stdio = "terminal"};
+    for (argv++; *argv != NULL && strcmp(*argv, "--") != 0; argv++) {
+        char *value = strchr(*argv, '=');
+        if (value == NULL)
+            usage(*argv);
+        *value++ = '\0';
+        if (strcmp(*argv, "sandbox") == 0) {
+            request.sandbox = strcmp(value, "yes") == 0;
+        } else if (strcmp(*argv, "control") == 0) {
+            request.control = atoi(value);
+        } else if (strcmp(*argv, "scene") == 0) {
+            request.scene = value;
+        } else if (strcmp(*argv, "output") == 0) {
+            request.output = atoi(value);
+        } else if (strcmp(*argv, "high") == 0) {
+            request.high = atoi(value);
+        } else if (strcmp(*argv, "stdio") == 0) {
+            request.stdio = value;
+        } else if (strcmp(*argv, "fault") == 0) {
+            request.fault = value;
+        } else if (strcmp(*argv, "without") == 0) {
+            request.no_null |= strcmp(value, "null") == 0;
+            request.no_log |= strcmp(value, "log") == 0;
+        } else if (strcmp(*argv, "file") == 0) {
+            /* file=DESCRIPTOR:MODE:NAME */
+            if (request.file_count == MAX_FILES)
+                usage("too many files");
+            struct file *file = &request.files[request.file_count++];
+            char *end = NULL;
+            file->source = (int)strtol(value, &end, 10);
+            file->mode = (mode_t)strtol(end + 1, &end, 8);
+            file->name = end + 1;
+        } else {
+            usage(*argv);
+        }
+    }
+    if (*argv == NULL || argv[1] == NULL || request.control == -1)
+        usage("nothing to run, or nobody to tell");
+    request.argv = argv + 1;
+    return request;
+}
+
+/* Out of the way of the numbers that the job is given, close-on-exec. */
+void move_up(const struct request *request, int *fd)
+{
+    if (*fd == -1)
+        return;
+    int moved = fcntl(*fd, F_DUPFD_CLOEXEC, FIRST_PRIVATE_FD);
+    if (moved == -1)
+        broken(request, "moving a descriptor");
+    (void)close(*fd);
+    *fd = moved;
+}
+
+static void prepare(struct request *request)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == -1)
+        broken(request, "getrlimit");
+    files.rlim_cur = files.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &files) == -1)
+        broken(request, "setrlimit");
+    move_up(request, &request->control);
+    move_up(request, &request->output);
+    for (int i = 0; i < request->file_count; i++)
+        move_up(request, &request->files[i].source);
+
+    /* What the caller blocked or ignored shall reach neither us nor the job.
+       SIGCHLD is blocked here and for good: one that arrives between two looks
+       stays pending. Changing its disposition later would discard it. */
+    for (int number = 1; number < NSIG; number++)
+        (void)signal(number, SIG_DFL); /* fails for SIGKILL, SIGSTOP, 32, 33 */
+    (void)signal(SIGPIPE, SIG_IGN);
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGCHLD);
+    if (sigprocmask(SIG_SETMASK, &blocked, NULL) == -1)
+        broken(request, "sigprocmask");
+}
+
+/* The descriptors came from pytest, whose memfds they are: read from 0. */
+static void lay_out_files(const struct request *request)
+{
+    for (int i = 0; i < request->file_count; i++) {
+        const struct file *file = &request->files[i];
+        char parent[4096];
+        (void)snprintf(parent, sizeof(parent), "%s", file->name);
+        for (char *slash = strchr(parent, '/'); slash != NULL;
+             slash = strchr(slash + 1, '/')) {
+            *slash = '\0';
+            if (mkdir(parent, 0755) == -1 && errno != EEXIST)
+                broken(request, parent);
+            *slash = '/';
+        }
+        int fd = open(file->name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC,
+                      file->mode);
+        if (fd == -1 || fchmod(fd, file->mode) == -1)
+            broken(request, file->name);
+        off_t offset = 0;
+        ssize_t count;
+        do
+            count = sendfile(fd, file->source, &offset, 1 << 20);
+        while (count > 0);
+        if (count == -1 || close(fd) == -1)
+            broken(request, file->name);
+    }
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type,
+                        struct FTW *walk)
+{
+    (void)status;
+    (void)type;
+    (void)walk;
+    (void)remove(path); /* what cannot be removed must not stop the rest */
+    return 0;
+}
+
+static void enter_subreaper(const struct request *request)
+{
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == -1)
+        broken(request, "PR_SET_CHILD_SUBREAPER");
+    const char *base = getenv("TMPDIR");
+    (void)snprintf(lab_on_disk, sizeof(lab_on_disk), "%s/daemon-lab-XXXXXX",
+                   base != NULL ? base : "/tmp");
+    if (mkdtemp(lab_on_disk) == NULL || chmod(lab_on_disk, 0755) == -1)
+        broken(request, lab_on_disk);
+    if (chdir(lab_on_disk) == -1)
+        broken(request, lab_on_disk);
+    report(request, "init %d", (int)getpid());
+    report(request, "lab %s", lab_on_disk);
+}
+
+/* Every child's PID, from /proc/PID/stat: the number after the last ')' and the
+   state. Orphans of what is killed here become children in the next round. */
+static int kill_children(void)
+{
+    DIR *proc = opendir("/proc");
+    if (proc == NULL)
+        return 0;
+    int found = 0;
+    const struct dirent *entry;
+    while ((entry = readdir(proc)) != NULL) {
+        char path[512], text[4096];
+        pid_t pid = atoi(entry->d_name);
+        if (pid <= 0)
+            continue;
+        (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd == -1)
+            continue;
+        ssize_t size = read(fd, text, sizeof(text) - 1);
+        (void)close(fd);
+        if (size <= 0)
+            continue;
+        text[size] = '\0';
+        const char *name_end = strrchr(text, ')');
+        if (name_end == NULL || atoi(name_end + 4) != getpid())
+            continue;
+        (void)kill(pid, SIGKILL);
+        found++;
+    }
+    (void)closedir(proc);
+    return found;
+}
+
+/* In a namespace init's end is the end of all; without one, of nobody else. */
+static noreturn void end(const struct request *request)
+{
+    if (request->sandbox)
+        _exit(EXIT_SUCCESS);
+    for (int killed = kill_children(); killed > 0; killed = kill_children())
+        while (killed-- > 0)
+            (void)waitpid(-1, NULL, 0);
+    (void)chdir("/");
+    (void)nftw(lab_on_disk, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    _exit(EXIT_SUCCESS);
+}
+
+static void reap(const struct request *request, int *told)
+{
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        if (++*told <= MAX_REAPED_REPORTS)
+            report(request, "reaped %d %d", (int)pid, status);
+}
+
+static noreturn void serve(const struct request *request)
+{
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    int children = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (children == -1)
+        broken(request, "signalfd");
+    struct pollfd watched[] = {{.fd = request->control, .events = POLLIN},
+                               {.fd = children, .events = POLLIN}};
+    int told = 0;
+    for (;;) {
+        if (poll(watched, 2, -1) == -1 && errno != EINTR)
+            broken(request, "poll");
+        if (watched[0].revents != 0)
+            end(request);
+        struct signalfd_siginfo unused;
+        (void)read(children, &unused, sizeof(unused));
+        reap(request, &told);
+    }
+}
+
+int main(int argc, char *argv[])
+{
+    (void)argc;
+    struct request request = read_request(argv);
+    prepare(&request);
+    if (request.sandbox) {
+        pid_t init = enter_sandbox(&request);
+        if (init > 0) { /* the outer end: only waits, so as to pass it on */
+            (void)close(request.control);
+            (void)waitpid(init, NULL, 0);
+            _exit(EXIT_SUCCESS);
+        }
+    } else {
+        enter_subreaper(&request);
+    }
+    umask(022);
+    lay_out_files(&request);
+    report_waiting_calls(&request);
+    pid_t started = start_scene(&request);
+    report(&request, "shell %d", (int)started);
+    serve(&request);
+}

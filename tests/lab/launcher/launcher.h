@@ -1,0 +1,80 @@
+/*
+ * The launcher stands between pytest and an answer. Its parts, in the order in
+ * which a launch passes through them:
+ *
+ *   launcher.c   reads the request, is init (or the subreaper), reports, ends
+ *   sandbox.c    the namespaces and the root directory that an answer sees
+ *   scene.c      the stand-in for the login shell, its terminal, the job
+ *   faults.c     makes chosen system calls fail in the job
+ *   waits.c      the numbers of the system calls in which a process waits
+ *
+ * It talks to pytest over one socket (SOCK_SEQPACKET), a line per message:
+ *
+ *   refused WHY            no sandbox can be had here; nothing was started
+ *   broken WHY             the launcher itself failed
+ *   init PID               init's PID as pytest sees it
+ *   lab PATH               the working directory of the job, from pytest's root
+ *   terminal, log          with the descriptor that pytest looks at attached
+ *   calls NAME=N:KIND:ARG  the system calls that wait: see waits.c
+ *   shell PID, job PID     PIDs as the sandbox sees them
+ *   exec ERRNO             why the job could not run its program
+ *   started                the job runs its program, or has said why not
+ *   ended PID STATUS       what the shell's waitpid() said of the job
+ *   reaped PID STATUS      what init's waitpid() said of an orphan
+ *
+ * End of file on that socket, in either direction, means that the other side is
+ * gone: the launcher then ends all that it started.
+ */
+#ifndef LAUNCHER_H
+#define LAUNCHER_H
+
+#include <stdbool.h>
+#include <stdnoreturn.h>
+#include <sys/types.h>
+
+enum { MAX_FILES = 64 };
+
+/* A file to lay into the working directory: its bytes come from a descriptor,
+   since the sandbox may not be able to open what pytest can. */
+struct file {
+    int source;
+    mode_t mode;
+    const char *name;
+};
+
+struct request {
+    bool sandbox;         /* namespaces; otherwise a child subreaper */
+    int control;          /* the socket to pytest */
+    const char *scene;    /* "job", "shell" or "tool": see scene.c */
+    int output;           /* scene "tool": its standard output and error */
+    int high;             /* the number of the descriptor beyond the limit */
+    const char *stdio;    /* "terminal", "closed", or "pipe" */
+    const char *fault;    /* a row of the table in faults.c, or NULL */
+    bool no_null, no_log; /* leave these out of /dev */
+    struct file files[MAX_FILES];
+    int file_count;
+    char **argv;
+};
+
+/* launcher.c */
+void report(const struct request *request, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void report_descriptor(const struct request *request, const char *name, int fd);
+noreturn void broken(const struct request *request, const char *what);
+void move_up(const struct request *request, int *fd);
+
+/* sandbox.c: what comes back runs as init, in the new root directory. */
+pid_t enter_sandbox(const struct request *request);
+int open_log_socket(const struct request *request);
+noreturn void refuse(const struct request *request, const char *what);
+
+/* scene.c */
+pid_t start_scene(const struct request *request);
+
+/* waits.c */
+void report_waiting_calls(const struct request *request);
+
+/* faults.c */
+void inject_fault(const struct request *request);
+
+#endif

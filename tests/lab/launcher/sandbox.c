@@ -1,0 +1,263 @@
+/*
+ * The namespaces, and the root directory that an answer sees in them.
+ *
+ * Needs no privilege where user namespaces are allowed: user_namespaces(7).
+ * Whoever runs the lab, the answer never runs as root. An ordinary user stays
+ * who they are; root's answers run as an ID that owns nothing, because root in
+ * a user namespace of its own is still the owner of root's files outside.
+ */
+#define _GNU_SOURCE
+#include "launcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { INSIDE_ID = 1000 };
+
+/* For root's answers: first an ID beyond all that are handed out, then, where
+   that is not mapped (in a container, say), the traditional nobody. */
+static const unsigned owner_of_nothing[] = {1900000000, 65534};
+
+/* The tmpfs that becomes the root is mounted here, over what is there. */
+#define BASE "/tmp"
+
+/* What compilers and dynamically linked programs need, as it is outside. */
+static const char *const shown[] = {"usr",   "bin",   "sbin",   "lib",
+                                    "lib32", "lib64", "libx32", "etc",
+                                    "opt",   "nix",   "gnu"};
+
+static const char *const devices[] = {"null",   "zero",    "full",
+                                      "random", "urandom", "tty"};
+
+noreturn void refuse(const struct request *request, const char *what)
+{
+    report(request, "refused %s: %s", what, strerror(errno));
+    _exit(EXIT_FAILURE);
+}
+
+static void mount_or_refuse(const struct request *request, const char *source,
+                            const char *target, const char *type,
+                            unsigned long flags, const char *options)
+{
+    if (mount(source, target, type, flags, options) == -1)
+        refuse(request, target);
+}
+
+static void make_directory(const struct request *request, const char *path,
+                           mode_t mode)
+{
+    if (mkdir(path, mode) == -1 || chmod(path, mode) == -1)
+        refuse(request, path);
+}
+
+/* A remount may not drop what the mount outside was locked with. */
+static unsigned long locked_flags(const char *path)
+{
+    struct statvfs status;
+    if (statvfs(path, &status) == -1)
+        return 0;
+    unsigned long flags = 0;
+    if (status.f_flag & ST_NOSUID)
+        flags |= MS_NOSUID;
+    if (status.f_flag & ST_NODEV)
+        flags |= MS_NODEV;
+    if (status.f_flag & ST_NOEXEC)
+        flags |= MS_NOEXEC;
+    if (status.f_flag & ST_NOATIME)
+        flags |= MS_NOATIME;
+    if (status.f_flag & ST_NODIRATIME)
+        flags |= MS_NODIRATIME;
+    if (status.f_flag & ST_RELATIME)
+        flags |= MS_RELATIME;
+    return flags;
+}
+
+static void show_directory(const struct request *request, const char *name)
+{
+    char outside[PATH_MAX], inside[PATH_MAX], link[PATH_MAX];
+    (void)snprintf(outside, sizeof(outside), "/%s", name);
+    (void)snprintf(inside, sizeof(inside), BASE "/%s", name);
+    struct stat status;
+    if (lstat(outside, &status) == -1)
+        return; /* not every system has each */
+    if (S_ISLNK(status.st_mode)) {
+        ssize_t size = readlink(outside, link, sizeof(link) - 1);
+        link[size > 0 ? size : 0] = '\0';
+        if (symlink(link, inside) == -1)
+            refuse(request, inside);
+        return;
+    }
+    make_directory(request, inside, 0755);
+    mount_or_refuse(request, outside, inside, NULL, MS_BIND | MS_REC, NULL);
+    mount_or_refuse(request, NULL, inside, NULL,
+                    MS_REMOUNT | MS_BIND | MS_RDONLY | locked_flags(inside),
+                    NULL);
+}
+
+static void make_dev(const struct request *request)
+{
+    make_directory(request, BASE "/dev", 0755);
+    mount_or_refuse(request, "dev", BASE "/dev", "tmpfs", MS_NOSUID,
+                    "mode=755,size=1m,nr_inodes=1000");
+    for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+        if (request->no_null && strcmp(devices[i], "null") == 0)
+            continue;
+        char outside[64], inside[64];
+        (void)snprintf(outside, sizeof(outside), "/dev/%s", devices[i]);
+        (void)snprintf(inside, sizeof(inside), BASE "/dev/%s", devices[i]);
+        int fd = open(inside, O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
+        if (fd == -1 || close(fd) == -1)
+            refuse(request, inside);
+        mount_or_refuse(request, outside, inside, NULL, MS_BIND, NULL);
+    }
+    make_directory(request, BASE "/dev/pts", 0755);
+    mount_or_refuse(request, "devpts", BASE "/dev/pts", "devpts",
+                    MS_NOSUID | MS_NOEXEC,
+                    "newinstance,ptmxmode=0666,mode=0620");
+    make_directory(request, BASE "/dev/shm", 01777);
+    if (symlink("pts/ptmx", BASE "/dev/ptmx") == -1 ||
+        symlink("/proc/self/fd", BASE "/dev/fd") == -1 ||
+        symlink("/proc/self/fd/0", BASE "/dev/stdin") == -1 ||
+        symlink("/proc/self/fd/1", BASE "/dev/stdout") == -1 ||
+        symlink("/proc/self/fd/2", BASE "/dev/stderr") == -1)
+        refuse(request, BASE "/dev");
+}
+
+static void make_root(const struct request *request)
+{
+    mount_or_refuse(request, NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+    mount_or_refuse(request, "root", BASE, "tmpfs", MS_NOSUID | MS_NODEV,
+                    "mode=755,size=1m,nr_inodes=1000");
+    for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+        show_directory(request, shown[i]);
+    make_dev(request);
+    make_directory(request, BASE "/proc", 0555);
+    mount_or_refuse(request, "proc", BASE "/proc", "proc",
+                    MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+    make_directory(request, BASE "/tmp", 0755);
+    mount_or_refuse(request, "tmp", BASE "/tmp", "tmpfs", MS_NOSUID | MS_NODEV,
+                    "mode=1777,size=64m,nr_inodes=10000");
+    make_directory(request, BASE "/lab", 0755);
+    mount_or_refuse(request, "lab", BASE "/lab", "tmpfs", MS_NOSUID | MS_NODEV,
+                    "mode=755,size=64m,nr_inodes=10000");
+    if (chdir(BASE) == -1 || syscall(SYS_pivot_root, ".", ".") == -1)
+        refuse(request, "pivot_root");
+    if (umount2(".", MNT_DETACH) == -1 || chdir("/lab") == -1)
+        refuse(request, "leaving the old root");
+    mount_or_refuse(request, NULL, "/", NULL,
+                    MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV,
+                    NULL);
+}
+
+/* Every message carries its sender's PID, which no text can forge: unix(7). */
+int open_log_socket(const struct request *request)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+    const int yes = 1;
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd == -1 ||
+        setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) == -1 ||
+        bind(fd, (struct sockaddr *)&name, sizeof(name)) == -1 ||
+        chmod(name.sun_path, 0666) == -1)
+        broken(request, name.sun_path);
+    return fd;
+}
+
+static bool write_file(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd == -1)
+        return false;
+    bool written = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+    int error = errno;
+    (void)close(fd);
+    errno = error;
+    return written;
+}
+
+static bool write_map(pid_t init, const char *map, unsigned inside,
+                      unsigned outside)
+{
+    char path[64], text[64];
+    (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)init, map);
+    (void)snprintf(text, sizeof(text), "%u %u 1", inside, outside);
+    return write_file(path, text);
+}
+
+/* Gives the namespace its IDs, from outside, where root may choose them. */
+static bool map_ids(pid_t init)
+{
+    if (geteuid() != 0) {
+        char path[64];
+        (void)snprintf(path, sizeof(path), "/proc/%d/setgroups", (int)init);
+        return write_file(path, "deny") &&
+               write_map(init, "uid_map", geteuid(), geteuid()) &&
+               write_map(init, "gid_map", getegid(), getegid());
+    }
+    for (size_t i = 0; i < 2; i++) /* gid_map first: uid_map takes root away */
+        if (write_map(init, "gid_map", INSIDE_ID, owner_of_nothing[i]))
+            return write_map(init, "uid_map", INSIDE_ID, owner_of_nothing[i]);
+    return false;
+}
+
+/* As init: become the mapped ID, and die with the outer process. */
+static void settle_in(const struct request *request, int maps_written,
+                      bool is_root)
+{
+    char go;
+    if (read(maps_written, &go, 1) != 1)
+        _exit(EXIT_FAILURE); /* refused already, by the outer process */
+    (void)close(maps_written);
+    if (is_root && (setgroups(0, NULL) == -1 ||
+                    setresgid(INSIDE_ID, INSIDE_ID, INSIDE_ID) == -1 ||
+                    setresuid(INSIDE_ID, INSIDE_ID, INSIDE_ID) == -1))
+        refuse(request, "taking on an ID in the namespace");
+    if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1 ||
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1)
+        broken(request, "prctl");
+}
+
+pid_t enter_sandbox(const struct request *request)
+{
+    const unsigned long namespaces = CLONE_NEWUSER | CLONE_NEWPID |
+                                     CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWNET;
+    int ready[2];
+    if (pipe2(ready, O_CLOEXEC) == -1)
+        broken(request, "pipe2");
+    bool is_root = geteuid() == 0;
+    /* clone() as fork() does it, with no stack of its own for the child. On
+       s390 and CRIS the arguments come in another order: clone(2). */
+    pid_t init = (pid_t)syscall(SYS_clone, namespaces | SIGCHLD, 0, 0, 0, 0);
+    if (init == -1)
+        refuse(request, "a user namespace");
+    if (init == 0) {
+        (void)close(ready[1]);
+        settle_in(request, ready[0], is_root);
+        make_root(request);
+        return 0;
+    }
+    (void)close(ready[0]);
+    if (!map_ids(init))
+        refuse(request, "mapping IDs into a user namespace");
+    report(request, "init %d", (int)init);
+    report(request, "lab /proc/%d/root/lab", (int)init);
+    if (write(ready[1], "", 1) != 1)
+        broken(request, "letting init go on");
+    (void)close(ready[1]);
+    return init;
+}

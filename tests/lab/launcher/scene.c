@@ -1,0 +1,205 @@
+/*
+ * The scene in which a program finds itself at its start.
+ *
+ *   job     as an interactive shell starts a job in the foreground: the
+ * stand-in for the login shell leads the session, the program is the leader of
+ *           a process group of its own, in the foreground of the terminal
+ *   shell   the program itself is in the shell's place
+ *   tool    no session, no terminal: a compiler, say
+ *
+ * All that the job has at its start the shell has too, and keeps: so whoever
+ * looks for what was there at launch looks at the shell.
+ */
+#define _GNU_SOURCE
+#include "launcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SOFT_LIMIT = 256, HARD_LIMIT = 4096, LAUNCH_UMASK = 0027 };
+
+/* What the shell holds open for the job to inherit, beside the terminal. */
+enum { REGULAR_FILE = 3, PIPE_END = 4, SOCKET = 5 };
+
+static void place(const struct request *request, int fd, int number)
+{
+    if (fd == -1 || dup2(fd, number) == -1)
+        broken(request, "a descriptor for the job");
+    (void)close(fd);
+}
+
+static int open_terminal(const struct request *request)
+{
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (master == -1 || grantpt(master) == -1 || unlockpt(master) == -1)
+        broken(request, "posix_openpt");
+    report_descriptor(request, "terminal", master);
+    return master;
+}
+
+/* As the leader of a session: a controlling terminal, on 0, 1 and 2. */
+static void take_terminal(const struct request *request, int master)
+{
+    char name[64];
+    if (setsid() == -1)
+        broken(request, "setsid");
+    if (ptsname_r(master, name, sizeof(name)) != 0)
+        broken(request, "ptsname_r");
+    int terminal = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (terminal == -1 || ioctl(terminal, TIOCSCTTY, 0) == -1)
+        broken(request, name);
+    for (int number = 0; number <= 2; number++)
+        if (dup2(terminal, number) == -1)
+            broken(request, "dup2");
+    (void)close(terminal);
+    (void)close(master);
+}
+
+static void lower_limits(const struct request *request)
+{
+    const struct rlimit files = {SOFT_LIMIT, HARD_LIMIT};
+    const struct rlimit core = {0, 0};
+    if (setrlimit(RLIMIT_NOFILE, &files) == -1 ||
+        setrlimit(RLIMIT_CORE, &core) == -1)
+        broken(request, "setrlimit");
+}
+
+/* One of each kind, and one at a number that the soft limit hides. The far ends
+   stay open in the shell, close-on-exec, so that nothing breaks or hangs up. */
+static void open_inheritance(const struct request *request)
+{
+    int ends[2], sockets[2];
+    if (pipe(ends) == -1 || socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) == -1)
+        broken(request, "a pipe or a socket for the job");
+    for (int i = 0; i < 2; i++) {
+        move_up(request, &ends[i]);
+        move_up(request, &sockets[i]);
+    }
+    int regular = open("regular", O_CREAT | O_RDWR, 0644);
+    int high = open("high", O_CREAT | O_RDWR, 0644);
+    move_up(request, &regular);
+    move_up(request, &high);
+    place(request, regular, REGULAR_FILE);
+    place(request, ends[1], PIPE_END);
+    place(request, sockets[1], SOCKET);
+    if (dup2(high, request->high) == -1)
+        broken(request, "a descriptor with a high number (the hard limit on "
+                        "open files, ulimit -Hn, has to be 4096 or more)");
+    (void)close(high);
+}
+
+static void reset_signals(const struct request *request)
+{
+    for (int number = 1; number < NSIG; number++)
+        (void)signal(number, SIG_DFL); /* fails for SIGKILL, SIGSTOP, 32, 33 */
+    sigset_t none;
+    sigemptyset(&none);
+    if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
+        broken(request, "sigprocmask");
+}
+
+static void set_stdio(const struct request *request)
+{
+    if (strcmp(request->stdio, "closed") == 0) {
+        for (int number = 0; number <= 2; number++)
+            (void)close(number);
+    } else if (strcmp(request->stdio, "pipe") == 0) {
+        int ends[2];
+        if (pipe2(ends, O_CLOEXEC) == -1)
+            broken(request, "pipe2");
+        report_descriptor(request, "stdout", ends[0]);
+        (void)close(ends[0]);
+        place(request, ends[1], STDOUT_FILENO);
+    }
+}
+
+static noreturn void run(const struct request *request)
+{
+    reset_signals(request);
+    set_stdio(request);
+    inject_fault(request);
+    (void)execvp(request->argv[0], request->argv);
+    report(request, "exec %d", errno);
+    _exit(127);
+}
+
+/* As job control does it: credentials(7), tcsetpgrp(3). */
+static noreturn void be_shell(const struct request *request)
+{
+    static const int ignored[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU};
+    for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+        (void)signal(ignored[i], SIG_IGN);
+    int executed[2]; /* end of file on it: the program runs */
+    if (pipe2(executed, O_CLOEXEC) == -1)
+        broken(request, "pipe2");
+    pid_t job = fork();
+    if (job == -1)
+        broken(request, "fork");
+    if (job == 0) {
+        if (setpgid(0, 0) == -1 || tcsetpgrp(0, getpid()) == -1)
+            broken(request, "the foreground of the terminal");
+        run(request);
+    }
+    (void)close(executed[1]);
+    char unused;
+    (void)read(executed[0], &unused, 1);
+    (void)close(executed[0]);
+    report(request, "job %d", (int)job);
+    report(request, "started");
+    int status;
+    do {
+        if (waitpid(job, &status, WUNTRACED) == -1)
+            broken(request, "waitpid");
+        (void)tcsetpgrp(0, getpgrp()); /* the prompt is the shell's again */
+        report(request, "ended %d %d", (int)job, status);
+    } while (WIFSTOPPED(status));
+    for (;;)
+        pause();
+}
+
+/* In the child that start_scene() made; init keeps the far ends open. */
+static noreturn void play(const struct request *request, int master)
+{
+    umask(LAUNCH_UMASK);
+    if (strcmp(request->scene, "tool") == 0) {
+        if (dup2(request->output, 1) == -1 || dup2(request->output, 2) == -1)
+            broken(request, "dup2");
+        run(request);
+    }
+    take_terminal(request, master);
+    if (strcmp(request->scene, "shell") == 0)
+        run(request);
+    open_inheritance(request);
+    lower_limits(request);
+    be_shell(request);
+}
+
+pid_t start_scene(const struct request *request)
+{
+    bool tool = strcmp(request->scene, "tool") == 0;
+    if (request->sandbox && !request->no_log && !tool) {
+        int log = open_log_socket(request);
+        report_descriptor(request, "log", log);
+        (void)close(log);
+    }
+    int master = tool ? -1 : open_terminal(request);
+    pid_t child = fork();
+    if (child == -1)
+        broken(request, "fork");
+    if (child == 0)
+        play(request, master);
+    if (master != -1)
+        (void)close(master);
+    return child;
+}

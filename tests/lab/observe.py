@@ -1,0 +1,200 @@
+"""What the kernel says of a launch that has come to rest.
+
+What goes out is an Observation: plain data, with nothing in it that needs the
+process any more. Its PIDs are as the job itself sees them.
+"""
+
+import ctypes
+import errno
+import os
+import random
+import socket
+from dataclasses import dataclass, field
+
+import psutil
+
+from lab import procfs
+from lab.build import Build
+from lab.launch import Launch, Launchpad, Scene
+from lab.settle import Rest, settle
+
+# Descriptors that a program makes only to wait with: none is ever inherited in
+# a launch of the lab's.
+WAITING_KINDS = ("anon_inode:[eventpoll]", "anon_inode:[signalfd]", "anon_inode:[timerfd]")
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process, as the kernel showed it."""
+
+    pid: int
+    ppid: int
+    pgid: int
+    sid: int
+    terminal: int  # device number of the controlling terminal, 0 for none
+    state: str
+    umask: int
+    cwd: tuple  # (device, inode)
+    cwd_text: str
+    program: tuple  # (device, inode) of the executable
+    descriptors: dict  # number: procfs.Descriptor
+
+    @property
+    def open_files(self):
+        """The descriptors that count: all but those that only serve to wait."""
+        return {n: d for n, d in self.descriptors.items() if d.kind not in WAITING_KINDS}
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Everything that a check may look at."""
+
+    name: str  # of the answer, and so of its program
+    build: Build
+    rest: Rest
+    scene: Scene
+    sandboxed: bool
+    adopter: int  # PID of what adopts orphans: init, or the subreaper
+    program: tuple  # (device, inode) of the answer's executable
+    job: int  # PID of the process that the shell launched
+    job_status: int | None  # as from waitpid(); None while it lives
+    exec_errno: int
+    shell: Process  # what the job was launched with, it still has
+    root: tuple  # (device, inode) of the root directory
+    processes: tuple  # the living ones, oldest first
+    reaped: dict  # PID: status, of orphans that have ended
+    messages: tuple  # launch.Message, in the order of their arrival
+    printed: str  # to the terminal, or to the pipe in its place
+    pipe_closed: bool  # scene "pipe": the reader has got end of file
+    log_peers: frozenset = field(default_factory=frozenset)  # descriptors that are connected to /dev/log
+
+    @property
+    def process(self):
+        """The one to be judged: the only one that lives, or the youngest. None if none does."""
+        return self.processes[-1] if self.processes else None
+
+
+def observe(pad: Launchpad, name, build, scene=Scene()):
+    """Launch `build`'s program as the answer `name`, and look once it is at rest.
+
+    Returns an Observation; all that was started has ended by then. Raises
+    LabError where the environment is at fault.
+    """
+    with pad.job(name, build.program, scene, high=random.randint(3000, 3999)) as launch:
+        shell = read_process(launch, launch.shell, lambda descriptor: descriptor.inherited)
+        rest = settle(launch, lambda pids: [_state(launch, pid) for pid in pids])
+        for _ in range(100):  # what is there by now; a flood never ends
+            before = len(launch.messages), len(launch.printed)
+            launch.pump()
+            if before == (len(launch.messages), len(launch.printed)):
+                break
+        processes = [read_process(launch, pid) for pid in launch.pids()[:100]]
+        living = sorted(filter(None, processes), key=lambda process: process.pid)
+        inherited = {descriptor.identity for descriptor in shell.descriptors.values()}
+        return Observation(
+            name=name,
+            build=build,
+            rest=rest,
+            scene=scene,
+            sandboxed=launch.sandboxed,
+            adopter=launch.adopter,
+            program=_identity(f"{launch.lab}/{name}"),
+            job=launch.job,
+            job_status=launch.job_status,
+            exec_errno=launch.exec_errno,
+            shell=shell,
+            root=_identity(f"{launch.proc}/{launch.shell}/root"),
+            processes=tuple(living),
+            reaped=dict(launch.reaped),
+            messages=tuple(launch.messages),
+            printed=launch.printed.decode("utf-8", "backslashreplace").replace("\r\n", "\n"),
+            pipe_closed=launch.pipe_closed,
+            log_peers=_log_peers(launch, living[-1], inherited) if living else frozenset(),
+        )
+
+
+def _identity(path):
+    """What a path or a link of /proc leads to: text can be forged, this cannot."""
+    with procfs.process_may_end():
+        status = os.stat(path)
+    return status.st_dev, status.st_ino
+
+
+def read_process(launch: Launch, pid, counts=lambda descriptor: True):
+    """A Process, None if it is gone or a zombie; `counts` chooses descriptors."""
+    try:
+        threads = procfs.threads(f"{launch.proc}/{pid}")
+        if not threads:
+            return None
+        folder = threads[0]
+        with launch.psutil() as look:
+            process = look.Process(pid)
+            ppid = process.ppid()
+        stat = procfs.read_stat(folder)
+        with procfs.process_may_end():
+            cwd_text = os.readlink(folder + "/cwd")
+        return Process(
+            pid=pid,
+            ppid=ppid,
+            pgid=stat.pgid,
+            sid=stat.sid,
+            terminal=stat.terminal,
+            state=stat.state,
+            umask=int(procfs.read_status(folder)["Umask"], 8),
+            cwd=_identity(folder + "/cwd"),
+            cwd_text=cwd_text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"),
+            program=_identity(folder + "/exe"),
+            descriptors={n: d for n, d in procfs.read_descriptors(folder).items() if counts(d)},
+        )
+    except (ProcessLookupError, psutil.NoSuchProcess):
+        return None
+
+
+def _state(launch, pid):
+    """What a check may look at, in a form that is quick to get and to compare."""
+    folder = f"{launch.proc}/{pid}"
+    try:
+        stat = procfs.read_stat(folder)
+        with procfs.process_may_end():
+            links = [os.readlink(f"{folder}/{name}") for name in ("cwd", "exe")]
+            opened = os.listdir(folder + "/fd")
+        umask = procfs.read_status(folder)["Umask"]
+        return stat._replace(state=""), links, opened, umask
+    except ProcessLookupError:
+        return None
+
+
+# Where a system's logger may have its socket: syslog(3), systemd-journald(8).
+_LOG_NAMES = ("/dev/log", "/run/systemd/journal/dev-log")
+_SYS_PIDFD_GETFD = 438  # the same on every architecture: pidfd_getfd(2)
+
+
+def _log_peers(launch, process, inherited):
+    """The numbers of the sockets of `process` that are connected to the log.
+
+    /proc does not tell a socket's other end. So the socket itself is fetched
+    and asked; before Linux 5.6 every socket of the program's own counts.
+    """
+    own = [d.number for d in process.descriptors.values()
+           if d.kind == "socket" and d.identity not in inherited]  # fmt: skip
+    if not own:
+        return frozenset()
+    try:
+        pidfd = os.pidfd_open(launch.outer(process.pid))
+    except OSError:
+        return frozenset(own)
+    try:
+        return frozenset(number for number in own if _peer(pidfd, number) in _LOG_NAMES)
+    finally:
+        os.close(pidfd)
+
+
+def _peer(pidfd, number):
+    fd = ctypes.CDLL(None, use_errno=True).syscall(_SYS_PIDFD_GETFD, pidfd, number, 0)
+    if fd == -1:
+        return _LOG_NAMES[0] if ctypes.get_errno() in (errno.ENOSYS, errno.EPERM) else None
+    with socket.socket(fileno=fd) as fetched:
+        try:
+            return fetched.getpeername()
+        except OSError:
+            return None

@@ -1,0 +1,175 @@
+"""Reads /proc where psutil does not look, or looks and is wrong.
+
+Every function takes the path of a process's (or a thread's) folder in /proc. A
+process that is gone raises ProcessLookupError, whichever way the kernel says
+so: it never reads as "no descriptors" or "no terminal". Source: proc(5).
+"""
+
+import os
+import stat
+from contextlib import contextmanager
+from typing import NamedTuple
+
+NULL_DEVICE = os.makedev(1, 3)
+
+
+@contextmanager
+def process_may_end():
+    """One exception for both ways in which /proc says that a process is gone."""
+    try:
+        yield
+    except FileNotFoundError as gone:
+        raise ProcessLookupError(*gone.args) from gone
+
+
+def read(path):
+    """All bytes of the file at `path`."""
+    with process_may_end():
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            parts = []
+            while part := os.read(fd, 65536):
+                parts.append(part)
+            return b"".join(parts)
+        finally:
+            os.close(fd)
+
+
+class Stat(NamedTuple):
+    """The fields of /proc/PID/stat that the lab looks at."""
+
+    state: str
+    ppid: int
+    pgid: int
+    sid: int
+    terminal: int  # the device number, 0 for no controlling terminal
+    start: int  # clock ticks since the system booted
+
+
+def read_stat(folder):
+    """What `stat` says, as a Stat.
+
+    The name may hold spaces, parentheses and newlines, and need not be UTF-8:
+    so what counts starts behind the last parenthesis.
+    """
+    text = read(folder + "/stat")
+    fields = text[text.rindex(b")") + 2 :].split()
+    return Stat(
+        state=fields[0].decode("ascii"),
+        ppid=int(fields[1]),
+        pgid=int(fields[2]),
+        sid=int(fields[3]),
+        terminal=int(fields[4]),
+        start=int(fields[19]),
+    )
+
+
+def read_status(folder):
+    """What `status` says: a dict of its lines, values as text."""
+    lines = read(folder + "/status").decode("utf-8", "replace").splitlines()
+    return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+class Descriptor(NamedTuple):
+    """An open descriptor, seen from outside."""
+
+    number: int
+    kind: str  # "null", "terminal", "device", "file", "folder", "pipe", "socket", or anon_inode's
+    target: str  # the text of the link in /proc/PID/fd
+    access: str  # "r", "w" or "rw"
+    inherited: bool  # not close-on-exec: a program started with exec gets it too
+    identity: tuple  # (device, inode) of what is open
+    device: int  # the device number, of a device
+
+    def __str__(self):
+        """In a few words, as a learner would name it."""
+        name = {
+            "null": "the null device",
+            "terminal": "a terminal",
+            "device": self.target,
+            "file": f"the file {self.target}",
+            "folder": f"the directory {self.target}",
+            "pipe": "a pipe",
+            "socket": "a socket",
+        }.get(self.kind, self.target)
+        return f"{self.number} {name}"
+
+
+_ACCESS = {os.O_RDONLY: "r", os.O_WRONLY: "w", os.O_RDWR: "rw"}
+
+
+def read_descriptor(folder, number):
+    """The Descriptor with this number; ProcessLookupError if it is not open."""
+    link = f"{folder}/fd/{number}"
+    with process_may_end():
+        target = os.readlink(link)
+        status = os.stat(link)
+    details = dict(
+        line.split(":", 1)
+        for line in read(f"{folder}/fdinfo/{number}").decode("ascii", "replace").splitlines()
+        if ":" in line
+    )
+    flags = int(details["flags"], 8)
+    return Descriptor(
+        number=number,
+        kind=_kind(status, target),
+        target=target.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"),
+        access=_ACCESS.get(flags & os.O_ACCMODE, "r"),
+        inherited=not flags & os.O_CLOEXEC,
+        identity=(status.st_dev, status.st_ino),
+        device=status.st_rdev,
+    )
+
+
+def _kind(status, target):
+    mode = status.st_mode
+    if stat.S_ISCHR(mode):
+        if status.st_rdev == NULL_DEVICE:
+            return "null"
+        # 136 to 143 are pseudo-terminals, 4 consoles and serial lines, 5 /dev/tty
+        return "terminal" if os.major(status.st_rdev) in (4, 5, *range(136, 144)) else "device"
+    for test, kind in (
+        (stat.S_ISREG, "file"),
+        (stat.S_ISDIR, "folder"),
+        (stat.S_ISFIFO, "pipe"),
+        (stat.S_ISSOCK, "socket"),
+        (stat.S_ISBLK, "device"),
+    ):
+        if test(mode):
+            return "file" if target.startswith("anon_inode:") else kind
+    return target  # such as anon_inode:[eventpoll], which has no file type
+
+
+def read_descriptors(folder):
+    """All open descriptors, by number.
+
+    One that is closed while this reads is left out; a process that ends is not
+    mistaken for one with nothing open.
+    """
+    with process_may_end():
+        numbers = sorted(int(name) for name in os.listdir(folder + "/fd"))
+    found = {}
+    for number in numbers:
+        try:
+            found[number] = read_descriptor(folder, number)
+        except ProcessLookupError:
+            read_stat(folder)  # raises if it is the process that is gone
+    return found
+
+
+def threads(folder):
+    """The folders of a process's threads that live; [] if there are none.
+
+    The first thread may have ended (it then shows as a zombie) while others run
+    on: such a process lives.
+    """
+    living = []
+    with process_may_end():
+        names = os.listdir(folder + "/task")
+    for name in sorted(names, key=int):
+        try:
+            if read_stat(f"{folder}/task/{name}").state not in "ZX":
+                living.append(f"{folder}/task/{name}")
+        except ProcessLookupError:
+            pass
+    return living

@@ -1,0 +1,104 @@
+"""The results, in words: what a learner reads."""
+
+import textwrap
+
+from lab.expect.model import DOES_NOT_COMPILE, WRONG_STATE
+from lab.judge import FAILED, FOLLOWS, PASSED, SKIPPED
+
+WIDTH = 100  # columns
+MARKS = {PASSED: "ok", FAILED: "NO", FOLLOWS: "--", SKIPPED: "??"}
+STAR_MARKS = {PASSED: "*+", FAILED: "*-", FOLLOWS: "--", SKIPPED: "??"}
+MAX_MESSAGES = 30  # lines of the compiler's that are shown
+
+
+def explain(step, result):
+    """What is to be said of a failed check, as lines: expected, observed, because, read."""
+    if result.verdict == DOES_NOT_COMPILE:
+        return [*_quote(result.observed), *_entry("because", result.because)]
+    lines = []
+    if result.verdict != WRONG_STATE:
+        lines += _entry("verdict", result.verdict)
+    lines += _entry("expected", result.expected)
+    lines += _entry("observed", result.observed)
+    lines += _entry("because", result.because)
+    lines += _entry("read", f"{step.handout}, {result.check.read}")
+    return lines
+
+
+def describe(examination):
+    """A step's results, a line per check; the first thing that is wrong is explained."""
+    step = examination.answer.step
+    lines = [f"{step.name:<13}{step.title}"]
+    explained = False
+    for result in examination.results():
+        lines.append(_line(step, result))
+        if result.check.key == "compiles" and result.status == PASSED:
+            lines += _quote(examination.build.messages)
+        if result.status == FAILED and not explained:
+            lines += ["        " + line for line in explain(step, result)]
+            explained = True
+    return "\n".join(lines)
+
+
+def is_done(examination):
+    """Whether all that is needed to pass holds."""
+    return all(r.status == PASSED for r in examination.results() if not r.check.star)
+
+
+def is_wrong(examination):
+    """Whether something that is needed to pass does not hold."""
+    return any(r.failed for r in examination.results() if not r.check.star)
+
+
+def progress(examinations, alone):
+    """The closing line: what is done, and what comes next.
+
+    `alone` says that only this step was asked for.
+    """
+    to_do = [e for e in examinations if not is_done(e)]
+    count = [e for e in examinations if e.answer.step.number > 0]
+    if alone:
+        step = examinations[0].answer.step
+        return f"{step.name} is {'not done yet' if to_do else 'done'}."
+    done = sum(is_done(e) for e in count)
+    line = f"{done} of {len(count)} step{'' if len(count) == 1 else 's'} done."
+    if to_do:
+        return f"{line} Next: {to_do[0].answer.step.name}"
+    return f"{line} That is all."
+
+
+def unchecked(examinations):
+    """One line on what could not be checked here, "" if all could."""
+    results = [(e, r) for e in examinations for r in e.results() if r.status == SKIPPED and not r.check.star]
+    if not results:
+        return ""
+    return f"{len(results)} could not be checked here (??): {results[0][1].because}"
+
+
+def _line(step, result):
+    check = result.check
+    if result.status == FOLLOWS:
+        remark = "follows from the above" if not check.star else "bonus, once the rest is right"
+    elif result.status == SKIPPED:
+        remark = "cannot be checked here"
+    elif check.star:
+        remark = "bonus"
+    else:
+        remark = f"step {check.since.number:02}" if check.since != step else ""
+    mark = (STAR_MARKS if check.star else MARKS)[result.status]
+    return f"  {mark}  {check.says:<68}  {remark}".rstrip()
+
+
+def _entry(name, text):
+    lines = []
+    for paragraph in text.splitlines() or [""]:
+        lines += textwrap.wrap(paragraph, WIDTH - 19, break_on_hyphens=False) or [""]
+    first, *rest = lines
+    return [f"{name:<9}  {first}", *(" " * 11 + line for line in rest)]
+
+
+def _quote(messages):
+    lines = messages.splitlines()
+    if len(lines) > MAX_MESSAGES:
+        lines = [*lines[:MAX_MESSAGES], f"... and {len(lines) - MAX_MESSAGES} more lines"]
+    return ["        | " + line[:400] for line in lines]

@@ -1,0 +1,164 @@
+"""Waits until what was launched has come to rest.
+
+At rest is: every process waits in a system call that waits for long, and for a
+moment nothing of them has changed. The state S in ps does not tell: a sleep of
+300 ms on the way looks the same. So the call itself is looked at
+(/proc/PID/syscall) and the timeout that it was given.
+
+What is less clear (a short sleep, a busy loop, a call that is not known) gets
+more time: at rest is then what changes nothing for longer than an answer may
+take on its way between two calls.
+"""
+
+import os
+import struct
+import time
+from dataclasses import dataclass
+
+from lab import procfs
+from lab.launch import Launch
+
+LIMIT = 8.0  # seconds until an answer is judged as it stands
+QUIET = 0.004  # seconds without a change, where all wait for long
+LONG_QUIET = 0.8  # seconds without a change, where something may go on
+LONG_SLEEP = 3.0  # seconds: who sleeps as long as this has arrived
+BUSY = 0.05  # seconds of processor time within LONG_QUIET that make a busy loop
+POLL = 0.001  # seconds between two looks
+
+
+@dataclass(frozen=True)
+class Rest:
+    """How the waiting ended."""
+
+    settled: bool
+    why_not: str = ""  # what still went on when the time was up
+
+
+def settle(launch: Launch, watch, limit=LIMIT):
+    """Wait until `launch` is at rest, at most `limit` seconds; returns a Rest.
+
+    `watch(pids)` describes the state that counts, in any form that can be
+    compared: what changes there is a change.
+    """
+    started = time.monotonic()
+    quick_since = slow_since = None
+    quick = slow = None
+    used = {}
+    while (now := time.monotonic()) < started + limit:
+        launch.pump(POLL)
+        if launch.job_status is None and not launch.job_stopped and launch.job == 0:
+            continue
+        pids = launch.pids()
+        looks = [look for pid in pids if (look := _look(launch, pid)) is not None]
+        if not looks and launch.job_status is not None:
+            return Rest(True)
+        if not looks:
+            continue
+
+        # All wait for long, and are where they were: the usual end.
+        picture = [look.picture for look in looks]
+        if not all(look.waits for look in looks) or not _is_told(launch, looks):
+            quick_since = None
+        elif picture != quick or quick_since is None:
+            quick, quick_since = picture, now
+        elif now - quick_since >= QUIET:
+            return Rest(True)
+
+        # Something may go on: then the state alone has to stay as it is.
+        state = (sorted(look.identity for look in looks), launch.job_status, watch(pids))
+        if state != slow:
+            slow, slow_since = state, now
+            used = {look.identity: look.cpu for look in looks}
+        elif now - slow_since >= LONG_QUIET and all(
+            look.is_placed(look.cpu - used[look.identity]) for look in looks
+        ):
+            return Rest(True)
+    return Rest(False, _describe(launch, slow))
+
+
+def _is_told(launch, looks):
+    """Whether the shell has said how the job ended, if it did."""
+    return launch.job_status is not None or any(look.pid == launch.job for look in looks)
+
+
+def _describe(launch, slow):
+    count = len(slow[0]) if slow else 0
+    if count > 20 or len(launch.reaped) > 20:
+        return "it keeps making processes"
+    return "it does not come to a call that waits"
+
+
+@dataclass(frozen=True)
+class _Look:
+    """One process at one moment."""
+
+    pid: int
+    start: int
+    picture: tuple  # changes whenever the process has run
+    waits: bool  # every thread waits, and for long
+    state: str
+    cpu: float  # seconds of processor time so far
+
+    @property
+    def identity(self):
+        return self.pid, self.start
+
+    def is_placed(self, used):
+        """At rest, after LONG_QUIET: asleep or stopped, or busy without a change.
+
+        A process that is ready to run and has not run is short of a processor,
+        and may still be on its way.
+        """
+        return self.state in "STt" or used >= BUSY
+
+
+def _look(launch, pid):
+    """A _Look at a process, None if it is gone or a zombie."""
+    folder = f"{launch.proc}/{pid}"
+    try:
+        stat = procfs.read_stat(folder)
+        pictures, waits, state, cpu = [], True, "S", 0.0
+        for thread in procfs.threads(folder):
+            own = procfs.read_stat(thread)
+            run = procfs.read(thread + "/schedstat").split()
+            call = _call(thread)
+            pictures.append((thread, own.state, run[2], call))
+            waits = waits and own.state == "S" and _waits_long(launch, thread, call)
+            state = own.state if own.state not in "S" else state
+            cpu += int(run[0]) / 1e9
+    except (ProcessLookupError, IndexError):
+        return None
+    return _Look(pid, stat.start, tuple(pictures), waits, state, cpu) if pictures else None
+
+
+def _call(thread):
+    """The words of /proc/PID/syscall, [] if it is not ours to read or runs."""
+    try:
+        words = procfs.read(thread + "/syscall").split()
+    except (PermissionError, OSError):
+        return ()
+    return tuple(words) if len(words) > 2 else ()
+
+
+def _waits_long(launch, thread, call):
+    if not call:
+        return False
+    _, kind, argument = launch.calls.get(int(call[0]), ("", "?", 0))
+    if kind == "-":
+        return True
+    if kind == "?":
+        return False
+    value = int(call[1 + argument], 16)
+    if kind == "m":
+        milliseconds = struct.unpack("i", struct.pack("I", value & 0xFFFFFFFF))[0]
+        return milliseconds < 0 or milliseconds >= LONG_SLEEP * 1000
+    return value == 0 or _read_seconds(thread, value) >= LONG_SLEEP
+
+
+def _read_seconds(thread, address):
+    """The seconds of the struct timespec or timeval there; 0 if not readable."""
+    try:
+        with open(thread + "/mem", "rb", buffering=0) as memory:
+            return struct.unpack("l", os.pread(memory.fileno(), struct.calcsize("l"), address))[0]
+    except (OSError, struct.error, OverflowError):
+        return 0

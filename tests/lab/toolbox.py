@@ -1,0 +1,44 @@
+"""Where things are, and the one kind of error that is told in one line."""
+
+import os
+import shlex
+import shutil
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+STEPS = ROOT / "steps"
+SOLUTIONS = ROOT / "solutions"
+
+# What is made here is made once and can be removed at any time.
+BUILD = Path(os.environ.get("DAEMON_LAB_BUILD") or ROOT / "build")
+
+# An answer's whole environment, and a compiler's: nothing of the caller's gets
+# in, and messages are the same in every locale.
+ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "HOME": "/",
+    "LC_ALL": "C",
+    "TERM": "dumb",
+}
+
+
+class LabError(Exception):
+    """The request or the environment is at fault, not an answer.
+
+    Its text is one line that says what is wrong and what to do.
+    """
+
+
+def compiler():
+    """The command that compiles C, as a list of words: $CC, or else cc.
+
+    Raises LabError if there is no such program.
+    """
+    words = shlex.split(os.environ.get("CC") or "cc")
+    found = shutil.which(words[0]) if words else None
+    if found is None:
+        raise LabError(
+            f"no C compiler: {words[0] if words else 'CC'!r} is not on the PATH. "
+            "Install one (Debian, Ubuntu: apt install gcc libc6-dev) or name yours: make CC=clang"
+        )
+    return [found, *words[1:]]

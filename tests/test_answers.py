@@ -1,0 +1,20 @@
+"""Checks answers: one test for every check of every step.
+
+    make check [STEP=3] [ANSWERS=DIR]       for learners
+    pytest tests/test_answers.py [--step 3] [--answers DIR] [-k leads_session] [--junitxml FILE]
+"""
+
+import pytest
+
+from lab.judge import FOLLOWS, SKIPPED
+from lab.report import explain
+
+
+def test_answer(answer, check, result):
+    """The check holds for the answer."""
+    if result.status == SKIPPED:
+        pytest.skip(f"cannot be checked here: {result.because}")
+    if result.failed:
+        text = "follows from another" if result.status == FOLLOWS else "\n".join(explain(answer.step, result))
+        fail = pytest.xfail if check.star else pytest.fail
+        fail(f"{check.says}\n{text}", **({} if check.star else {"pytrace": False}))
