@@ -1,12 +1,12 @@
 """pytest's side of the lab: its options, and what all tests share."""
 
+from contextlib import contextmanager
+
 import pytest
 
 from lab.answers import find_answers
-from lab.build import Builder
 from lab.expect import expectations
-from lab.judge import Examination
-from lab.launch import Launchpad
+from lab.judge import Workshop
 from lab.toolbox import STEPS, LabError
 
 
@@ -34,32 +34,28 @@ def pytest_generate_tests(metafunc):
 
 
 @pytest.fixture(scope="session")
-def pad(pytestconfig):
-    """The launch.Launchpad of this run."""
-    try:
-        return Launchpad(sandbox=not pytestconfig.getoption("--no-sandbox"))
-    except LabError as error:
-        pytest.exit(str(error), returncode=2)
-
-
-@pytest.fixture(scope="session")
-def examinations(request, pad):
-    """The judge.Examination of every answer that is to be checked, by answer."""
-    answers = dict.fromkeys(
-        item.callspec.params["answer"] for item in request.session.items if "answer" in getattr(item, "fixturenames", ())
-    )
-    try:
-        builder = Builder(pad, answers)
-        yield {answer: Examination(answer, pad, builder) for answer in answers}
-        builder.close()
-    except LabError as error:
-        pytest.exit(str(error), returncode=2)
+def workshop(request):
+    """The judge.Workshop of this run; `make check` brings one that is at work already."""
+    ready = request.config.pluginmanager.get_plugin("lab-workshop")
+    items = [item for item in request.session.items if "answer" in getattr(item, "fixturenames", ())]
+    answers = dict.fromkeys(item.callspec.params["answer"] for item in items)
+    with told_in_one_line():
+        shop = ready or Workshop(answers, sandbox=not request.config.getoption("--no-sandbox"))
+    yield shop
+    shop.close()
 
 
 @pytest.fixture
-def result(examinations, answer, check):
+def result(workshop, answer, check):
     """The judge.Result of one check of one answer."""
+    with told_in_one_line():
+        return workshop.examinations[answer].result(check)
+
+
+@contextmanager
+def told_in_one_line():
+    """Where the environment is at fault, no answer is: the run ends, with one line."""
     try:
-        return examinations[answer].result(check)
+        yield
     except LabError as error:
         pytest.exit(str(error), returncode=2)

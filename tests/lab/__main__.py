@@ -17,10 +17,15 @@ from lab.toolbox import STEPS, LabError  # noqa: E402
 def run_check(options):
     """Check answers."""
     from lab.answers import find_answers
-    from lab.check import check
+    from lab.judge import Workshop
 
-    find_answers(options.answers, options.step)  # wrong usage is told before anything starts
-    return check(options.answers, options.step, options.sandbox)
+    workshop = Workshop(find_answers(options.answers, options.step), options.sandbox)
+    try:
+        from lab.check import check  # with pytest, while the compilers are at work
+
+        return check(workshop, options.answers, options.step)
+    finally:
+        workshop.close()
 
 
 def run_tour(options):

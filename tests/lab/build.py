@@ -40,7 +40,7 @@ class Builder:
         self.waiting = deque(answers)
         self.running = {}  # answer: (launch, deadline)
         self.done = {}
-        self.at_once = at_once or os.cpu_count() or 1
+        self.at_once = at_once or 2 * (os.cpu_count() or 1)
         self.advance()
 
     def advance(self):

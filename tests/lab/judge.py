@@ -1,7 +1,8 @@
 """Holds an observation against the expectations: a Result for every check.
 
 Examination is what an answer's checks have in common: it is built once, launched
-once for all that only look, and once more for every bonus check.
+once for all that only look, and once more for every bonus check. Workshop is
+what a whole run has in common.
 """
 
 from dataclasses import dataclass
@@ -32,6 +33,22 @@ class Result:
     def failed(self):
         """Whether the check does not hold, for whatever reason."""
         return self.status in (FAILED, FOLLOWS)
+
+
+class Workshop:
+    """Examines answers; they are being compiled from the moment on that it is made.
+
+    Raises LabError where this cannot be done here.
+    """
+
+    def __init__(self, answers, sandbox=True):
+        self.pad = Launchpad(sandbox)
+        self.builder = Builder(self.pad, answers)
+        self.examinations = {answer: Examination(answer, self.pad, self.builder) for answer in answers}
+
+    def close(self):
+        """End what still runs."""
+        self.builder.close()
 
 
 class Examination:

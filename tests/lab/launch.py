@@ -15,7 +15,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -79,8 +78,8 @@ def launcher():
         raise LabError("no C compiler: install one (Debian, Ubuntu: apt install gcc libc6-dev)")
     try:
         BUILD.mkdir(parents=True, exist_ok=True)
-        handle, fresh = tempfile.mkstemp(dir=BUILD, prefix="launcher-new-")
-        os.close(handle)
+        fresh = BUILD / f"launcher-{digest}-{os.getpid()}"
+        fresh.touch()
     except OSError as error:
         raise LabError(
             f"cannot write to {BUILD}: {error.strerror}. "
@@ -88,7 +87,7 @@ def launcher():
         ) from error
     try:
         done = subprocess.run(
-            [compiler, "-std=c11", "-O2", "-o", fresh, *(str(p) for p in sources if p.suffix == ".c")],
+            [compiler, "-std=c11", "-O2", "-static", "-o", str(fresh), *(str(p) for p in sources if p.suffix == ".c")],
             capture_output=True,
             text=True,
             check=False,
@@ -100,7 +99,7 @@ def launcher():
         os.chmod(fresh, 0o755)
         os.replace(fresh, program)
     finally:
-        Path(fresh).unlink(missing_ok=True)
+        fresh.unlink(missing_ok=True)
     return program
 
 
@@ -255,21 +254,16 @@ class Launch:
         if self.sandboxed:
             with self.psutil() as look:
                 return [pid for pid in look.pids() if pid not in (1, self.shell)]
-        with self.psutil() as look:
-            try:
-                children = look.Process(self.init).children(recursive=True)
-            except look.NoSuchProcess:
-                return []
-            return [child.pid for child in children if child.pid != self.shell]
+        return [pid for pid in procfs.descendants(self.init) if pid != self.shell]
 
     def outer(self, pid):
         """The PID that pytest knows a process of the job by. Raises ProcessLookupError."""
         if not self.sandboxed:
             return pid
-        for process in psutil.Process(self.init).children(recursive=True):
+        for outer in procfs.descendants(self.init):
             try:
-                if int(procfs.read_status(f"/proc/{process.pid}")["NSpid"].split()[-1]) == pid:
-                    return process.pid
+                if int(procfs.read_status(f"/proc/{outer}")["NSpid"].split()[-1]) == pid:
+                    return outer
             except ProcessLookupError:
                 continue
         raise ProcessLookupError(pid)
@@ -305,11 +299,24 @@ class Launch:
                 os.close(fd)
         self._files.clear()
         self._proc_fd = -1
-        try:
-            self.process.wait(END_TIME)
-        except subprocess.TimeoutExpired:
+        if not _has_ended(self.process, END_TIME):
             self.process.kill()
-            raise LabError(f"a launch did not end within {END_TIME} s (launcher {self.process.pid})") from None
+            raise LabError(f"a launch did not end within {END_TIME} s (launcher {self.process.pid})")
+
+
+def _has_ended(process, timeout):
+    """Whether a child ends within `timeout` seconds; Popen.wait() would look only now and then."""
+    if process.poll() is None:
+        pidfd = os.pidfd_open(process.pid)
+        try:
+            poller = select.poll()
+            poller.register(pidfd, select.POLLIN)
+            if not poller.poll(timeout * 1000):
+                return False
+        finally:
+            os.close(pidfd)
+        process.wait()
+    return True
 
 
 class Launchpad:
@@ -409,7 +416,7 @@ class Launchpad:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env=ENVIRONMENT | ({} if self.sandboxed else {"TMPDIR": tempfile.gettempdir()}),
+                env=ENVIRONMENT | {"TMPDIR": "/tmp" if self.sandboxed else os.environ.get("TMPDIR", "/tmp")},
             )
         finally:
             theirs.close()

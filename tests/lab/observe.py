@@ -7,7 +7,6 @@ process any more. Its PIDs are as the job itself sees them.
 import ctypes
 import errno
 import os
-import random
 import socket
 from dataclasses import dataclass, field
 
@@ -80,9 +79,9 @@ def observe(pad: Launchpad, name, build, scene=Scene()):
     Returns an Observation; all that was started has ended by then. Raises
     LabError where the environment is at fault.
     """
-    with pad.job(name, build.program, scene, high=random.randint(3000, 3999)) as launch:
+    with pad.job(name, build.program, scene, high=_high_number()) as launch:
         shell = read_process(launch, launch.shell, lambda descriptor: descriptor.inherited)
-        rest = settle(launch, lambda pids: [_state(launch, pid) for pid in pids])
+        rest = settle(launch, lambda pid: _state(launch, pid))
         for _ in range(100):  # what is there by now; a flood never ends
             before = len(launch.messages), len(launch.printed)
             launch.pump()
@@ -113,6 +112,11 @@ def observe(pad: Launchpad, name, build, scene=Scene()):
         )
 
 
+def _high_number():
+    """Where the descriptor beyond the limit is: at a number that nobody can know."""
+    return 3000 + int.from_bytes(os.urandom(4), "little") % 1000
+
+
 def _identity(path):
     """What a path or a link of /proc leads to: text can be forged, this cannot."""
     with procfs.process_may_end():
@@ -140,7 +144,7 @@ def read_process(launch: Launch, pid, counts=lambda descriptor: True):
             sid=stat.sid,
             terminal=stat.terminal,
             state=stat.state,
-            umask=int(procfs.read_status(folder)["Umask"], 8),
+            umask=procfs.read_umask(folder),
             cwd=_identity(folder + "/cwd"),
             cwd_text=cwd_text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"),
             program=_identity(folder + "/exe"),
@@ -158,7 +162,7 @@ def _state(launch, pid):
         with procfs.process_may_end():
             links = [os.readlink(f"{folder}/{name}") for name in ("cwd", "exe")]
             opened = os.listdir(folder + "/fd")
-        umask = procfs.read_status(folder)["Umask"]
+        umask = procfs.read_umask(folder)
         return stat._replace(state=""), links, opened, umask
     except ProcessLookupError:
         return None

@@ -10,6 +10,8 @@ import stat
 from contextlib import contextmanager
 from typing import NamedTuple
 
+import psutil
+
 NULL_DEVICE = os.makedev(1, 3)
 
 
@@ -68,6 +70,14 @@ def read_status(folder):
     """What `status` says: a dict of its lines, values as text."""
     lines = read(folder + "/status").decode("utf-8", "replace").splitlines()
     return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+def read_umask(folder):
+    """The umask. A process on its way out has none any more: it counts as gone."""
+    try:
+        return int(read_status(folder)["Umask"], 8)
+    except KeyError:
+        raise ProcessLookupError(f"{folder} has ended") from None
 
 
 class Descriptor(NamedTuple):
@@ -173,3 +183,31 @@ def threads(folder):
         except ProcessLookupError:
             pass
     return living
+
+
+def descendants(pid):
+    """The PIDs of all descendants of a process, zombies included; [] if it is gone.
+
+    /proc/PID/task/TID/children is much quicker than psutil's walk through all
+    processes of the machine, but not every kernel has it (CONFIG_PROC_CHILDREN),
+    and it may leave one out while others end: look again before relying on it.
+    """
+    if not _HAS_CHILDREN:
+        return _walk(pid)
+    found = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            found += map(int, read(f"/proc/{pid}/task/{thread}/children").split())
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return [*found, *(far for near in found for far in descendants(near))]
+
+
+_HAS_CHILDREN = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
+
+
+def _walk(pid):
+    try:
+        return [process.pid for process in psutil.Process(pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []

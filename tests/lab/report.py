@@ -28,7 +28,7 @@ def explain(step, result):
 def describe(examination):
     """A step's results, a line per check; the first thing that is wrong is explained."""
     step = examination.answer.step
-    lines = [f"{step.name:<13}{step.title}"]
+    lines = [f"{step.name:<15}{step.title}"]
     explained = False
     for result in examination.results():
         lines.append(_line(step, result))
@@ -55,16 +55,16 @@ def progress(examinations, alone):
 
     `alone` says that only this step was asked for.
     """
-    to_do = [e for e in examinations if not is_done(e)]
+    to_do = [e for e in examinations if is_wrong(e)]
     count = [e for e in examinations if e.answer.step.number > 0]
     if alone:
         step = examinations[0].answer.step
-        return f"{step.name} is {'not done yet' if to_do else 'done'}."
+        return f"{step.name} is {'done' if is_done(examinations[0]) else 'not done yet'}."
     done = sum(is_done(e) for e in count)
     line = f"{done} of {len(count)} step{'' if len(count) == 1 else 's'} done."
     if to_do:
         return f"{line} Next: {to_do[0].answer.step.name}"
-    return f"{line} That is all."
+    return f"{line} That is all." if done == len(count) else line
 
 
 def unchecked(examinations):

@@ -23,7 +23,7 @@ QUIET = 0.004  # seconds without a change, where all wait for long
 LONG_QUIET = 0.8  # seconds without a change, where something may go on
 LONG_SLEEP = 3.0  # seconds: who sleeps as long as this has arrived
 BUSY = 0.05  # seconds of processor time within LONG_QUIET that make a busy loop
-POLL = 0.001  # seconds between two looks
+POLL = 0.0003  # seconds between two looks: nothing tells of a process that comes to rest
 
 
 @dataclass(frozen=True)
@@ -37,35 +37,34 @@ class Rest:
 def settle(launch: Launch, watch, limit=LIMIT):
     """Wait until `launch` is at rest, at most `limit` seconds; returns a Rest.
 
-    `watch(pids)` describes the state that counts, in any form that can be
-    compared: what changes there is a change.
+    `watch(pid)` describes the state of a process that counts, in any form that
+    can be compared: what changes there is a change.
     """
-    started = time.monotonic()
-    quick_since = slow_since = None
-    quick = slow = None
+    deadline = time.monotonic() + limit
+    quick = slow = None  # the pictures that have to stay, and since when they do
+    quick_since = slow_since = 0.0
     used = {}
-    while (now := time.monotonic()) < started + limit:
-        launch.pump(POLL)
-        if launch.job_status is None and not launch.job_stopped and launch.job == 0:
-            continue
-        pids = launch.pids()
-        looks = [look for pid in pids if (look := _look(launch, pid)) is not None]
+    while (now := time.monotonic()) < deadline:
+        launch.pump()
+        time.sleep(POLL)
+        looks = [look for pid in launch.pids() if (look := _look(launch, pid)) is not None]
         if not looks and launch.job_status is not None:
             return Rest(True)
-        if not looks:
+        if not looks or not _is_told(launch, looks):
             continue
 
         # All wait for long, and are where they were: the usual end.
-        picture = [look.picture for look in looks]
-        if not all(look.waits for look in looks) or not _is_told(launch, looks):
-            quick_since = None
-        elif picture != quick or quick_since is None:
-            quick, quick_since = picture, now
-        elif now - quick_since >= QUIET:
-            return Rest(True)
+        if all(look.waits for look in looks):
+            picture = [look.picture for look in looks]
+            if picture != quick:
+                quick, quick_since = picture, now
+            elif now - quick_since >= QUIET:
+                return Rest(True)
+            continue
 
-        # Something may go on: then the state alone has to stay as it is.
-        state = (sorted(look.identity for look in looks), launch.job_status, watch(pids))
+        # Something may go on: then the state has to stay as it is for longer.
+        quick = None
+        state = [(look.identity, watch(look.pid)) for look in looks]
         if state != slow:
             slow, slow_since = state, now
             used = {look.identity: look.cpu for look in looks}
@@ -73,7 +72,7 @@ def settle(launch: Launch, watch, limit=LIMIT):
             look.is_placed(look.cpu - used[look.identity]) for look in looks
         ):
             return Rest(True)
-    return Rest(False, _describe(launch, slow))
+    return Rest(False, _describe(launch))
 
 
 def _is_told(launch, looks):
@@ -81,9 +80,8 @@ def _is_told(launch, looks):
     return launch.job_status is not None or any(look.pid == launch.job for look in looks)
 
 
-def _describe(launch, slow):
-    count = len(slow[0]) if slow else 0
-    if count > 20 or len(launch.reaped) > 20:
+def _describe(launch):
+    if len(launch.pids()) > 20 or len(launch.reaped) > 20:
         return "it keeps making processes"
     return "it does not come to a call that waits"
 
