@@ -21,13 +21,18 @@ def pytest_report_header(config):
     return f"answers: {config.getoption('--answers')}"
 
 
+def pytest_configure(config):
+    """Wrong usage is told before anything is collected."""
+    try:
+        find_answers(config.getoption("--answers"), config.getoption("--step"))
+    except LabError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
 def pytest_generate_tests(metafunc):
     """One test for every check of every answer that was asked for."""
     if {"answer", "check"} <= set(metafunc.fixturenames):
-        try:
-            answers = find_answers(metafunc.config.getoption("--answers"), metafunc.config.getoption("--step"))
-        except LabError as error:
-            raise pytest.UsageError(str(error)) from None
+        answers = find_answers(metafunc.config.getoption("--answers"), metafunc.config.getoption("--step"))
         cases = [(answer, check) for answer in answers for check in expectations(answer.step)]
         ids = [f"{answer.step.name}-{check.key}" for answer, check in cases]
         metafunc.parametrize("answer, check", cases, ids=ids)

@@ -82,11 +82,7 @@ class Builder:
 
     def _finish(self, answer, launch):
         with launch:
-            while "output" in launch._files and launch.shell in launch.reaped and not launch.flooded:
-                before = len(launch.printed)
-                launch.pump()
-                if len(launch.printed) == before:
-                    break
+            launch.drain()
             messages = launch.printed.decode("utf-8", "replace").rstrip()
             status = launch.reaped.get(launch.shell)
             if status is None:

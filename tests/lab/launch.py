@@ -29,6 +29,8 @@ SOURCES = Path(__file__).with_name("launcher")
 
 START_TIME = 10  # seconds for the launcher to get its job started
 END_TIME = 10  # seconds for everything to be gone after the end
+DRAIN_TIME = 0.5  # seconds for what was printed to come through the terminal
+MAX_PUMPS = 1000  # looks at what has come, before it counts as a flood
 KEPT_OUTPUT = 64 * 1024  # bytes of what a job prints that are kept
 KEPT_MESSAGES = 1000  # messages to the log that are kept
 
@@ -143,15 +145,18 @@ class Launch:
     def pump(self, timeout=0.0):
         """Take in what has come from the launcher, the terminal and the log.
 
-        Waits at most `timeout` seconds for something to come.
+        Waits at most `timeout` seconds for something to come; returns whether
+        something did.
         """
         watched = {self.control.fileno(): "control"}
         watched.update({fd: name for name, fd in self._files.items()})
         poller = select.poll()
         for fd in watched:
             poller.register(fd, select.POLLIN)
-        for fd, _ in poller.poll(timeout * 1000):
+        ready = poller.poll(timeout * 1000)
+        for fd, _ in ready:
             getattr(self, "_take_" + watched[fd])(fd)
+        return bool(ready)
 
     def _take_control(self, _fd):
         try:
@@ -231,6 +236,33 @@ class Launch:
                 pass
         if len(self.messages) < KEPT_MESSAGES:
             self.messages.append(Message(data.rstrip(b"\0\n").decode("utf-8", "backslashreplace"), sender))
+
+    def drain(self):
+        """Take in all that was said until now; a flood is cut off.
+
+        What is printed comes through the terminal a little later than it was
+        written. So a mark is written behind it, and waited for.
+        """
+        if "terminal" in self._files:
+            mark = b"\x1e%d\x1e" % time.monotonic_ns()
+            self._write_to_terminal(mark)
+            deadline = time.monotonic() + DRAIN_TIME
+            while mark not in self.printed and not self.flooded and time.monotonic() < deadline:
+                self.pump(0.01)
+            self.printed = bytearray(self.printed.replace(mark, b""))
+        for _ in range(MAX_PUMPS):
+            if not self.pump():
+                break
+
+    def _write_to_terminal(self, data):
+        try:
+            fd = os.open(f"{self.proc}/{self.shell}/fd/0", os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                os.write(fd, data)
+            finally:
+                os.close(fd)
+        except OSError:
+            pass  # the terminal is stopped, full or gone: then there is no more to come
 
     # ---- looking at it -------------------------------------------------
 

@@ -82,11 +82,7 @@ def observe(pad: Launchpad, name, build, scene=Scene()):
     with pad.job(name, build.program, scene, high=_high_number()) as launch:
         shell = read_process(launch, launch.shell, lambda descriptor: descriptor.inherited)
         rest = settle(launch, lambda pid: _state(launch, pid))
-        for _ in range(100):  # what is there by now; a flood never ends
-            before = len(launch.messages), len(launch.printed)
-            launch.pump()
-            if before == (len(launch.messages), len(launch.printed)):
-                break
+        launch.drain()
         processes = [read_process(launch, pid) for pid in launch.pids()[:100]]
         living = sorted(filter(None, processes), key=lambda process: process.pid)
         inherited = {descriptor.identity for descriptor in shell.descriptors.values()}

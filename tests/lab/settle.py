@@ -47,8 +47,9 @@ def settle(launch: Launch, watch, limit=LIMIT):
     while (now := time.monotonic()) < deadline:
         launch.pump()
         time.sleep(POLL)
-        looks = [look for pid in launch.pids() if (look := _look(launch, pid)) is not None]
-        if not looks and launch.job_status is not None:
+        pids = launch.pids()
+        looks = [look for pid in pids if (look := _look(launch, pid)) is not None]
+        if not pids and launch.job_status is not None:
             return Rest(True)
         if not looks or not _is_told(launch, looks):
             continue

@@ -255,13 +255,20 @@ static noreturn void end(const struct request *request)
     _exit(EXIT_SUCCESS);
 }
 
+/* Tells first and reaps then: whoever sees no process left has been told. */
 static void reap(const struct request *request, int *told)
 {
-    int status;
-    pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+    siginfo_t child = {0};
+    while (waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           child.si_pid != 0) {
+        int status = child.si_code == CLD_EXITED
+                         ? W_EXITCODE(child.si_status, 0)
+                         : child.si_status;
         if (++*told <= MAX_REAPED_REPORTS)
-            report(request, "reaped %d %d", (int)pid, status);
+            report(request, "reaped %d %d", (int)child.si_pid, status);
+        (void)waitpid(child.si_pid, NULL, 0);
+        child.si_pid = 0;
+    }
 }
 
 static noreturn void serve(const struct request *request)
