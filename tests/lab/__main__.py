@@ -35,22 +35,82 @@ def run_tour(options):
     return tour(options.sandbox)
 
 
+def run_handouts(options):
+    """Fill in what the handouts show, from real runs."""
+    from lab.handouts import refresh
+
+    return refresh()
+
+
+def run_test(options):
+    """Prove that the lab itself is right."""
+    from lab.develop import test
+
+    return test(options.rest)
+
+
+def run_lint(options):
+    """Look at the style of the C and the Python."""
+    from lab.develop import lint
+
+    return lint()
+
+
+def run_bench(options):
+    """Measure how long things take."""
+    from lab.bench import bench
+
+    return bench()
+
+
+COMMANDS = {
+    "check": run_check,
+    "tour": run_tour,
+    "handouts": run_handouts,
+    "test": run_test,
+    "lint": run_lint,
+    "bench": run_bench,
+}
+
+
 def parse(arguments):
-    """The options, with the function that runs the command as `run`."""
-    parser = argparse.ArgumentParser(prog="lab", description="The daemon lab's commands.")
+    """The options, with the function that runs the command as `run`.
+
+    What is not given is taken from the environment, where make puts it.
+    """
+    parser = argparse.ArgumentParser(prog="tests/run", description="The daemon lab's commands.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, run in (("check", run_check), ("tour", run_tour)):
+    for name, run in COMMANDS.items():
         command = commands.add_parser(name, help=run.__doc__)
         command.set_defaults(run=run)
-        command.add_argument("--no-sandbox", dest="sandbox", action="store_false", help="use no namespaces")
-        if run is run_check:
-            command.add_argument("--answers", default=STEPS, metavar="DIR", help="the folder with the answers")
-            command.add_argument("--step", metavar="NN", help="this step alone: 3, 03 or 03_setsid")
+        if name in ("check", "tour"):
+            command.add_argument(
+                "--no-sandbox",
+                dest="sandbox",
+                action="store_false",
+                default=os.environ.get("SANDBOX") != "no",
+                help="use no namespaces (or SANDBOX=no)",
+            )
+        if name == "check":
+            command.add_argument(
+                "--answers",
+                default=os.environ.get("ANSWERS") or STEPS,
+                metavar="DIR",
+                help="the folder with the answers (or ANSWERS=DIR; default: steps/)",
+            )
+            command.add_argument(
+                "--step",
+                default=os.environ.get("STEP") or None,
+                metavar="NN",
+                help="this step alone: 3, 03 or 03_setsid (or STEP=NN)",
+            )
+        if name == "test":
+            command.add_argument("rest", nargs=argparse.REMAINDER, help="options for pytest")
     return parser.parse_args(arguments)
 
 
 def main():
-    """Returns the exit status: 0 all passes, 1 an answer is wrong, 2 it could not be done."""
+    """Returns the exit status: 0 all is well, 1 something is wrong, 2 it could not be done."""
     try:
         options = parse(sys.argv[1:])
         return options.run(options)

@@ -77,6 +77,13 @@ class Examination:
         """All results, in the order of `checks`."""
         return [self.result(check) for check in self.checks]
 
+    def observation(self, scene):
+        """The Observation of a launch in this scene; launches once for all who ask."""
+        if scene not in self._observations:
+            self.builder.advance()
+            self._observations[scene] = observe(self.pad, self.answer.step.name, self.build, scene)
+        return self._observations[scene]
+
     def _judge(self, check):
         """What it follows from, what cannot be checked here, and only then the check itself."""
         if not self.build.compiles:
@@ -86,7 +93,7 @@ class Examination:
             return Result(check, FOLLOWS)
         if reason := self._why_not_here(check):
             return Result(check, SKIPPED, UNCHECKED, because=reason)
-        o = self._observe(check.scene)
+        o = self.observation(check.scene)
         if check.on_process and o.process is None:
             return _lost(check, o) if check.star else Result(check, FOLLOWS)
         result = _evaluate(check, o)
@@ -99,12 +106,6 @@ class Examination:
         if sandbox_needed and not self.pad.is_sandboxed():
             return f"it needs a /dev of its own, and there is no sandbox: {self.pad.why_not}"
         return ""
-
-    def _observe(self, scene):
-        if scene not in self._observations:
-            self.builder.advance()
-            self._observations[scene] = observe(self.pad, self.answer.step.name, self.build, scene)
-        return self._observations[scene]
 
 
 def _evaluate(check, o):

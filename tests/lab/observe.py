@@ -22,6 +22,9 @@ from lab.settle import Rest, settle
 WAITING_KINDS = ("anon_inode:[eventpoll]", "anon_inode:[signalfd]", "anon_inode:[timerfd]")
 
 
+MAX_PROCESSES = 100  # that are looked at; more are too many in any case
+
+
 @dataclass(frozen=True)
 class Process:
     """A process, as the kernel showed it."""
@@ -61,6 +64,7 @@ class Observation:
     shell: Process  # what the job was launched with, it still has
     root: tuple  # (device, inode) of the root directory
     processes: tuple  # the living ones, oldest first
+    zombies: tuple  # PIDs of those that have ended, and whose parent has not waited for them
     reaped: dict  # PID: status, of orphans that have ended
     messages: tuple  # launch.Message, in the order of their arrival
     printed: str  # to the terminal, or to the pipe in its place
@@ -83,8 +87,8 @@ def observe(pad: Launchpad, name, build, scene=Scene()):
         shell = read_process(launch, launch.shell, lambda descriptor: descriptor.inherited)
         rest = settle(launch, lambda pid: _state(launch, pid))
         launch.drain()
-        processes = [read_process(launch, pid) for pid in launch.pids()[:100]]
-        living = sorted(filter(None, processes), key=lambda process: process.pid)
+        found = {pid: read_process(launch, pid) for pid in sorted(launch.pids()[:MAX_PROCESSES])}
+        living = [process for process in found.values() if process is not None]
         inherited = {descriptor.identity for descriptor in shell.descriptors.values()}
         return Observation(
             name=name,
@@ -100,6 +104,7 @@ def observe(pad: Launchpad, name, build, scene=Scene()):
             shell=shell,
             root=_identity(f"{launch.proc}/{launch.shell}/root"),
             processes=tuple(living),
+            zombies=tuple(pid for pid, process in found.items() if process is None),
             reaped=dict(launch.reaped),
             messages=tuple(launch.messages),
             printed=launch.printed.decode("utf-8", "backslashreplace").replace("\r\n", "\n"),

@@ -8,6 +8,7 @@ from lab.judge import FAILED, FOLLOWS, PASSED, SKIPPED
 WIDTH = 100  # columns
 MARKS = {PASSED: "ok", FAILED: "NO", FOLLOWS: "--", SKIPPED: "??"}
 STAR_MARKS = {PASSED: "*+", FAILED: "*-", FOLLOWS: "--", SKIPPED: "??"}
+INDENT = " " * 8
 MAX_MESSAGES = 30  # lines of the compiler's that are shown
 
 
@@ -33,9 +34,9 @@ def describe(examination):
     for result in examination.results():
         lines.append(_line(step, result))
         if result.check.key == "compiles" and result.status == PASSED:
-            lines += _quote(examination.build.messages)
+            lines += [INDENT + line for line in _quote(examination.build.messages)]
         if result.status == FAILED and not explained:
-            lines += ["        " + line for line in explain(step, result)]
+            lines += [INDENT + line for line in explain(step, result)]
             explained = True
     return "\n".join(lines)
 
@@ -101,4 +102,4 @@ def _quote(messages):
     lines = messages.splitlines()
     if len(lines) > MAX_MESSAGES:
         lines = [*lines[:MAX_MESSAGES], f"... and {len(lines) - MAX_MESSAGES} more lines"]
-    return ["        | " + line[:400] for line in lines]
+    return ["| " + line[: WIDTH * 4] for line in lines]

@@ -36,4 +36,5 @@ def expectations(step):
                 old = in_force.pop(key)
                 if check.relaxes:
                     check.since = old.since
-    return tuple(sorted(in_force.values(), key=lambda check: (check.star, check.since.number)))
+    # Whether there is a process to look at comes before what it looks like.
+    return tuple(sorted(in_force.values(), key=lambda check: (check.star, check.on_process, check.since.number)))

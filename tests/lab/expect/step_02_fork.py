@@ -26,9 +26,14 @@ CHECKS = [
                 crash_cause,
             ),
             (
-                lambda o: job_lives(o) and [p.pid for p in o.processes] == [o.job],
-                "only the launched process is there: fork() was not called, or it failed, or the child has ended "
-                "and the parent goes on. fork() gives 0 in the child: the child has to go on, the parent to end",
+                lambda o: job_lives(o) and len(o.processes) == 1 and o.zombies,
+                "fork() was called, but the child has ended and the parent goes on, where it should be the other way "
+                "round: fork() gives 0 in the child, and the child's PID in the parent",
+            ),
+            (
+                lambda o: job_lives(o) and len(o.processes) == 1,
+                "only the launched process is there: fork() was not called, or it failed, or the parent waited for "
+                "the child to end and then went on. fork() gives 0 in the child: it is the child that has to go on",
             ),
             (
                 job_lives,

@@ -311,7 +311,6 @@ int main(int argc, char *argv[])
     umask(022);
     lay_out_files(&request);
     report_waiting_calls(&request);
-    pid_t started = start_scene(&request);
-    report(&request, "shell %d", (int)started);
+    start_scene(&request);
     serve(&request);
 }

@@ -69,7 +69,7 @@ int open_log_socket(const struct request *request);
 noreturn void refuse(const struct request *request, const char *what);
 
 /* scene.c */
-pid_t start_scene(const struct request *request);
+void start_scene(const struct request *request);
 
 /* waits.c */
 void report_waiting_calls(const struct request *request);

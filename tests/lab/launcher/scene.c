@@ -171,6 +171,7 @@ static noreturn void be_shell(const struct request *request)
 /* In the child that start_scene() made; init keeps the far ends open. */
 static noreturn void play(const struct request *request, int master)
 {
+    report(request, "shell %d", (int)getpid());
     umask(LAUNCH_UMASK);
     if (strcmp(request->scene, "tool") == 0) {
         if (dup2(request->output, 1) == -1 || dup2(request->output, 2) == -1)
@@ -185,7 +186,7 @@ static noreturn void play(const struct request *request, int master)
     be_shell(request);
 }
 
-pid_t start_scene(const struct request *request)
+void start_scene(const struct request *request)
 {
     bool tool = strcmp(request->scene, "tool") == 0;
     if (request->sandbox && !request->no_log && !tool) {
@@ -201,5 +202,4 @@ pid_t start_scene(const struct request *request)
         play(request, master);
     if (master != -1)
         (void)close(master);
-    return child;
 }

@@ -1,0 +1,128 @@
+"""`make tour`: the whole course at one look, from real processes."""
+
+import shutil
+
+from lab.answers import Answer
+from lab.expect.model import WRONG_STATE, role
+from lab.expect.step_07_syslog import parsed
+from lab.judge import Workshop
+from lab.launch import Scene
+from lab.steps import STEPS
+from lab.toolbox import SOLUTIONS, LabError
+
+COLUMNS = ("step", "PID", "PPID", "PGID", "SID", "TTY", "umask", "cwd", "descriptors", "log")
+
+PROCESS_IDS = ("PID", "PPID", "PGID", "SID")
+
+WIDE = 120  # columns that the table needs with nothing shortened
+SHORT = (" terminal", "t"), (" file", "f"), (" pipe", "p"), (" socket", "s"), (" null", "n"), (" log", "l"), (",", "")
+
+LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")  # syslog(3)
+
+
+def tour(sandbox):
+    """Print the table, as wide as the terminal allows; returns the exit status."""
+    rows = observe_steps(STEPS, sandbox)
+    narrow = shutil.get_terminal_size((WIDE, 24)).columns < WIDE
+    print(table([_shortened(row) for row in rows] if narrow else rows))
+    print("\n[ ] is what the step changed.")
+    print(f"PIDs are as the process itself sees them: {rows[0]['who']}.")
+    print("3xxx is a number from 3000 to 3999, above the soft limit of 256.")
+    if narrow:
+        print("t is the terminal, f a file, p a pipe, s a socket, n the null device, l the log")
+    return 0
+
+
+def _shortened(row):
+    """For narrow terminals: the step's number, and descriptors by their first letter."""
+    descriptors = row["descriptors"]
+    for long, short in SHORT:
+        descriptors = descriptors.replace(long, short)
+    return row | {"step": row["step"][:2], "descriptors": descriptors, "log": row["log"].replace("daemon.", "")}
+
+
+def observe_steps(steps, sandbox=True):
+    """A row for each step's solution: a dict with a text for every column.
+
+    Raises LabError if a solution does not do as it should.
+    """
+    answers = [Answer(step, SOLUTIONS / f"{step.name}.c") for step in steps]
+    workshop = Workshop(answers, sandbox)
+    try:
+        return [_row(answer, workshop.examinations[answer].observation(Scene())) for answer in answers]
+    finally:
+        workshop.close()
+
+
+def table(rows):
+    """The rows as text, a column as wide as it has to be; what changed is in brackets."""
+    cells = [{c: c for c in COLUMNS}]
+    for before, row in zip([rows[0], *rows], rows):
+        is_new = {c: c != "step" and row["compared"].get(c, row[c]) != before["compared"].get(c, before[c]) for c in COLUMNS}
+        cells.append({c: f"[{row[c]}]" if is_new[c] else f" {row[c]} " for c in COLUMNS})
+    width = {c: max(len(row[c]) for row in cells) for c in COLUMNS}
+    lines = (" ".join(_aligned(row[c], width[c], c) for c in COLUMNS).rstrip() for row in cells)
+    return "\n".join(lines)
+
+
+def _aligned(text, width, column):
+    """Numbers to the right; a heading stands over the text, not over the bracket."""
+    if text == column:
+        text = f" {text} "
+    return text.rjust(width + 1) if column in PROCESS_IDS else text.ljust(width)
+
+
+def _row(answer, o):
+    p = o.process
+    if p is None:
+        raise LabError(f"{answer.path.name} left no process to look at ({WRONG_STATE}): make check ANSWERS=solutions")
+    return {
+        "step": answer.step.name,
+        "PID": str(p.pid),
+        "PPID": str(p.ppid),
+        "PGID": str(p.pgid),
+        "SID": str(p.sid),
+        "TTY": _terminal_name(p.terminal),
+        "umask": f"{p.umask:04o}",
+        "cwd": p.cwd_text if o.sandboxed or p.cwd != o.shell.cwd else "(launch)",
+        "descriptors": _descriptors(o, p),
+        "log": _log(o) if o.sandboxed else "?",
+        # Without a sandbox every launch has PIDs of its own: whose they are tells.
+        "compared": {
+            "PID": role(o, p.pid) if p.pid == o.job else "child",
+            "PPID": role(o, p.ppid),
+            "PGID": role(o, p.pgid) if p.pgid == o.job else "child",
+            "SID": role(o, p.sid) if p.sid != p.pid else "own",
+        },
+        "who": f"{o.adopter} is {'init' if o.sandboxed else 'the subreaper'}, {o.shell.pid} the shell",
+    }
+
+
+def _terminal_name(device):
+    """As ps writes it: pts/0 for the major numbers 136 to 143, ? for none."""
+    if device == 0:
+        return "?"
+    major, minor = device >> 8 & 0xFFF, device & 0xFF | device >> 12 & 0xFFF00
+    return f"pts/{(major - 136) * 256 + minor}" if 136 <= major <= 143 else f"{major}:{minor}"
+
+
+def _descriptors(o, process):
+    words = {}
+    for number, descriptor in process.open_files.items():
+        kind = "log" if number in o.log_peers else descriptor.kind
+        # The number beyond the limit is another one each time: only its size tells.
+        words.setdefault(kind, []).append(number if number < 256 else "3xxx")
+    groups = []
+    for kind, numbers in words.items():
+        text = " ".join(map(str, numbers)).replace("0 1 2", "0-2")
+        groups.append(f"{text} {kind}")
+    return ", ".join(groups) or "none"
+
+
+def _log(o):
+    for message, (facility, _, sender) in zip(o.messages, parsed(o)):
+        if sender == o.process.pid:
+            priority = int(message.text[1 : message.text.index(">")])
+            name = "daemon" if facility == 3 else f"facility {facility}"
+            return f"{name}.{LEVELS[priority & 7]}"
+    return "-"
