@@ -104,9 +104,10 @@ def parse(arguments):
                 metavar="NN",
                 help="this step alone: 3, 03 or 03_setsid (or STEP=NN)",
             )
-        if name == "test":
-            command.add_argument("rest", nargs=argparse.REMAINDER, help="options for pytest")
-    return parser.parse_args(arguments)
+    options, options.rest = parser.parse_known_args(arguments)
+    if options.rest and options.run is not run_test:  # pytest has options of its own
+        parser.error(f"unknown: {' '.join(options.rest)}")
+    return options
 
 
 def main():

@@ -16,6 +16,7 @@ from lab.toolbox import compiler
 FLAGS = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-pipe"]
 
 TIME = 15  # seconds for one compilation
+PROGRAM = "a.out"  # what the compiler writes, in its own sandbox
 
 
 @dataclass(frozen=True)
@@ -32,62 +33,64 @@ class Build:
 
 
 class Builder:
-    """Compiles a list of answers ahead of the time when they are asked for."""
+    """Compiles answers ahead of the time when they are asked for.
+
+    What several answers share, their source, is compiled once.
+    """
 
     def __init__(self, pad: Launchpad, answers, at_once=None):
         self.pad = pad
         self.compiler = compiler()
-        self.waiting = deque(answers)
-        self.running = {}  # answer: (launch, deadline)
-        self.done = {}
         self.at_once = at_once or 2 * (os.cpu_count() or 1)
+        self.waiting = deque(dict.fromkeys(answer.path for answer in answers))
+        self.sources = {answer.path: answer.sources for answer in answers}
+        self.running = {}  # path: (launch, deadline)
+        self.done = {}  # path: Build
         self.advance()
 
     def advance(self):
-        """Start as many as may run at once, take in what is ready."""
-        for answer, (launch, deadline) in list(self.running.items()):
+        """Take in what is ready, start as many as may run at once."""
+        for path, (launch, deadline) in list(self.running.items()):
             launch.pump()
             if launch.shell in launch.reaped or time.monotonic() > deadline:
-                self.done[answer] = self._finish(answer, launch)
-                del self.running[answer]
+                self.done[path] = _finish(launch)
+                del self.running[path]
         while self.waiting and len(self.running) < self.at_once:
-            answer = self.waiting.popleft()
-            self.running[answer] = self._start(answer), time.monotonic() + TIME
+            path = self.waiting.popleft()
+            self.running[path] = self._start(path), time.monotonic() + TIME
 
     def build(self, answer):
-        """The Build of `answer`; waits for it at most TIME seconds."""
-        if answer in self.waiting:  # asked for before its turn
-            self.waiting.remove(answer)
-            self.waiting.appendleft(answer)
-        while answer not in self.done:
-            if answer not in self.running and answer not in self.waiting:
-                self.waiting.appendleft(answer)
-            if answer in self.running:
-                self.running[answer][0].pump(0.005)
+        """The Build of one of the answers; waits for it at most TIME seconds."""
+        path = answer.path
+        if path in self.waiting:  # asked for before its turn
+            self.waiting.remove(path)
+            self.waiting.appendleft(path)
+        while path not in self.done:
+            if path in self.running:
+                self.running[path][0].pump(0.005)
             self.advance()
-        return self.done[answer]
+        return self.done[path]
 
     def close(self):
         """End what still runs."""
         self.waiting.clear()
-        for launch, _ in self.running.values():
+        while self.running:
+            _, (launch, _) = self.running.popitem()
             launch.end()
-        self.running.clear()
 
-    def _start(self, answer):
-        source = answer.path.name
-        files = [(data, 0o644, name) for name, data in answer.sources().items()]
-        argv = [*self.compiler, *FLAGS, "-o", answer.step.name, source]
-        return self.pad.tool(files, argv)
+    def _start(self, path):
+        files = [(data, 0o644, name) for name, data in self.sources[path]().items()]
+        return self.pad.tool(files, [*self.compiler, *FLAGS, "-o", PROGRAM, path.name])
 
-    def _finish(self, answer, launch):
-        with launch:
-            launch.drain()
-            messages = launch.printed.decode("utf-8", "replace").rstrip()
-            status = launch.reaped.get(launch.shell)
-            if status is None:
-                return Build(b"", f"{messages}\nthe compiler did not finish within {TIME} s".lstrip())
-            if os.waitstatus_to_exitcode(status) != 0:
-                return Build(b"", messages or f"the compiler ended with status {status}")
-            with open(f"{launch.lab}/{answer.step.name}", "rb") as file:
-                return Build(file.read(), messages)
+
+def _finish(launch):
+    with launch:
+        launch.drain()
+        messages = launch.printed.decode("utf-8", "replace").rstrip()
+        status = launch.reaped.get(launch.shell)
+        if status is None:
+            return Build(b"", f"{messages}\nthe compiler did not finish within {TIME} s".lstrip())
+        if os.waitstatus_to_exitcode(status) != 0:
+            return Build(b"", messages or f"the compiler ended with status {status}")
+        with open(f"{launch.lab}/{PROGRAM}", "rb") as file:
+            return Build(file.read(), messages)

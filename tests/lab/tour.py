@@ -56,7 +56,7 @@ def observe_steps(steps, sandbox=True):
 
 def table(rows):
     """The rows as text, a column as wide as it has to be; what changed is in brackets."""
-    cells = [{c: c for c in COLUMNS}]
+    cells = [{c: f" {c} " for c in COLUMNS}]
     for before, row in zip([rows[0], *rows], rows):
         is_new = {c: c != "step" and row["compared"].get(c, row[c]) != before["compared"].get(c, before[c]) for c in COLUMNS}
         cells.append({c: f"[{row[c]}]" if is_new[c] else f" {row[c]} " for c in COLUMNS})
@@ -66,9 +66,7 @@ def table(rows):
 
 
 def _aligned(text, width, column):
-    """Numbers to the right; a heading stands over the text, not over the bracket."""
-    if text == column:
-        text = f" {text} "
+    """Numbers to the right; the margin for the brackets is there without them too."""
     return text.rjust(width + 1) if column in PROCESS_IDS else text.ljust(width)
 
 

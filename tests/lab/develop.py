@@ -1,0 +1,54 @@
+"""`make test` and `make lint`: for those who work on the lab itself."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from lab.toolbox import ROOT
+
+TESTS = ROOT / "tests"
+
+
+def test(rest):
+    """Run the lab's own tests, with `rest` as options for pytest; returns the exit status."""
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    words = ["-c", str(TESTS / "pytest.ini"), "--rootdir", str(TESTS), "-p", "no:cacheprovider", "-q", "-ra"]
+    status = int(pytest.main([*words, str(TESTS / "proof"), *rest]))
+    return status if status < 2 else 2
+
+
+# Each tool, what it is for, and how it is called on these files.
+C_FILES = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("*/**/*.[ch]") if "build" not in path.parts)
+C_FLAGS = ["--", "-std=c11", "-Wall", "-Wextra"]
+CPPCHECK = ["--std=c11", "--enable=warning,performance,portability", "--inline-suppr", "--error-exitcode=1", "-q"]
+C_TOOLS = (
+    ("clang-format", ["--dry-run", "--Werror"], []),
+    ("clang-tidy", ["--quiet", "--warnings-as-errors=*"], C_FLAGS),
+    ("cppcheck", CPPCHECK, []),
+)
+PYTHON_TOOLS = (("ruff", ["check"]), ("flake8", ["--max-line-length=120"]), ("pyflakes", []))
+
+
+def lint():
+    """Run what is installed of the linters; returns the exit status: 2 if a tool for C is missing."""
+    status = 0
+    for tool, before, after in C_TOOLS:
+        status = max(status, _lint(tool, [*before, *C_FILES, *after], missing=2))
+    python = next((row for row in PYTHON_TOOLS if shutil.which(row[0])), PYTHON_TOOLS[0])
+    return max(status, _lint(python[0], [*python[1], "tests"], missing=0))
+
+
+def _lint(tool, words, missing):
+    if shutil.which(tool) is None:
+        print(f"{tool:<13} not checked: it is not installed")
+        return missing
+    done = subprocess.run([tool, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    print(f"{tool:<13} {'ok' if done.returncode == 0 else 'complains:'}")
+    if done.returncode != 0:
+        print(done.stdout + done.stderr)
+        return 1
+    return 0
+
+

@@ -1,0 +1,102 @@
+"""What the handouts show was run: this runs it again, and finds what is stale.
+
+A fenced block in a handout that stands right below a directive is not written
+by hand:
+
+    <!-- run -->                      a ```console block: the lines that start
+                                      with "$ " are typed, the others are what
+                                      came of them
+    <!-- tour 02_fork 03_setsid -->   a ```text block: those rows of the tour
+
+The commands of one block run in one bash with job control, in the place of the
+login shell in a sandbox: so the PIDs are small, and the same every time.
+"""
+
+import re
+import time
+
+from lab.answers import Answer
+from lab.build import Builder
+from lab.launch import Launchpad
+from lab.steps import STEPS
+from lab.toolbox import ROOT, SOLUTIONS, LabError
+from lab.toolbox import STEPS as STEPS_FOLDER
+from lab.tour import observe_steps, table
+
+BLOCK = re.compile(
+    r"^<!-- (?P<what>run|tour)(?P<words>[^\n]*) -->\n```(?P<language>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
+)
+
+RUN_TIME = 30  # seconds for the commands of one block
+MARK = "\x1e"
+
+
+class Handouts:
+    """All handouts, and what their blocks should hold."""
+
+    def __init__(self):
+        self.pad = Launchpad()
+        if not self.pad.is_sandboxed():
+            raise LabError(f"what the handouts show is run in a sandbox, and there is none: {self.pad.why_not}")
+        self._programs = None
+        self._rows = None
+
+    def fresh(self, text):
+        """The text of a handout with every block filled in anew."""
+        return BLOCK.sub(self._fill, text)
+
+    def _fill(self, match):
+        body = self._run(match["body"]) if match["what"] == "run" else self._tour(match["words"].split())
+        return f"<!-- {match['what']}{match['words']} -->\n```{match['language']}\n{body}```"
+
+    def _tour(self, names):
+        if self._rows is None:
+            self._rows = {row["step"]: row for row in observe_steps(STEPS)}
+        return table([self._rows[name] for name in names]) + "\n"
+
+    def _run(self, body):
+        commands = [line[2:] for line in body.splitlines() if line.startswith("$ ")]
+        output = self._type(commands)
+        return "".join(f"$ {command}\n{text}" for command, text in zip(commands, output))
+
+    def _type(self, commands):
+        """What each of the commands printed."""
+        script = ["set -m; export COLUMNS=100", *(f"{command}\nprintf '{MARK}'" for command in commands)]
+        files = [("\n".join(script).encode() + b"\n", 0o644, ".script"), *self.programs()]
+        with self.pad.shell(files, ["bash", ".script"]) as launch:
+            deadline = time.monotonic() + RUN_TIME
+            while launch.printed.count(MARK.encode()) < len(commands):
+                launch.pump(0.1)
+                if time.monotonic() > deadline:
+                    raise LabError(f"a handout's commands did not end within {RUN_TIME} s: {commands}")
+            printed = launch.printed.decode("utf-8", "replace").replace("\r\n", "\n")
+        return printed.split(MARK)
+
+    def programs(self):
+        """All programs as a learner has them after `make build`, as (bytes, mode, name)."""
+        if self._programs is None:
+            self._programs = []
+            for folder in (SOLUTIONS, STEPS_FOLDER):
+                answers = [Answer(step, folder / f"{step.name}.c") for step in STEPS]
+                builder = Builder(self.pad, answers)
+                self._programs += [
+                    (builder.build(answer).program, 0o755, f"build/{folder.name}/{answer.step.name}") for answer in answers
+                ]
+        return self._programs
+
+
+def paths():
+    """The handouts' paths."""
+    return [ROOT / step.handout for step in STEPS]
+
+
+def refresh():
+    """Fill in all handouts; returns the exit status."""
+    handouts = Handouts()
+    for path in paths():
+        text = path.read_text(encoding="utf-8")
+        fresh = handouts.fresh(text)
+        if fresh != text:
+            path.write_text(fresh, encoding="utf-8")
+            print(f"filled in {path.relative_to(ROOT)}")
+    return 0

@@ -1,0 +1,118 @@
+"""What the lab's own tests share: examining a C source as an answer."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lab.answers import Answer, find_step
+from lab.build import Builder
+from lab.judge import Examination
+from lab.launch import Launchpad
+from lab.steps import STEPS
+from lab.toolbox import SOLUTIONS
+
+
+def pytest_configure(config):
+    config.lab_summary = []
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for line in config.lab_summary:
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session", params=["sandbox", "fallback"])
+def pad(request):
+    """A Launchpad of either kind; without namespaces here, the first is skipped."""
+    launchpad = Launchpad(sandbox=request.param == "sandbox")
+    if request.param == "sandbox" and not launchpad.is_sandboxed():
+        pytest.skip(f"no sandbox can be had here: {launchpad.why_not}")
+    return launchpad
+
+
+@pytest.fixture(scope="session")
+def sandbox_pad():
+    """A Launchpad with a sandbox, for what needs one."""
+    launchpad = Launchpad()
+    if not launchpad.is_sandboxed():
+        pytest.skip(f"no sandbox can be had here: {launchpad.why_not}")
+    return launchpad
+
+
+@pytest.fixture(scope="session")
+def programs():
+    """All programs of the course as answers to their own step, compiled ahead."""
+    launchpad = Launchpad()
+    answers = [
+        Answer(step, folder / f"{step.name}.c") for folder in (SOLUTIONS, SOLUTIONS.parent / "steps") for step in STEPS
+    ]
+    builder = Builder(launchpad, answers)
+    yield builder
+    builder.close()
+
+
+@pytest.fixture
+def examine(pad, tmp_path):
+    """A function: C source text and a step's number in, an Examination out."""
+    builders = []
+
+    def start(source, step):
+        answer = Answer(find_step(str(step)), tmp_path / f"answer{len(builders)}.c")
+        answer.path.write_text(source, encoding="utf-8")
+        builders.append(Builder(pad, [answer]))
+        return Examination(answer, pad, builders[-1])
+
+    yield start
+    for builder in builders:
+        builder.close()
+
+
+@pytest.fixture(scope="session")
+def edited():
+    """A function: a solution's source with one text replaced, which has to be there."""
+
+    def edit(step, *changes):
+        source = (SOLUTIONS / f"{find_step(str(step)).name}.c").read_text(encoding="utf-8")
+        for old, new in changes:
+            assert old in source, f"{old!r} is not in the solution of step {step}"
+            source = source.replace(old, new)
+        return source
+
+    return edit
+
+
+def failed(examination):
+    """The keys of the checks that do not hold, bonus checks left out."""
+    return {r.check.key for r in examination.results() if r.failed and not r.check.star}
+
+
+def stars(examination):
+    """The keys of the bonus checks that hold or cannot be checked, and of those that do not."""
+    results = [r for r in examination.results() if r.check.star]
+    return {r.check.key for r in results if not r.failed}, {r.check.key for r in results if r.failed}
+
+
+def processes_with(text):
+    """The PIDs of all processes whose command line holds `text`, this one left out."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if text.encode() in (folder / "cmdline").read_bytes() and int(folder.name) != os.getpid():
+                found.append(int(folder.name))
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            pass
+    return found
+
+
+def run_lab(*words, cwd=SOLUTIONS.parent, **options):
+    """Run tests/run in `cwd`; returns the CompletedProcess, its output as text."""
+    options = {"capture_output": True, "text": True, "timeout": 60, "stdin": subprocess.DEVNULL, "check": False} | options
+    return subprocess.run(["tests/run", *map(str, words)], cwd=cwd, **options)
+
+
+def without_numbers(text):
+    """The text with every number taken out, for what differs from run to run."""
+    return re.sub(r"\d+", "N", text)

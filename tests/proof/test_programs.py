@@ -1,0 +1,151 @@
+"""Solutions pass, skeletons fail in exactly what their step adds, and they belong together."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from lab.answers import Answer, code
+from lab.expect import added, expectations
+from lab.judge import FAILED, PASSED, Examination
+from lab.report import explain
+from lab.steps import STEPS
+from lab.toolbox import ROOT, SOLUTIONS
+
+SKELETONS = ROOT / "steps"
+PAIRS = [(program, step) for program in STEPS for step in STEPS if program.number <= step.number]
+
+MAX_DIFF = 40  # lines of code that a step may change
+
+
+def ids(value):
+    return value.name
+
+
+@pytest.mark.parametrize("step", STEPS, ids=ids)
+def test_solution_passes_everything(step, pad, programs):
+    """Bonus checks too; what cannot be checked without a sandbox is said, and is not a pass."""
+    examination = Examination(Answer(step, SOLUTIONS / f"{step.name}.c"), pad, programs)
+    wrong = [(r.check.key, explain(step, r)) for r in examination.results() if r.failed]
+    assert not wrong
+    if pad.is_sandboxed():
+        assert all(r.status == PASSED for r in examination.results())
+
+
+@pytest.mark.parametrize("step", STEPS, ids=ids)
+def test_skeleton_fails_exactly_what_its_step_adds(step, pad, programs):
+    examination = Examination(Answer(step, SKELETONS / f"{step.name}.c"), pad, programs)
+    expected = {check.key for check in added(step) if check.since == step and not check.star} if step.number else set()
+    unchecked = {r.check.key for r in examination.results() if r.status == "skipped"}
+    assert {r.check.key for r in examination.results() if r.failed and not r.check.star} == expected - unchecked
+
+
+def test_triangle(sandbox_pad, programs, pytestconfig):
+    """The program of every step fails exactly the checks that all later steps add."""
+    wrong = []
+    rows = {program: [] for program in STEPS}
+    for program, step in PAIRS:
+        examination = Examination(Answer(step, SOLUTIONS / f"{program.name}.c"), sandbox_pad, programs)
+        required = [check for check in expectations(step) if not check.star]
+        expected = {check.key for check in required if check.since.number > program.number}
+        found = {check.key for check in required if examination.result(check).failed}
+        rows[program].append(f"{len(found):>2}/{len(required):<2}")
+        if found != expected:
+            wrong.append(f"{program.name} as {step.name}: fails {found}, and not {expected}")
+    pytestconfig.lab_summary += ["", "checks that each program fails, as an answer to each step:"]
+    pytestconfig.lab_summary.append(" " * 15 + "  ".join(f"{step.number:02}   " for step in STEPS).rstrip())
+    for program, cells in rows.items():
+        empty = ["     "] * (len(STEPS) - len(cells))
+        pytestconfig.lab_summary.append(f"{program.name:<15}" + "  ".join(empty + cells))
+    assert not wrong
+
+
+@pytest.mark.parametrize("step", STEPS[1:], ids=ids)
+def test_every_check_of_a_step_is_seen_failing(step, sandbox_pad, programs):
+    """And the first one that fails says why, with a cause and where to read on."""
+    examination = Examination(Answer(step, SKELETONS / f"{step.name}.c"), sandbox_pad, programs)
+    first = next(r for r in examination.results() if r.status == FAILED)
+    assert first.check in added(step)
+    assert first.expected and first.observed and len(first.because) > 20
+    assert (ROOT / step.handout).exists() and re.search(r"\w+\(\w+\)", first.check.read)
+
+
+def head(source):
+    return source[: source.index("*/")]
+
+
+def lines_of_code(source):
+    """The lines behind the head comment, without other comments and empty lines."""
+    body = source[source.index("*/") + 2 :]
+    body = re.sub(r"/\*.*?\*/", "", body, flags=re.DOTALL)
+    return [line.strip() for line in body.splitlines() if line.strip()]
+
+
+def edited(step):
+    return f"if you have edited steps/{step.name}.c that is as it should be: `make test` is about a clone without answers"
+
+
+@pytest.mark.parametrize("step", STEPS, ids=ids)
+def test_skeleton_is_the_solution_before_and_a_todo(step):
+    """No drift: the code is that of the step before, all else that of the solution."""
+    skeleton = (SKELETONS / f"{step.name}.c").read_text()
+    solution = (SOLUTIONS / f"{step.name}.c").read_text()
+    assert head(skeleton) == head(solution), edited(step)
+    assert head(solution).startswith(f"/*\n * {step.name}: {step.title}\n")
+    if step.number == 0:
+        assert skeleton == solution, edited(step)
+        return
+    before = (SOLUTIONS / f"{STEPS[step.number - 1].name}.c").read_text()
+    assert code(skeleton.encode()) == code(before.encode()), edited(step)
+    assert "TODO: " in skeleton and "TODO" not in solution
+    comments = set(re.findall(r"/\*.*?\*/", skeleton, re.DOTALL))
+    ours = {comment for comment in comments if "TODO: " not in comment}
+    theirs = set(re.findall(r"/\*.*?\*/", solution + before, re.DOTALL))
+    assert ours <= theirs, "a comment that is neither in the solution nor a TODO"
+
+
+@pytest.mark.parametrize("step", STEPS[1:], ids=ids)
+def test_the_diff_is_the_lesson(step):
+    """From one solution to the next only a few lines change."""
+    before = lines_of_code((SOLUTIONS / f"{STEPS[step.number - 1].name}.c").read_text())
+    after = lines_of_code((SOLUTIONS / f"{step.name}.c").read_text())
+    gone = [line for line in before if line not in after]
+    new = [line for line in after if line not in before]
+    assert len(gone) + len(new) <= MAX_DIFF
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_no_warnings(compiler, tmp_path):
+    """Solutions and skeletons compile without a warning."""
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    flags = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror", "-fsyntax-only"]
+    paths = [str(path) for folder in (SOLUTIONS, SKELETONS) for path in sorted(folder.glob("*.c"))]
+    done = subprocess.run([compiler, *flags, *paths], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_works_with_musl(pad, tmp_path, monkeypatch):
+    """Built against musl, the solutions pass as well."""
+    if shutil.which("musl-gcc") is None:
+        pytest.skip("musl-gcc is not installed")
+    from lab.judge import Workshop
+
+    monkeypatch.setenv("CC", "musl-gcc")
+    answers = [Answer(step, SOLUTIONS / f"{step.name}.c") for step in STEPS]
+    shop = Workshop(answers, sandbox=pad.is_sandboxed())
+    try:
+        wrong = [r.check.key for e in shop.examinations.values() for r in e.results() if r.failed]
+    finally:
+        shop.close()
+    assert not wrong
+
+
+def test_layout():
+    """At the top are the five, the licence, dot files, and what is ignored."""
+    found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
+    assert found - {"build"} == {"steps", "solutions", "tests", "Makefile", "README.md", "LICENSE"}
+    names = {step.name for step in STEPS}
+    assert {path.stem for path in SKELETONS.glob("*.c")} == names
+    assert {path.stem for path in SKELETONS.glob("*.md")} == names
