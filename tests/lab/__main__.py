@@ -4,10 +4,13 @@ import argparse
 import os
 import sys
 
-# A caller may have closed them; then what is opened first would become one.
+# A caller may have closed 0, 1 or 2; what is opened first would then become one.
 while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
     os.set_inheritable(fd, True)
 os.close(fd)
+sys.stdin = sys.stdin or open(0)
+sys.stdout = sys.stdout or open(1, "w")
+sys.stderr = sys.stderr or open(2, "w")
 
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 

@@ -130,7 +130,7 @@ class Launch:
     started: bool = False
     exec_errno: int = 0
     lab: str = ""  # the job's working directory, as a path for pytest
-    calls: dict = field(default_factory=dict)  # number: (name, kind, argument), see waits.c
+    calls: dict = field(default_factory=dict)  # number: (kind, argument), see waits.c
     reaped: dict = field(default_factory=dict)  # PID: status, of orphans
     messages: list = field(default_factory=list)  # what arrived at /dev/log
     printed: bytearray = field(default_factory=bytearray)  # to the terminal or the output
@@ -187,8 +187,8 @@ class Launch:
         elif word == "started":
             self.started = True
         elif word == "calls":
-            for name, number, kind, argument in re.findall(r"(\S+)=(\d+):(.):(\d+)", rest):
-                self.calls[int(number)] = (name, kind, int(argument))
+            for number, kind, argument in re.findall(r"=(\d+):(.):(\d+)", rest):
+                self.calls[int(number)] = (kind, int(argument))
         elif word == "reaped":
             pid, status = map(int, rest.split())
             self.reaped[pid] = status

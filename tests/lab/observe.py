@@ -175,7 +175,7 @@ _SYS_PIDFD_GETFD = 438  # the same on every architecture: pidfd_getfd(2)
 
 
 def _log_peers(launch, process, inherited):
-    """The numbers of the sockets of `process` that are connected to the log.
+    """The numbers of the sockets of `process` that lead to the log.
 
     /proc does not tell a socket's other end. So the socket itself is fetched
     and asked; before Linux 5.6 every socket of the program's own counts.
@@ -184,14 +184,20 @@ def _log_peers(launch, process, inherited):
            if d.kind == "socket" and d.identity not in inherited]  # fmt: skip
     if not own:
         return frozenset()
+    names = set(_LOG_NAMES)
+    if not launch.sandboxed or "log" in launch.scene.without:
+        names.add(_UNCONNECTED)  # there may be no log: musl keeps the socket that it could not connect
     try:
         pidfd = os.pidfd_open(launch.outer(process.pid))
     except OSError:
         return frozenset(own)
     try:
-        return frozenset(number for number in own if _peer(pidfd, number) in _LOG_NAMES)
+        return frozenset(number for number in own if _peer(pidfd, number) in names)
     finally:
         os.close(pidfd)
+
+
+_UNCONNECTED = "an unconnected datagram socket"
 
 
 def _peer(pidfd, number):
@@ -199,7 +205,9 @@ def _peer(pidfd, number):
     if fd == -1:
         return _LOG_NAMES[0] if ctypes.get_errno() in (errno.ENOSYS, errno.EPERM) else None
     with socket.socket(fileno=fd) as fetched:
+        if (fetched.family, fetched.type) != (socket.AF_UNIX, socket.SOCK_DGRAM):
+            return None
         try:
             return fetched.getpeername()
         except OSError:
-            return None
+            return _UNCONNECTED

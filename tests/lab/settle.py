@@ -10,6 +10,7 @@ more time: at rest is then what changes nothing for longer than an answer may
 take on its way between two calls.
 """
 
+import math
 import os
 import struct
 import time
@@ -21,8 +22,11 @@ from lab.launch import Launch
 LIMIT = 8.0  # seconds until an answer is judged as it stands
 QUIET = 0.004  # seconds without a change, where all wait for long
 LONG_QUIET = 0.8  # seconds without a change, where something may go on
+WAKE_TIME = 0.3  # seconds beyond the end of a short sleep, to see what comes of it
 LONG_SLEEP = 3.0  # seconds: who sleeps as long as this has arrived
 BUSY = 0.05  # seconds of processor time within LONG_QUIET that make a busy loop
+MANY = 1000  # processes: who has made so many does not come to rest
+FEW = 20  # orphans: who has left so many keeps making them
 POLL = 0.0003  # seconds between two looks: nothing tells of a process that comes to rest
 
 
@@ -41,8 +45,8 @@ def settle(launch: Launch, watch, limit=LIMIT):
     can be compared: what changes there is a change.
     """
     deadline = time.monotonic() + limit
-    quick = slow = None  # the pictures that have to stay, and since when they do
-    quick_since = slow_since = 0.0
+    quick = slow = None  # what has to stay as it is, and since when it does
+    quick_since = slow_since = needed = 0.0
     used = {}
     while (now := time.monotonic()) < deadline:
         launch.pump()
@@ -51,6 +55,8 @@ def settle(launch: Launch, watch, limit=LIMIT):
         looks = [look for pid in pids if (look := _look(launch, pid)) is not None]
         if not pids and launch.job_status is not None:
             return Rest(True)
+        if len(pids) > MANY:
+            return Rest(False, "it keeps making processes")
         if not looks or not _is_told(launch, looks):
             continue
 
@@ -63,28 +69,22 @@ def settle(launch: Launch, watch, limit=LIMIT):
                 return Rest(True)
             continue
 
-        # Something may go on: then the state has to stay as it is for longer.
+        # Something may go on: then the state has to stay as it is for longer,
+        # and longer than any sleep that is under way.
         quick = None
-        state = [(look.identity, watch(look.pid)) for look in looks]
+        state = pids, [(look.identity, watch(look.pid)) for look in looks]
         if state != slow:
-            slow, slow_since = state, now
+            slow, slow_since, needed = state, now, LONG_QUIET
             used = {look.identity: look.cpu for look in looks}
-        elif now - slow_since >= LONG_QUIET and all(
-            look.is_placed(look.cpu - used[look.identity]) for look in looks
-        ):
+        needed = max(needed, *(look.timeout + WAKE_TIME for look in looks))
+        if now - slow_since >= needed and all(look.is_placed(look.cpu - used[look.identity]) for look in looks):
             return Rest(True)
-    return Rest(False, _describe(launch))
+    return Rest(False, "it does not come to a call that waits" if len(launch.reaped) < FEW else "it keeps making processes")
 
 
 def _is_told(launch, looks):
     """Whether the shell has said how the job ended, if it did."""
     return launch.job_status is not None or any(look.pid == launch.job for look in looks)
-
-
-def _describe(launch):
-    if len(launch.pids()) > 20 or len(launch.reaped) > 20:
-        return "it keeps making processes"
-    return "it does not come to a call that waits"
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,10 @@ class _Look:
     pid: int
     start: int
     picture: tuple  # changes whenever the process has run
-    waits: bool  # every thread waits, and for long
     state: str
     cpu: float  # seconds of processor time so far
+    timeout: float  # seconds that the calls it waits in may take: LONG_SLEEP or more is as good as for ever
+    waits: bool  # every thread waits, and for long
 
     @property
     def identity(self):
@@ -116,48 +117,54 @@ def _look(launch, pid):
     folder = f"{launch.proc}/{pid}"
     try:
         stat = procfs.read_stat(folder)
-        pictures, waits, state, cpu = [], True, "S", 0.0
+        pictures, timeouts, state, cpu = [], [], "S", 0.0
         for thread in procfs.threads(folder):
             own = procfs.read_stat(thread)
             run = procfs.read(thread + "/schedstat").split()
             call = _call(thread)
             pictures.append((thread, own.state, run[2], call))
-            waits = waits and own.state == "S" and _waits_long(launch, thread, call)
-            state = own.state if own.state not in "S" else state
+            timeouts.append(_timeout(launch, thread, call) if own.state == "S" else 0.0)
+            state = own.state if own.state != "S" else state
             cpu += int(run[0]) / 1e9
     except (ProcessLookupError, IndexError):
         return None
-    return _Look(pid, stat.start, tuple(pictures), waits, state, cpu) if pictures else None
+    if not pictures:
+        return None
+    shortest = min(timeouts)
+    brief = max((t for t in timeouts if t < LONG_SLEEP), default=0.0)
+    return _Look(pid, stat.start, tuple(pictures), state, cpu, brief, shortest >= LONG_SLEEP)
 
 
 def _call(thread):
-    """The words of /proc/PID/syscall, [] if it is not ours to read or runs."""
+    """The words of /proc/PID/syscall; none if it runs, or is not ours to read."""
     try:
         words = procfs.read(thread + "/syscall").split()
-    except (PermissionError, OSError):
+    except ProcessLookupError:
+        raise
+    except OSError:
         return ()
     return tuple(words) if len(words) > 2 else ()
 
 
-def _waits_long(launch, thread, call):
-    if not call:
-        return False
-    _, kind, argument = launch.calls.get(int(call[0]), ("", "?", 0))
+def _timeout(launch, thread, call):
+    """The seconds that a call may wait, infinity for no limit, 0 where that is not known."""
+    kind, argument = launch.calls.get(int(call[0]), ("?", 0)) if call else ("?", 0)
     if kind == "-":
-        return True
+        return math.inf
     if kind == "?":
-        return False
+        return 0.0
     value = int(call[1 + argument], 16)
     if kind == "m":
         milliseconds = struct.unpack("i", struct.pack("I", value & 0xFFFFFFFF))[0]
-        return milliseconds < 0 or milliseconds >= LONG_SLEEP * 1000
-    return value == 0 or _read_seconds(thread, value) >= LONG_SLEEP
+        return milliseconds / 1000 if milliseconds >= 0 else math.inf
+    return _read_time(thread, value, 1e9 if kind == "n" else 1e6) if value else math.inf
 
 
-def _read_seconds(thread, address):
-    """The seconds of the struct timespec or timeval there; 0 if not readable."""
+def _read_time(thread, address, unit):
+    """The seconds in the struct timespec or timeval there; 0 if it cannot be read."""
     try:
         with open(thread + "/mem", "rb", buffering=0) as memory:
-            return struct.unpack("l", os.pread(memory.fileno(), struct.calcsize("l"), address))[0]
+            seconds, fraction = struct.unpack("ll", os.pread(memory.fileno(), struct.calcsize("ll"), address))
+            return seconds + fraction / unit
     except (OSError, struct.error, OverflowError):
-        return 0
+        return 0.0

@@ -61,13 +61,13 @@ def table(rows):
         is_new = {c: c != "step" and row["compared"].get(c, row[c]) != before["compared"].get(c, before[c]) for c in COLUMNS}
         cells.append({c: f"[{row[c]}]" if is_new[c] else f" {row[c]} " for c in COLUMNS})
     width = {c: max(len(row[c]) for row in cells) for c in COLUMNS}
-    lines = (" ".join(_aligned(row[c], width[c], c) for c in COLUMNS).rstrip() for row in cells)
+    lines = ("".join(_aligned(row[c], width[c], c) for c in COLUMNS).rstrip() for row in cells)
     return "\n".join(lines)
 
 
 def _aligned(text, width, column):
     """Numbers to the right; the margin for the brackets is there without them too."""
-    return text.rjust(width + 1) if column in PROCESS_IDS else text.ljust(width)
+    return text.rjust(width + 1) if column in PROCESS_IDS else " " * (column == "TTY") + text.ljust(width)
 
 
 def _row(answer, o):

@@ -105,8 +105,7 @@ CHECKS = [
         read="syslog(3)",
         star=True,
         scene=Scene(without=("log",)),
-        # musl keeps the socket that it could not connect.
-        holds=lambda o: all(is_null(o, n) for n in STANDARD) and [d.kind for d in others(o).values()] in ([], ["socket"]),
+        holds=lambda o: null_and_log(o) and o.job_status == 0,
         expected=lambda o: "the same daemon; the message is lost",
         observed=lambda o: f"{fate(o)}; open: {with_access(o)}",
         causes=((True, "it depends on the log: a logger that is restarted would take it down"),),

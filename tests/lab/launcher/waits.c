@@ -9,7 +9,8 @@
  * KIND says how to read the argument with the number ARG:
  *   -   none: waits until something happens
  *   m   milliseconds, negative for no timeout
- *   t   the address of a struct timespec or struct timeval, 0 for no timeout
+ *   n   the address of a struct timespec, 0 for no timeout
+ *   u   the address of a struct timeval, 0 for no timeout
  * A call that is not listed is no error: it only takes longer to be sure of.
  */
 static const struct wait {
@@ -25,7 +26,7 @@ static const struct wait {
     {"poll", SYS_poll, 'm', 2},
 #endif
 #ifdef SYS_select
-    {"select", SYS_select, 't', 4},
+    {"select", SYS_select, 'u', 4},
 #endif
 #ifdef SYS_epoll_wait
     {"epoll_wait", SYS_epoll_wait, 'm', 3},
@@ -37,28 +38,28 @@ static const struct wait {
     {"accept", SYS_accept, '-', 0},
 #endif
 #ifdef SYS_nanosleep
-    {"nanosleep", SYS_nanosleep, 't', 0},
+    {"nanosleep", SYS_nanosleep, 'n', 0},
 #endif
 #ifdef SYS_clock_nanosleep
-    {"clock_nanosleep", SYS_clock_nanosleep, 't', 2},
+    {"clock_nanosleep", SYS_clock_nanosleep, 'n', 2},
 #endif
 #ifdef SYS_ppoll
-    {"ppoll", SYS_ppoll, 't', 2},
+    {"ppoll", SYS_ppoll, 'n', 2},
 #endif
 #ifdef SYS_pselect6
-    {"pselect6", SYS_pselect6, 't', 4},
+    {"pselect6", SYS_pselect6, 'n', 4},
 #endif
 #ifdef SYS_epoll_pwait
     {"epoll_pwait", SYS_epoll_pwait, 'm', 3},
 #endif
 #ifdef SYS_epoll_pwait2
-    {"epoll_pwait2", SYS_epoll_pwait2, 't', 3},
+    {"epoll_pwait2", SYS_epoll_pwait2, 'n', 3},
 #endif
 #ifdef SYS_rt_sigtimedwait
-    {"rt_sigtimedwait", SYS_rt_sigtimedwait, 't', 2},
+    {"rt_sigtimedwait", SYS_rt_sigtimedwait, 'n', 2},
 #endif
 #ifdef SYS_futex
-    {"futex", SYS_futex, 't', 3},
+    {"futex", SYS_futex, 'n', 3},
 #endif
     {"rt_sigsuspend", SYS_rt_sigsuspend, '-', 0},
     {"waitid", SYS_waitid, '-', 0},

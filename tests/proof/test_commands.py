@@ -1,0 +1,271 @@
+"""The commands as users call them: exit statuses, errors in one line, odd surroundings."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+import pytest
+from conftest import run_lab
+
+from lab.steps import STEPS
+from lab.toolbox import ROOT, SOLUTIONS
+
+PASSED, WRONG, BROKEN = 0, 1, 2
+
+
+@pytest.fixture
+def answers(tmp_path):
+    """A folder with the right answers to steps 01 to 03, and a function that edits one."""
+    folder = tmp_path / "answers"
+    folder.mkdir()
+    for step in STEPS[1:4]:
+        shutil.copy(SOLUTIONS / f"{step.name}.c", folder)
+    return folder
+
+
+def edit(path, old, new):
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def in_one_line(done):
+    """An error in words: one line, no traceback, nothing else."""
+    return done.stderr.count("\n") == 1 and done.stderr.startswith("lab: ") and "Traceback" not in done.stdout
+
+
+def test_right_answers_pass(answers):
+    done = run_lab("check", "--answers", answers)
+    assert (done.returncode, done.stderr) == (PASSED, "")
+    assert done.stdout.endswith("3 of 3 steps done. That is all.\n")
+
+
+@pytest.mark.parametrize("name", ["3", "03", "03_setsid"])
+def test_a_step_by_any_of_its_names(name, answers):
+    done = run_lab("check", "--answers", answers, "--step", name)
+    assert done.returncode == PASSED
+    assert done.stdout.endswith("03_setsid is done.\n")
+    assert "02_fork  " not in done.stdout
+
+
+def test_a_wrong_answer_is_explained(answers):
+    edit(answers / "03_setsid.c", "    start_session();\n", "")
+    done = run_lab("check", "--answers", answers)
+    assert (done.returncode, done.stderr) == (WRONG, "")
+    assert re.search(r"NO  SID = PGID = PID\n +expected .*\n +observed (.*\n)+ +because .*\n", done.stdout)
+    assert "steps/03_setsid.md, setsid(2)" in done.stdout
+    assert re.search(r"--  no controlling terminal +follows from the above", done.stdout)
+    assert done.stdout.endswith("2 of 3 steps done. Next: 03_setsid\n")
+    assert "Traceback" not in done.stdout and "pytest" not in done.stdout
+
+
+def test_only_the_first_thing_wrong_is_explained(answers):
+    edit(answers / "03_setsid.c", "    clear_umask();\n", "")
+    edit(answers / "03_setsid.c", "    start_session();\n", "")
+    done = run_lab("check", "--answers", answers, "--step", 3)
+    assert done.returncode == WRONG
+    assert (done.stdout.count("  NO  "), done.stdout.count("expected ")) == (2, 1)
+
+
+def test_the_compilers_message_is_shown(answers):
+    edit(answers / "02_fork.c", "fork()", "spoon()")
+    done = run_lab("check", "--answers", answers, "--step", 2)
+    assert done.returncode == WRONG
+    assert "NO  compiles" in done.stdout and "spoon" in done.stdout
+    assert "ok  " not in done.stdout
+
+
+def test_warnings_are_shown_and_fail_nothing(answers):
+    edit(answers / "02_fork.c", "int main(void)\n{\n", "int main(void)\n{\n    int never_used;\n")
+    done = run_lab("check", "--answers", answers, "--step", 2)
+    assert done.returncode == PASSED
+    assert "warning: unused variable" in done.stdout
+
+
+def test_what_was_not_begun_is_told_in_a_line():
+    """An unedited clone: the first step is explained, the others wait."""
+    done = run_lab("check")
+    assert done.returncode == WRONG
+    assert done.stdout.count(": not begun\n") == len(STEPS) - 2
+    assert done.stdout.endswith(f"0 of {len(STEPS) - 1} steps done. Next: {STEPS[1].name}\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check", "--step", "99"),
+        ("check", "--step", "setsid"),
+        ("check", "--step", "-1"),
+        ("check", "--answers", "/nowhere/at/all"),
+        ("check", "--answers", "Makefile"),
+        ("check", "--answers", "tests/lab"),
+        ("check", "--step", "4", "--answers", "{answers}"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_told_in_one_line(words, answers):
+    done = run_lab(*[word.format(answers=answers) for word in words])
+    assert (done.returncode, done.stdout) == (BROKEN, "")
+    assert in_one_line(done)
+
+
+def test_no_compiler_is_told_in_one_line():
+    done = run_lab("check", env=os.environ | {"CC": "no-such-compiler"})
+    assert done.returncode == BROKEN
+    assert in_one_line(done) and "apt install gcc" in done.stderr
+
+
+def test_no_usable_python_is_told_in_one_line():
+    done = run_lab("check", env=os.environ | {"PYTHON": "/bin/false"})
+    assert done.returncode == BROKEN
+    assert in_one_line(done) and "python3-pytest" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can read everything")
+def test_an_unreadable_answer_is_told_in_one_line(answers):
+    (answers / "02_fork.c").chmod(0)
+    done = run_lab("check", "--answers", answers)
+    assert done.returncode == BROKEN
+    assert in_one_line(done)
+
+
+def test_without_a_sandbox_what_cannot_be_checked_is_no_pass():
+    done = run_lab("check", "--answers", "solutions", "--step", "7", "--no-sandbox")
+    assert done.returncode == BROKEN
+    assert "??  a message of facility daemon" in done.stdout
+    assert "could not be checked here" in done.stdout
+    done = run_lab("check", "--answers", "solutions", "--step", "6", "--no-sandbox")
+    assert done.returncode == PASSED
+    assert done.stdout.startswith("No sandbox")
+
+
+SURROUNDINGS = {
+    "standard input closed": "exec <&-; {check}",
+    "all of 0, 1 and 2 closed": "exec 3>{out} <&- >&- 2>&-; {check} >&3",
+    "under nohup": "nohup {check} </dev/null",
+    "locale C": "LC_ALL=C {check}",
+    "locale ko_KR.UTF-8": "LC_ALL=ko_KR.UTF-8 LANG=ko_KR.UTF-8 {check}",
+    "umask 077": "umask 077; {check}",
+    "umask 000": "umask 000; {check}",
+    "an empty environment": "env -i PATH=/usr/bin:/bin {check}",
+    "soft limit of 64 open files": "ulimit -Sn 64; {check}",
+    "SIGCHLD, SIGPIPE and SIGTERM ignored": "trap '' CHLD PIPE TERM; {check}",
+    "without a terminal": "setsid -w {check} </dev/null",
+    "on a terminal": "script -qec {quoted} /dev/null </dev/null | tr -d '\\r'",
+}
+
+
+@pytest.mark.parametrize("surroundings", SURROUNDINGS)
+def test_surroundings_change_nothing(surroundings, answers, tmp_path):
+    """The same report, word for word, wherever it is called."""
+    tool = {"under nohup": "nohup", "without a terminal": "setsid", "on a terminal": "script"}.get(surroundings)
+    if tool and shutil.which(tool) is None:
+        pytest.skip(f"{tool} is not installed")
+    check = f"tests/run check --answers {answers} --step 3"
+    usual = run_lab(*check.split()[1:])
+    out = tmp_path / "out"
+    command = SURROUNDINGS[surroundings].format(check=check, quoted=shlex.quote(check), out=out)
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (out.read_text() if out.exists() else done.stdout) == usual.stdout
+    assert done.returncode == PASSED or tool == "script"
+
+
+def test_odd_paths_and_a_read_only_folder(answers, tmp_path):
+    """Spaces, letters beyond ASCII, quotes; and nothing is written beside the answers."""
+    odd = tmp_path / "the répertoire of 학생's \"$answers\""
+    answers.rename(odd)
+    edit(odd / "03_setsid.c", "#include <sys/stat.h>", '#include "mine.h"')
+    (odd / "mine.h").write_text("#include <sys/stat.h>\n")
+    odd.chmod(0o555)
+    try:
+        done = run_lab("check", "--answers", odd)
+        assert done.returncode == PASSED, done.stdout
+        assert sorted(path.name for path in odd.iterdir()) == ["01_umask.c", "02_fork.c", "03_setsid.c", "mine.h"]
+    finally:
+        odd.chmod(0o755)
+
+
+def test_a_clone_in_an_odd_path(tmp_path):
+    """A fresh copy whose path has spaces and letters beyond ASCII, its launcher not yet built."""
+    clone = tmp_path / "daemon lab — 데몬"
+    shutil.copytree(ROOT, clone, ignore=shutil.ignore_patterns("build", ".git", ".venv", "__pycache__"))
+    clean = {k: v for k, v in os.environ.items() if k != "DAEMON_LAB_BUILD"}
+    done = run_lab("check", "--answers", "solutions", "--step", "3", cwd=clone, env=clean)
+    assert done.returncode == PASSED, done.stdout + done.stderr
+    assert {path.name for path in clone.iterdir()} - {path.name for path in ROOT.iterdir()} <= {"build"}
+
+
+def test_runs_side_by_side(answers):
+    """Two terminals, two folders: neither disturbs the other."""
+    wrong = answers.with_name("wrong")
+    shutil.copytree(answers, wrong)
+    edit(wrong / "03_setsid.c", "    start_session();\n", "")
+    words = ["tests/run", "check", "--answers"]
+    for _ in range(3):
+        runs = [
+            subprocess.Popen([*words, folder], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+            for folder in (answers, wrong, answers, wrong)
+        ]
+        ends = [run.communicate(timeout=60)[0].splitlines()[-1] for run in runs]
+        assert [run.returncode for run in runs] == [PASSED, WRONG, PASSED, WRONG]
+        assert ends[0] == ends[2] != ends[1] == ends[3]
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_passes_everything_on(answers):
+    make = ["make", "-s", "check", "STEP=03_setsid", f"ANSWERS={answers}"]
+    done = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0
+    assert done.stdout.endswith("03_setsid is done.\n")
+    done = subprocess.run(["make", "-s", "check", "STEP=99"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("lab: there is no step '99'") and "Error 2" in done.stderr
+
+
+# ---- pytest itself -----------------------------------------------------------
+
+
+def run_pytest(*words):
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *map(str, words)]
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    return subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_pytest_directly(answers, tmp_path):
+    """As any user of pytest expects: options, -k, -x, and names that can be read in JUnit XML."""
+    edit(answers / "03_setsid.c", "    start_session();\n", "")
+    file = tmp_path / "report.xml"
+    done = run_pytest("tests/test_answers.py", "--answers", answers, "--step", "3", f"--junitxml={file}")
+    assert done.returncode == 1
+    assert "setsid() was not called" in done.stdout and "Traceback" not in done.stdout
+    cases = {case.get("name"): case.find("failure") for case in ElementTree.parse(file).iter("testcase")}
+    assert {name for name, failure in cases.items() if failure is not None} == {
+        "test_answer[03_setsid-leads_session]",
+        "test_answer[03_setsid-no_terminal]",
+    }
+    done = run_pytest("tests/test_answers.py", "--answers", answers, "-k", "leads_session or umask_is_zero", "-x")
+    assert "1 failed, 3 passed" in done.stdout
+    done = run_pytest("tests/test_answers.py", "--answers", answers, "--step", "44")
+    assert done.returncode == 4 and "there is no step '44'" in done.stderr
+
+
+def test_pytest_with_xdist(answers):
+    pytest.importorskip("xdist", reason="pytest-xdist is not installed")
+    done = run_pytest("tests/test_answers.py", "--answers", answers, "-n", "2")
+    assert done.returncode == 0, done.stdout
+
+
+def test_tour_reads_well():
+    """A row for each step, what it changed in brackets, within 80 and within 120 columns."""
+    for columns in (80, 120):
+        done = run_lab("tour", env=os.environ | {"COLUMNS": str(columns)})
+        assert (done.returncode, done.stderr) == (0, "")
+        lines = done.stdout.splitlines()
+        assert max(map(len, lines)) <= columns
+        rows = [line for line in lines if re.match(r" \d\d", line)]
+        assert [row.split()[0][:2] for row in rows] == [step.name[:2] for step in STEPS]
+        assert all("[" in row for row in rows[1:]) and "[" not in rows[0]

@@ -1,0 +1,373 @@
+"""The harness is not fooled: every pitfall of launching, looking, settling and ending."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import failed, processes_called, stars
+
+from lab import procfs
+from lab.answers import find_step
+from lab.build import Build
+from lab.expect.model import CRASHED, DOES_NOT_COMPILE, EXITED, NEVER_SETTLED
+from lab.launch import Launchpad, Scene
+from lab.observe import observe
+from lab.toolbox import ROOT
+
+SLEEP = "usleep(300000);"
+
+
+def verdicts(examination):
+    return {r.verdict for r in examination.results() if r.verdict}
+
+
+# ---- settling --------------------------------------------------------------
+
+WAITS = {
+    "pause": "for (;;) pause();",
+    "sigsuspend": "sigset_t s; sigemptyset(&s); for (;;) sigsuspend(&s);",
+    "sigwait": "sigset_t s; int n; sigemptyset(&s); sigaddset(&s, SIGTERM); sigprocmask(0, &s, 0); for (;;) sigwait(&s, &n);",
+    "poll": "for (;;) poll(0, 0, -1);",
+    "poll with a timeout": "for (;;) poll(0, 0, 200);",
+    "select": "for (;;) select(0, 0, 0, 0, 0);",
+    "epoll": "struct epoll_event e; int fd = epoll_create1(0); for (;;) epoll_wait(fd, &e, 1, -1);",
+    "signalfd": "sigset_t s; char b[128]; sigemptyset(&s); sigaddset(&s, SIGTERM); sigprocmask(0, &s, 0);"
+    " int fd = signalfd(-1, &s, 0); while (read(fd, b, sizeof b) > 0);",
+    "sleep in a loop": "for (;;) sleep(1);",
+    "a long sleep": "for (;;) sleep(1000);",
+    "short sleeps": "for (;;) usleep(20000);",
+    "a busy loop": "for (;;);",
+    "a second thread": "pthread_t t; pthread_create(&t, 0, (void *(*)(void *))pause, 0); pthread_exit(0);",
+}
+HEADERS = "".join(
+    f"#include <{name}>\n" for name in ("poll.h", "pthread.h", "signal.h", "sys/epoll.h", "sys/select.h", "sys/signalfd.h")
+)
+
+
+@pytest.mark.parametrize("way", WAITS)
+def test_every_way_to_wait_is_settled(way, examine, edited):
+    source = edited(6, ("    for (;;)\n        pause();", "    " + WAITS[way]))
+    examination = examine("#define _GNU_SOURCE\n" + HEADERS + source.replace("#define _GNU_SOURCE", ""), 6)
+    assert failed(examination) == set()
+
+
+def test_slow_answers_are_waited_for(examine, edited):
+    """A sleep on the way is not the end of it, however many there are."""
+    source = edited(4, ("    leave_parent();", SLEEP + "leave_parent();" + SLEEP), ("    move_to_root();", SLEEP + "move_to_root();"))
+    examination = examine(source, 4)
+    assert failed(examination) == set()
+
+
+def test_slow_parents_are_waited_for(examine, edited):
+    examination = examine(edited(3, ("_exit(EXIT_SUCCESS)", SLEEP + "_exit(EXIT_SUCCESS)")), 3)
+    assert failed(examination) == set()
+
+
+def test_a_sleep_of_a_second_on_the_way(examine, edited):
+    """Is longer than an answer need take, and still not mistaken for the end."""
+    examination = examine(edited(3, ("    start_session();", "    sleep(1); start_session();")), 3)
+    assert failed(examination) == set()
+
+
+def test_dying_a_moment_later_is_seen(examine, edited):
+    examination = examine(edited(3, ("    for (;;)\n        pause();", SLEEP + "return 0;")), 3)
+    assert "one_lives_on" in failed(examination)
+    assert EXITED in verdicts(examination)
+
+
+def test_never_settling_is_told(examine, edited):
+    """Judged as it stands, when its time is up; what is right of it is said to be right."""
+    source = edited(2, ("    for (;;)\n        pause();", "    for (;;) { if (fork() == 0) _exit(0); umask(umask(0)); }"))
+    examination = examine(source, 2)
+    assert "comes_to_rest" in failed(examination)
+    assert NEVER_SETTLED in verdicts(examination)
+
+
+# ---- looking ---------------------------------------------------------------
+
+
+def test_names_that_break_parsers(examine, edited):
+    """/proc/PID/stat holds the name as the process chose it."""
+    rename = '    prctl(PR_SET_NAME, ") S 1 2\\n(\\xff 0 9", 0, 0, 0);\n    for (;;)'
+    examination = examine("#include <sys/prctl.h>\n" + edited(3, ("    for (;;)", rename)), 3)
+    assert failed(examination) == set()
+
+
+def test_stat_is_split_at_the_last_parenthesis(tmp_path):
+    (tmp_path / "stat").write_bytes(b"7 (a) Z 1\n\xff(b) S 5 6 7 34816 -1 " + b"0 " * 13 + b"99 0\n")
+    assert procfs.read_stat(str(tmp_path)) == procfs.Stat("S", 5, 6, 7, 34816, 99)
+
+
+@pytest.mark.parametrize("read", [procfs.read_stat, procfs.read_status, procfs.read_descriptors, procfs.threads])
+def test_a_process_that_is_gone_is_no_empty_process(read):
+    child = subprocess.Popen(["true"])
+    child.wait()
+    with pytest.raises(ProcessLookupError):
+        read(f"/proc/{child.pid}")
+
+
+def test_a_zombie_is_not_alive():
+    child = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert procfs.read_stat(f"/proc/{child.pid}").state == "Z"
+    assert procfs.threads(f"/proc/{child.pid}") == []
+    child.wait()
+
+
+def test_zombies_do_not_count(examine, edited):
+    examination = examine(edited(2, ("    for (;;)", "    if (fork() == 0) _exit(0);\n    for (;;)")), 2)
+    assert failed(examination) == set()
+
+
+def test_a_terminal_newer_than_psutils_map(examine, edited):
+    """psutil looks terminals up in a map that it makes once; the lab reads tty_nr."""
+    import psutil
+
+    psutil.Process().terminal()
+    examination = examine(edited(2), 3)
+    assert {"leads_session", "no_terminal"} <= failed(examination)
+
+
+def test_every_kind_of_descriptor_is_seen(examine, edited):
+    """A directory, a pipe, an event descriptor: psutil's open_files() shows none of them."""
+    opened = {
+        "folder": 'open("/", O_RDONLY);',
+        "pipe": "int p[2]; (void)!pipe(p);",
+        "anon_inode:[eventfd]": "eventfd(0, 0);",
+        "socket": "socket(AF_UNIX, SOCK_STREAM, 0);",
+    }
+    for kind, call in opened.items():
+        source = "#include <fcntl.h>\n#include <sys/eventfd.h>\n#include <sys/socket.h>\n"
+        source += edited(5, ("    close_descriptors();\n\n", f"    close_descriptors();\n    {call}\n"))
+        examination = examine(source.replace("#define _GNU_SOURCE", ""), 5)
+        assert failed(examination) == {"nothing_open"}
+        assert kind in {d.kind for d in examination.observation(Scene()).process.descriptors.values()}
+
+
+def test_the_null_device_is_a_number_not_a_name(tmp_path):
+    """A file called /dev/null is none, and the null device is one under any name."""
+    fake = tmp_path / "dev" / "null"
+    fake.parent.mkdir()
+    fake.touch()
+    with fake.open() as file, open(os.devnull) as real:
+        folder = f"/proc/{os.getpid()}"
+        assert procfs.read_descriptor(folder, file.fileno()).kind == "file"
+        assert procfs.read_descriptor(folder, real.fileno()).kind == "null"
+
+
+def test_the_root_directory_is_an_inode_not_a_name(examine, edited):
+    """A removed directory can be called anything, "/ (deleted)" in /proc looks much like it."""
+    go = 'mkdir("d", 0700) == -1 || chdir("d") == -1 || rmdir("../d") == -1'
+    examination = examine(edited(4, ('chdir("/") == -1', go)), 4)
+    assert failed(examination) == {"in_root_directory"}
+    result = next(r for r in examination.results() if r.check.key == "in_root_directory")
+    assert "removed" in result.because
+
+
+def test_signals_are_as_at_login(sandbox_pad):
+    """Python ignores SIGPIPE and SIGXFSZ; an answer must not inherit that, nor a blocked signal."""
+    for caller_ignores in (signal.SIGPIPE, signal.SIGCHLD, signal.SIGTERM):
+        before = signal.signal(caller_ignores, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+        try:
+            printed = print_in_job(sandbox_pad, "grep -E 'Sig(Blk|Ign)' /proc/self/status")
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
+            signal.signal(caller_ignores, before or signal.SIG_DFL)
+        assert [int(line.split()[1], 16) for line in printed.splitlines()] == [0, 0]
+
+
+def print_in_job(pad, commands):
+    """What a shell script prints that is launched as an answer."""
+    build = Build(f"#!/bin/sh\n{commands}\n".encode(), "")
+    return observe(pad, "00_background", build).printed
+
+
+def test_the_launch_is_as_promised(pad):
+    """Every starting condition: the shell's session, a group of its own, the terminal, the files."""
+    build = Build(b"#!/bin/sh\nkill -STOP $$\n", "")
+    o = observe(pad, "00_background", build)
+    assert o.process, o
+    job, shell = o.process, o.shell
+    assert (job.pid, job.ppid, job.pgid, job.sid) == (o.job, shell.pid, o.job, shell.pid)
+    assert job.terminal == shell.terminal != 0
+    assert (job.umask, job.cwd) == (0o027, shell.cwd)
+    kinds = {n: d.kind for n, d in shell.descriptors.items()}
+    high = max(kinds)
+    assert 1100 <= high <= 4000
+    assert kinds == {0: "terminal", 1: "terminal", 2: "terminal", 3: "file", 4: "pipe", 5: "socket", high: "file"}
+    assert shell.descriptors[4].access == "w"
+    assert print_in_job(pad, "ulimit -Sn; ulimit -Hn").split() == ["256", "4096"]
+    assert print_in_job(pad, "echo $0").split() == ["./00_background"]
+
+
+# ---- the log ---------------------------------------------------------------
+
+
+def test_the_log_knows_who_sent_it(sandbox_pad, examine, edited, pad):
+    """The launched process can write the daemon's name, but not be the daemon."""
+    if not pad.is_sandboxed():
+        pytest.skip("/dev/log is the lab's own only in the sandbox")
+    source = edited(7, ('    syslog(LOG_INFO, "running in the background");\n', ""))
+    source = source.replace("    leave_parent();", '    syslog(LOG_INFO, "running");\n    leave_parent();')
+    examination = examine(source, 7)
+    assert "reports_to_log" in failed(examination)
+    result = next(r for r in examination.results() if r.check.key == "reports_to_log")
+    assert "another process" in result.because
+
+
+@pytest.mark.parametrize(
+    ("text", "facility", "tag"),
+    [
+        ("<30>Nov 22 12:00:00 07_syslog[4]: hello", 3, "07_syslog"),
+        ("<30>Nov  2 12:00:00 07_syslog: hello", 3, "07_syslog"),
+        ("<30>07_syslog: hello", 3, "07_syslog"),
+        ("<30>Nov 22 12:00:00 host 07_syslog[4]: hello", 3, "07_syslog"),
+        ("<30>1 2026-11-22T12:00:00Z host 07_syslog 4 - - hello", 3, "07_syslog"),
+        ("<14>Nov 22 12:00:00 other: hello", 1, "other"),
+        ("07_syslog: hello", None, ""),
+    ],
+)
+def test_messages_are_parsed(text, facility, tag):
+    from types import SimpleNamespace
+
+    from lab.expect.step_07_syslog import parsed
+
+    o = SimpleNamespace(messages=[SimpleNamespace(text=text, sender=4)])
+    assert parsed(o) == [(facility, tag, 4)]
+
+
+# ---- verdicts --------------------------------------------------------------
+
+
+def test_verdicts_are_kept_apart(examine, edited):
+    wait = "    for (;;)\n        pause();"
+    crashes = examine(edited(3, (wait, "    *(volatile int *)0 = 1;")), 3)
+    assert verdicts(crashes) == {CRASHED}
+    crash = next(r for r in crashes.results() if r.verdict)
+    assert "SIGSEGV" in crash.observed and "pointer" in crash.because
+    ends = examine(edited(3, (wait, "    return 3;")), 3)
+    assert verdicts(ends) == {EXITED}
+    broken = examine("int main(void) { return }", 3)
+    assert verdicts(broken) == {DOES_NOT_COMPILE}
+    assert "error" in next(r for r in broken.results() if r.verdict).observed
+
+
+def test_what_it_printed_is_told(examine, edited):
+    """The answer's own words are the best cause there is."""
+    examination = examine(edited(3, ("setsid() == -1", "setsid() != -1")), 3)
+    result = next(r for r in examination.results() if r.verdict)
+    assert "setsid: " in result.observed
+
+
+def test_bonus_checks_can_be_missed(examine, edited):
+    careless = {
+        2: ('die("fork");', "return;"),
+        3: ('    if (setsid() == -1)\n        die("setsid");', "    setsid();"),
+        4: ('    if (chdir("/") == -1)\n        die("chdir /");', '    (void)!chdir("/");'),
+    }
+    for step, change in careless.items():
+        examination = examine(edited(step, change), step)
+        assert failed(examination) == set()
+        assert stars(examination) == (set(), {f"{find_step(str(step)).name[3:]}_fails"})
+
+
+# ---- ending ----------------------------------------------------------------
+
+STUBBORN = """
+    for (int i = 1; i < 32; i++) signal(i, SIG_IGN);
+    for (int i = 0; i < 20; i++) if (fork() == 0) { setsid(); break; }
+    prctl(PR_SET_NAME, "%s", 0, 0, 0);
+    for (;;) pause();
+"""
+
+
+def test_nothing_outlives_a_launch(examine, edited):
+    name = f"lab-{os.getpid()}"
+    source = edited(2, ("    for (;;)\n        pause();", STUBBORN % name))
+    examination = examine("#include <signal.h>\n#include <sys/prctl.h>\n" + source, 2)
+    assert "one_lives_on" in failed(examination)
+    assert processes_called(name) == []
+
+
+CALLER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from lab.launch import Launchpad
+pad = Launchpad(sandbox=sys.argv[3] == "True")
+with pad.job(sys.argv[4], open(sys.argv[2], "rb").read()) as launch:
+    while launch.job_status is None:
+        launch.pump(0.01)
+    print(launch.init, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_nothing_outlives_a_killed_pytest(pad, programs, tmp_path):
+    """SIGKILL gives nobody the time to clean up: processes, mounts and files have to go by themselves."""
+    from lab.answers import Answer
+    from lab.toolbox import SOLUTIONS
+
+    name = f"lab-{os.getpid()}"
+    program = tmp_path / "program"
+    program.write_bytes(programs.build(Answer(find_step("7"), SOLUTIONS / "07_syslog.c")).program)
+    mounts = Path("/proc/self/mounts").read_text(encoding="utf-8")
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    words = [sys.executable, "-c", CALLER, str(ROOT / "tests"), str(program), str(pad.is_sandboxed()), name]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as caller:
+        init = int(caller.stdout.readline())
+        assert processes_called(name)
+        watched = os.pidfd_open(init)
+        caller.kill()
+        assert select.select([watched], [], [], 10)[0], "init lives on"
+        os.close(watched)
+    deadline = time.monotonic() + 10
+    while (left := processes_called(name)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert left == []
+    assert Path("/proc/self/mounts").read_text(encoding="utf-8") == mounts
+    assert [path.name for path in tmp_path.iterdir()] == ["program"]
+
+
+def test_no_file_is_left(pad, programs, tmp_path, monkeypatch):
+    from lab.answers import Answer
+    from lab.toolbox import SOLUTIONS
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    build = programs.build(Answer(find_step("3"), SOLUTIONS / "03_setsid.c"))
+    assert observe(pad, "03_setsid", build).process is not None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_descriptor_is_left(pad, programs):
+    """Neither in pytest: a hundred launches must not fill its table."""
+    from lab.answers import Answer
+    from lab.toolbox import SOLUTIONS
+
+    build = programs.build(Answer(find_step("7"), SOLUTIONS / "07_syslog.c"))
+    observe(pad, "07_syslog", build)
+    before = sorted(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        observe(pad, "07_syslog", build)
+    assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_refused_sandbox_is_told(monkeypatch):
+    """Where namespaces are forbidden, the lab goes on without, and says why."""
+    limit = Path("/proc/sys/user/max_user_namespaces")
+    if os.geteuid() != 0 or not os.access(limit, os.W_OK):
+        pytest.skip("only root can forbid user namespaces")
+    before = limit.read_text(encoding="ascii")
+    try:
+        limit.write_text("0", encoding="ascii")
+        launchpad = Launchpad()
+        assert not launchpad.is_sandboxed()
+        assert "user namespace" in launchpad.why_not
+        assert observe(launchpad, "00_background", Build(b"#!/bin/sh\nexit 3\n", "")).job_status == 3 << 8
+    finally:
+        limit.write_text(before, encoding="ascii")
