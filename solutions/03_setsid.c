@@ -6,8 +6,8 @@
  * setsid() starts a session that has this process alone in it, as leader of the
  * session and of a new process group, with no controlling terminal.
  *
- * It fails (EPERM) in a process that leads a process group already, as every
- * job of a shell does: hence the fork before it.
+ * It fails (EPERM) in a process that leads a process group already, as the
+ * first process of every job of a shell does: hence the fork before it.
  *
  * See it:   build/solutions/03_setsid
  *           ps -o ppid,pid,pgid,sid,tty,tpgid,stat,args -C 03_setsid

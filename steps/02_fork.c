@@ -6,13 +6,13 @@
  * orphan a new parent, init or a subreaper. The child leads no process group,
  * since it has a new PID in its parent's group: step 03 needs just that.
  *
- * Still the shell's: the session, the process group, the terminal. A Ctrl-C
- * typed there no longer reaches it, a hang-up of the terminal still may.
+ * Still the shell's: the session, the process group, the terminal. Signals that
+ * the terminal sends, on Ctrl-C or when it hangs up, may still reach the child.
  *
  * See it:   build/solutions/02_fork
  *           ps -o ppid,pid,pgid,sid,tty,tpgid,stat,args -C 02_fork
  * End it:   kill the PID that ps shows
- * Read:     steps/02_fork.md, fork(2), _exit(2), PR_SET_CHILD_SUBREAPER(2const)
+ * Read:     steps/02_fork.md, fork(2), _exit(2), prctl(2)
  */
 #include <sys/stat.h>
 #include <unistd.h>

@@ -7,7 +7,8 @@
  * its database, a client's connection. The null device takes their places.
  *
  * open() and dup() return the lowest number that is free: as all are closed,
- * three calls give 0, 1 and 2. Where they do not, descriptors were left open.
+ * three calls give 0, 1 and 2. Other numbers mean that one of them failed, or
+ * that something was left open.
  *
  * See it:   build/solutions/06_dev_null
  *           ls -l /proc/$(pgrep -x 06_dev_null)/fd

@@ -11,6 +11,7 @@ os.close(fd)
 sys.stdin = sys.stdin or open(0)
 sys.stdout = sys.stdout or open(1, "w")
 sys.stderr = sys.stderr or open(2, "w")
+sys.stdout.reconfigure(errors="backslashreplace")  # whatever the locale cannot show
 
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 

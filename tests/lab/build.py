@@ -13,7 +13,7 @@ from lab.launch import Launchpad
 from lab.toolbox import compiler
 
 # Warnings are there to be read; they fail no answer.
-FLAGS = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-pipe"]
+FLAGS = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow"]
 
 TIME = 15  # seconds for one compilation
 PROGRAM = "a.out"  # what the compiler writes, in its own sandbox
@@ -41,7 +41,7 @@ class Builder:
     def __init__(self, pad: Launchpad, answers, at_once=None):
         self.pad = pad
         self.compiler = compiler()
-        self.at_once = at_once or 2 * (os.cpu_count() or 1)
+        self.at_once = at_once or os.cpu_count() or 1
         self.waiting = deque(dict.fromkeys(answer.path for answer in answers))
         self.sources = {answer.path: answer.sources for answer in answers}
         self.running = {}  # path: (launch, deadline)

@@ -13,7 +13,7 @@ from lab.build import Builder
 from lab.expect import expectations
 from lab.expect.model import UNCHECKED, Check, crash, crash_cause, fate, life_verdict
 from lab.launch import Launchpad
-from lab.observe import observe
+from lab.observe import observe, start
 
 PASSED, FAILED, FOLLOWS, SKIPPED = "passed", "failed", "follows", "skipped"
 
@@ -49,6 +49,8 @@ class Workshop:
     def close(self):
         """End what still runs."""
         self.builder.close()
+        for examination in self.examinations.values():
+            examination.close()
 
 
 class Examination:
@@ -59,7 +61,8 @@ class Examination:
         self.pad = pad
         self.builder = builder
         self.checks = expectations(answer.step)
-        self._observations = {}
+        self._started = {}  # scene: Launch
+        self._observations = {}  # scene: Observation
         self._results = {}
 
     @property
@@ -81,8 +84,22 @@ class Examination:
         """The Observation of a launch in this scene; launches once for all who ask."""
         if scene not in self._observations:
             self.builder.advance()
-            self._observations[scene] = observe(self.pad, self.answer.step.name, self.build, scene)
+            name, build = self.answer.step.name, self.build
+            if scene not in self._started:
+                self._start_all(scene, name, build)
+            self._observations[scene] = observe(self.pad, self._started.pop(scene), name, build)
         return self._observations[scene]
+
+    def _start_all(self, scene, name, build):
+        """Bonus checks are launched side by side: they come to rest while others are looked at."""
+        scenes = {check.scene for check in self.checks if check.star and not self._why_not_here(check)}
+        for each in scenes if scene in scenes else {scene}:
+            self._started[each] = start(self.pad, name, build, each)
+
+    def close(self):
+        """End what was launched and not asked for."""
+        while self._started:
+            self._started.popitem()[1].end()
 
     def _judge(self, check):
         """What it follows from, what cannot be checked here, and only then the check itself."""

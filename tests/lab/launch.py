@@ -366,14 +366,17 @@ class Launchpad:
         """Launch `program` (bytes) as the answer called `name`, in a `scene`.
 
         `high` is the number of the descriptor beyond the soft limit. Comes back
-        when the program runs.
+        at once: see wait_for_start().
         """
         files = [(program, 0o755, name)]
         words = [f"stdio={scene.stdio}", f"high={high}"]
         words += [f"without={what}" for what in scene.without]
         if scene.fault:
             words.append(f"fault={scene.fault}")
-        launch = self._start("job", files, words, [f"./{name}"], scene)
+        return self._start("job", files, words, [f"./{name}"], scene)
+
+    def wait_for_start(self, launch):
+        """Wait until the program of a job runs; returns the launch, which ends where this fails."""
         return self._wait(launch, lambda: launch.started)
 
     def tool(self, files, argv):

@@ -77,13 +77,17 @@ class Observation:
         return self.processes[-1] if self.processes else None
 
 
-def observe(pad: Launchpad, name, build, scene=Scene()):
-    """Launch `build`'s program as the answer `name`, and look once it is at rest.
+def start(pad: Launchpad, name, build, scene=Scene()):
+    """Launch `build`'s program as the answer `name`; what comes back is for observe()."""
+    return pad.job(name, build.program, scene, high=_high_number())
 
-    Returns an Observation; all that was started has ended by then. Raises
-    LabError where the environment is at fault.
+
+def observe(pad: Launchpad, started: Launch, name, build):
+    """Look at what start() has launched, once it is at rest; ends it all.
+
+    Returns an Observation. Raises LabError where the environment is at fault.
     """
-    with pad.job(name, build.program, scene, high=_high_number()) as launch:
+    with pad.wait_for_start(started) as launch:
         shell = read_process(launch, launch.shell, lambda descriptor: descriptor.inherited)
         rest = settle(launch, lambda pid: _state(launch, pid))
         launch.drain()
@@ -94,7 +98,7 @@ def observe(pad: Launchpad, name, build, scene=Scene()):
             name=name,
             build=build,
             rest=rest,
-            scene=scene,
+            scene=launch.scene,
             sandboxed=launch.sandboxed,
             adopter=launch.adopter,
             program=_identity(f"{launch.lab}/{name}"),

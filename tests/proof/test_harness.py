@@ -16,7 +16,7 @@ from lab.answers import find_step
 from lab.build import Build
 from lab.expect.model import CRASHED, DOES_NOT_COMPILE, EXITED, NEVER_SETTLED
 from lab.launch import Launchpad, Scene
-from lab.observe import observe
+from lab.observe import observe, start
 from lab.toolbox import ROOT
 
 SLEEP = "usleep(300000);"
@@ -24,6 +24,11 @@ SLEEP = "usleep(300000);"
 
 def verdicts(examination):
     return {r.verdict for r in examination.results() if r.verdict}
+
+
+def look(pad, name, build):
+    """An Observation of a build, launched as the answer `name`."""
+    return observe(pad, start(pad, name, build), name, build)
 
 
 # ---- settling --------------------------------------------------------------
@@ -185,13 +190,13 @@ def test_signals_are_as_at_login(sandbox_pad):
 def print_in_job(pad, commands):
     """What a shell script prints that is launched as an answer."""
     build = Build(f"#!/bin/sh\n{commands}\n".encode(), "")
-    return observe(pad, "00_background", build).printed
+    return look(pad, "00_background", build).printed
 
 
 def test_the_launch_is_as_promised(pad):
     """Every starting condition: the shell's session, a group of its own, the terminal, the files."""
     build = Build(b"#!/bin/sh\nkill -STOP $$\n", "")
-    o = observe(pad, "00_background", build)
+    o = look(pad, "00_background", build)
     assert o.process, o
     job, shell = o.process, o.shell
     assert (job.pid, job.ppid, job.pgid, job.sid) == (o.job, shell.pid, o.job, shell.pid)
@@ -300,7 +305,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from lab.launch import Launchpad
 pad = Launchpad(sandbox=sys.argv[3] == "True")
-with pad.job(sys.argv[4], open(sys.argv[2], "rb").read()) as launch:
+with pad.wait_for_start(pad.job(sys.argv[4], open(sys.argv[2], "rb").read())) as launch:
     while launch.job_status is None:
         launch.pump(0.01)
     print(launch.init, flush=True)
@@ -340,7 +345,7 @@ def test_no_file_is_left(pad, programs, tmp_path, monkeypatch):
 
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     build = programs.build(Answer(find_step("3"), SOLUTIONS / "03_setsid.c"))
-    assert observe(pad, "03_setsid", build).process is not None
+    assert look(pad, "03_setsid", build).process is not None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -350,10 +355,10 @@ def test_no_descriptor_is_left(pad, programs):
     from lab.toolbox import SOLUTIONS
 
     build = programs.build(Answer(find_step("7"), SOLUTIONS / "07_syslog.c"))
-    observe(pad, "07_syslog", build)
+    look(pad, "07_syslog", build)
     before = sorted(os.listdir("/proc/self/fd"))
     for _ in range(5):
-        observe(pad, "07_syslog", build)
+        look(pad, "07_syslog", build)
     assert sorted(os.listdir("/proc/self/fd")) == before
 
 
@@ -368,6 +373,6 @@ def test_a_refused_sandbox_is_told(monkeypatch):
         launchpad = Launchpad()
         assert not launchpad.is_sandboxed()
         assert "user namespace" in launchpad.why_not
-        assert observe(launchpad, "00_background", Build(b"#!/bin/sh\nexit 3\n", "")).job_status == 3 << 8
+        assert look(launchpad, "00_background", Build(b"#!/bin/sh\nexit 3\n", "")).job_status == 3 << 8
     finally:
         limit.write_text(before, encoding="ascii")

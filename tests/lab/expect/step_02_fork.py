@@ -41,6 +41,11 @@ CHECKS = [
                 "child's. It has to end as soon as the child is there",
             ),
             (
+                lambda o: not o.processes and o.job_status == 0 and any(o.reaped.values()),
+                "the child gave up: a call in it failed, or its end was meant to be good and has the wrong status. "
+                "What it printed tells; if it did not, strace -f does",
+            ),
+            (
                 lambda o: not o.processes and o.job_status == 0,
                 "the child ended too: it returned from main(), or both came to the same exit(). It has to wait "
                 "at the end, as in for (;;) pause();",
@@ -66,7 +71,7 @@ CHECKS = [
     Check(
         key="is_adopted",
         says="its parent is init, or what adopts orphans in its place",
-        read="PR_SET_CHILD_SUBREAPER(2const)",
+        read="getppid(2), prctl(2)",
         replaces=("parent_is_shell",),
         follows=("one_lives_on",),
         holds=lambda o: o.process.ppid == o.adopter,

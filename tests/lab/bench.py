@@ -1,0 +1,155 @@
+"""`make bench`: how long things take, beside a floor that was measured in the same run.
+
+Prints what it finds, and judges nothing: a machine is slower on one day than on
+another. What it compares was run in turns, and medians are given.
+"""
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from lab.answers import Answer
+from lab.build import FLAGS, Builder
+from lab.expect import expectations
+from lab.judge import Examination
+from lab.launch import Launchpad
+from lab.settle import settle
+from lab.steps import STEPS
+from lab.toolbox import ROOT, SOLUTIONS, compiler
+
+ROUNDS = 9
+LAUNCHES = 200
+VERDICTS = 1000
+WORKERS = 2
+BUSY_LOOPS = 8
+
+
+def bench():
+    """Print all figures; returns the exit status, 1 if a verdict was false."""
+    with tempfile.TemporaryDirectory() as folder:
+        compare_checks(Path(folder))
+    time_launches()
+    return hammer()
+
+
+def report(what, text):
+    """One figure, in one line."""
+    print(f"{what:<58}{text}", flush=True)
+
+
+# ---- a check, beside the least that it could take ----------------------------
+
+
+def compare_checks(folder):
+    """Time `check` on one answer and on all, beside one compilation and an empty pytest run."""
+    right, wrong, all_right = (folder / name for name in ("right", "wrong", "all"))
+    for path in (right, wrong):
+        path.mkdir()
+        shutil.copy(SOLUTIONS / "03_setsid.c", path)
+    shutil.copytree(SOLUTIONS, all_right)
+    source = (wrong / "03_setsid.c").read_text(encoding="utf-8")
+    (wrong / "03_setsid.c").write_text(source.replace("    start_session();\n", ""), encoding="utf-8")
+    (folder / "test_empty.py").write_text("def test_nothing():\n    pass\n", encoding="utf-8")
+
+    compile_once = [*compiler(), *FLAGS, "-o", str(folder / "program"), str(right / "03_setsid.c")]
+    empty_run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder / "test_empty.py")]
+    check = [str(ROOT / "tests" / "run"), "check", "--answers"]
+    commands = {
+        "floor": [compile_once, empty_run],
+        "one right answer": [[*check, str(right), "--step", "3"]],
+        "one wrong answer": [[*check, str(wrong), "--step", "3"]],
+        "all eight": [[*check, str(all_right)]],
+    }
+    times = {name: [] for name in commands}
+    for turn in range(ROUNDS):
+        for path in folder.glob("*/*.c"):  # just edited: what was compiled is of no use
+            path.write_text(path.read_text(encoding="utf-8") + f"/* edit {turn} */\n", encoding="utf-8")
+        for name, words in commands.items():
+            times[name].append(_time(words))
+    floor = statistics.median(times["floor"])
+    report("floor: one compilation, then pytest on an empty test", f"{floor:.3f} s")
+    for name in ("one right answer", "one wrong answer", "all eight"):
+        ratio = statistics.median(t / f for t, f in zip(times[name], times["floor"]))
+        report(f"check, {name}", f"{statistics.median(times[name]):.3f} s, {ratio:.2f} times the floor")
+
+
+def _time(commands):
+    start = time.perf_counter()
+    for words in commands:
+        subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=False)
+    return time.perf_counter() - start
+
+
+# ---- one launch --------------------------------------------------------------
+
+
+def time_launches():
+    """Time launching, settling and ending, with a sandbox and without."""
+    for sandbox in (True, False):
+        pad = Launchpad(sandbox)
+        if pad.is_sandboxed() != sandbox:
+            report("launch, settle, end, in the sandbox", f"not measured: no sandbox, {pad.why_not}")
+            continue
+        program = _build(pad, SOLUTIONS / "03_setsid.c")
+        times = []
+        for _ in range(LAUNCHES):
+            start = time.perf_counter()
+            with pad.wait_for_start(pad.job("03_setsid", program)) as launch:
+                settle(launch, lambda pid: None)
+            times.append((time.perf_counter() - start) * 1000)
+        times.sort()
+        text = f"median {statistics.median(times):.1f} ms, 95 of 100 within {times[LAUNCHES * 95 // 100]:.1f} ms"
+        report(f"launch, settle, end, {'in the sandbox' if sandbox else 'without one'}", text)
+
+
+def _build(pad, path):
+    answer = Answer(STEPS[3], path)
+    return Builder(pad, [answer]).build(answer).program
+
+
+# ---- verdicts under load -----------------------------------------------------
+
+
+def hammer():
+    """Judge right and wrong answers, some at a time, under load; returns 1 if a verdict was false."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(BUSY_LOOPS)]
+    start = time.perf_counter()
+    try:
+        with ProcessPoolExecutor(WORKERS) as pool:
+            wrong = sum(pool.map(judge_many, [VERDICTS // WORKERS] * WORKERS), [])
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+    text = f"{len(wrong)} false, in {time.perf_counter() - start:.0f} s"
+    report(f"{VERDICTS} launches, {WORKERS} at a time, beside {BUSY_LOOPS} busy loops", text)
+    for line in wrong[:20]:
+        print("   ", line)
+    return 1 if wrong else 0
+
+
+def judge_many(count):
+    """Judge `count` launches, half of them of a program that misses one step; the false verdicts, in words."""
+    pad = Launchpad()
+    answers = [Answer(step, SOLUTIONS / f"{step.name}.c") for step in STEPS]
+    builder = Builder(pad, answers)
+    wrong = []
+    for turn in range(count):
+        step = STEPS[1 + turn // 2 % (len(STEPS) - 1)]
+        program = STEPS[step.number - turn % 2]
+        examination = Examination(Answer(step, SOLUTIONS / f"{program.name}.c"), pad, builder)
+        required = [check for check in expectations(step) if not check.star]
+        if not pad.is_sandboxed():
+            required = [check for check in required if not check.needs_log]
+        found = {check.key for check in required if examination.result(check).failed}
+        expected = {check.key for check in required if check.since.number > program.number}
+        if found != expected:
+            o = examination.result(required[1]), os.getloadavg()
+            wrong.append(f"{program.name} as {step.name}: fails {sorted(found)}, not {sorted(expected)} {o}")
+    return wrong

@@ -1,0 +1,63 @@
+"""What the handouts show is what happens, and each has all its parts."""
+
+import re
+import shutil
+
+import pytest
+
+from lab.handouts import BLOCK, Handouts, paths
+from lab.steps import STEPS
+from lab.toolbox import ROOT
+
+SECTIONS = [
+    "The problem",
+    "The call",
+    "What changes",
+    "Your task",
+    "Check it",
+    "Usual mistakes",
+    "Read on",
+]
+MAX_LINES, MAX_COLUMNS = 120, 100  # a page
+
+
+@pytest.fixture(scope="module")
+def handouts(sandbox_pad):
+    if shutil.which("ps") is None:
+        pytest.skip("ps is not installed (Debian: apt install procps)")
+    return Handouts()
+
+
+def folded(text):
+    """With runs of spaces folded: the width of a column of ps differs from version to version."""
+    return re.sub(r"[ \t]+", " ", text)
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_what_is_shown_is_what_happens(step, handouts):
+    """Every block is run again. If it came out otherwise: tests/run handouts, and read what changed."""
+    text = (ROOT / step.handout).read_text(encoding="utf-8")
+    assert folded(handouts.fresh(text)) == folded(text)
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_all_parts_are_there(step):
+    text = (ROOT / step.handout).read_text(encoding="utf-8")
+    assert text.startswith(f"# {step.name}: {step.title}\n")
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS
+    assert f"make check STEP={step.number:02}" in text
+    assert re.search(r"^<!-- run -->$", text, re.MULTILINE), "a problem that can be seen, with the command to see it"
+    assert step.number == 0 or re.search(rf"^<!-- tour \w+ {step.name} -->$", text, re.MULTILINE)
+    table = text[text.index("## Usual mistakes") : text.index("## Read on")]
+    assert len(re.findall(r"^\| ", table, re.MULTILINE)) > 5
+    lines = text.splitlines()
+    assert len(lines) <= MAX_LINES
+    # What a run printed is as wide as it was.
+    prose = BLOCK.sub("", text).splitlines()
+    assert [line for line in prose if len(line) > MAX_COLUMNS] == []
+
+
+def test_every_directive_is_understood():
+    for path in paths():
+        text = path.read_text(encoding="utf-8")
+        assert text.count("<!-- ") == len(BLOCK.findall(text)), path.name
