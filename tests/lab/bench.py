@@ -82,7 +82,9 @@ def compare_checks(folder):
 def _time(commands):
     start = time.perf_counter()
     for words in commands:
-        subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=False)
+        subprocess.run(
+            words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=False
+        )
     return time.perf_counter() - start
 
 

@@ -43,7 +43,9 @@ class Reporter:
 
     def _print_header(self, pad):
         if not pad.is_sandboxed():
-            print(f"No sandbox ({pad.why_not}): answers run as you, with your rights. Run none that you do not trust.")
+            print(
+                f"No sandbox ({pad.why_not}): answers run as you, with your rights. Run none that you do not trust."
+            )
 
     def pytest_runtest_logreport(self, report):
         if report.failed and report.when != "call":

@@ -6,7 +6,8 @@ by hand:
     <!-- run -->                      a ```console block: the lines that start
                                       with "$ " are typed, the others are what
                                       came of them
-    <!-- tour 02_fork 03_setsid -->   a ```text block: those rows of the tour
+    <!-- tour 02_fork 03_setsid -->   a ```text block: those rows of the tour, all
+                                      of them if none is named
 
 The commands of one block run in one bash with job control, in the place of the
 login shell in a sandbox: so the PIDs are small, and the same every time.
@@ -24,7 +25,8 @@ from lab.toolbox import STEPS as STEPS_FOLDER
 from lab.tour import observe_steps, table
 
 BLOCK = re.compile(
-    r"^<!-- (?P<what>run|tour)(?P<words>[^\n]*) -->\n```(?P<language>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
+    r"^<!-- (?P<what>run|tour)(?P<words>[^\n]*) -->\n```(?P<language>\w+)\n(?P<body>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
 )
 
 RUN_TIME = 30  # seconds for the commands of one block
@@ -52,7 +54,7 @@ class Handouts:
     def _tour(self, names):
         if self._rows is None:
             self._rows = {row["step"]: row for row in observe_steps(STEPS)}
-        return table([self._rows[name] for name in names]) + "\n"
+        return table([self._rows[name] for name in names or self._rows]) + "\n"
 
     def _run(self, body):
         commands = [line[2:] for line in body.splitlines() if line.startswith("$ ")]
@@ -80,14 +82,15 @@ class Handouts:
                 answers = [Answer(step, folder / f"{step.name}.c") for step in STEPS]
                 builder = Builder(self.pad, answers)
                 self._programs += [
-                    (builder.build(answer).program, 0o755, f"build/{folder.name}/{answer.step.name}") for answer in answers
+                    (builder.build(answer).program, 0o755, f"build/{folder.name}/{answer.step.name}")
+                    for answer in answers
                 ]
         return self._programs
 
 
 def paths():
-    """The handouts' paths."""
-    return [ROOT / step.handout for step in STEPS]
+    """The handouts' paths, and that of the README."""
+    return [ROOT / "README.md", *(ROOT / step.handout for step in STEPS)]
 
 
 def refresh():

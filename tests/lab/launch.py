@@ -89,7 +89,15 @@ def launcher():
         ) from error
     try:
         done = subprocess.run(
-            [compiler, "-std=c11", "-O2", "-static", "-o", str(fresh), *(str(p) for p in sources if p.suffix == ".c")],
+            [
+                compiler,
+                "-std=c11",
+                "-O2",
+                "-static",
+                "-o",
+                str(fresh),
+                *(str(p) for p in sources if p.suffix == ".c"),
+            ],
             capture_output=True,
             text=True,
             check=False,

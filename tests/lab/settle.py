@@ -79,7 +79,9 @@ def settle(launch: Launch, watch, limit=LIMIT):
         needed = max(needed, *(look.timeout + WAKE_TIME for look in looks))
         if now - slow_since >= needed and all(look.is_placed(look.cpu - used[look.identity]) for look in looks):
             return Rest(True)
-    return Rest(False, "it does not come to a call that waits" if len(launch.reaped) < FEW else "it keeps making processes")
+    return Rest(
+        False, "it does not come to a call that waits" if len(launch.reaped) < FEW else "it keeps making processes"
+    )
 
 
 def _is_told(launch, looks):

@@ -58,7 +58,9 @@ def table(rows):
     """The rows as text, a column as wide as it has to be; what changed is in brackets."""
     cells = [{c: f" {c} " for c in COLUMNS}]
     for before, row in zip([rows[0], *rows], rows):
-        is_new = {c: c != "step" and row["compared"].get(c, row[c]) != before["compared"].get(c, before[c]) for c in COLUMNS}
+        is_new = {
+            c: c != "step" and row["compared"].get(c, row[c]) != before["compared"].get(c, before[c]) for c in COLUMNS
+        }
         cells.append({c: f"[{row[c]}]" if is_new[c] else f" {row[c]} " for c in COLUMNS})
     width = {c: max(len(row[c]) for row in cells) for c in COLUMNS}
     lines = ("".join(_aligned(row[c], width[c], c) for c in COLUMNS).rstrip() for row in cells)

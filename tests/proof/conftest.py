@@ -45,7 +45,9 @@ def programs():
     """All programs of the course as answers to their own step, compiled ahead."""
     launchpad = Launchpad()
     answers = [
-        Answer(step, folder / f"{step.name}.c") for folder in (SOLUTIONS, SOLUTIONS.parent / "steps") for step in STEPS
+        Answer(step, folder / f"{step.name}.c")
+        for folder in (SOLUTIONS, SOLUTIONS.parent / "steps")
+        for step in STEPS
     ]
     builder = Builder(launchpad, answers)
     yield builder
@@ -84,7 +86,7 @@ def edited():
 
 def failed(examination):
     """The keys of the checks that do not hold, bonus checks left out."""
-    return {r.check.key for r in examination.results() if r.failed and not r.check.star}
+    return {check.key for check in examination.checks if not check.star and examination.result(check).failed}
 
 
 def stars(examination):
@@ -107,5 +109,5 @@ def processes_called(name):
 
 def run_lab(*words, cwd=SOLUTIONS.parent, **options):
     """Run tests/run in `cwd`; returns the CompletedProcess, its output as text."""
-    options = {"capture_output": True, "text": True, "timeout": 60, "stdin": subprocess.DEVNULL, "check": False} | options
-    return subprocess.run(["tests/run", *map(str, words)], cwd=cwd, **options)
+    usual = {"capture_output": True, "text": True, "timeout": 60, "stdin": subprocess.DEVNULL, "check": False}
+    return subprocess.run(["tests/run", *map(str, words)], cwd=cwd, **usual | options)

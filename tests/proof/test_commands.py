@@ -159,24 +159,31 @@ SURROUNDINGS = {
 }
 
 
+@pytest.fixture(scope="module")
+def usual():
+    """What a check prints in the usual surroundings."""
+    return run_lab(*CHECK.split()[1:]).stdout
+
+
+CHECK = "tests/run check --answers solutions --step 3"
+
+
 @pytest.mark.parametrize("surroundings", SURROUNDINGS)
-def test_surroundings_change_nothing(surroundings, answers, tmp_path):
+def test_surroundings_change_nothing(surroundings, usual, tmp_path):
     """The same report, word for word, wherever it is called."""
     tool = {"under nohup": "nohup", "without a terminal": "setsid", "on a terminal": "script"}.get(surroundings)
     if tool and shutil.which(tool) is None:
         pytest.skip(f"{tool} is not installed")
-    check = f"tests/run check --answers {answers} --step 3"
-    usual = run_lab(*check.split()[1:])
     out = tmp_path / "out"
-    command = SURROUNDINGS[surroundings].format(check=check, quoted=shlex.quote(check), out=out)
+    command = SURROUNDINGS[surroundings].format(check=CHECK, quoted=shlex.quote(CHECK), out=out)
     done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert (out.read_text() if out.exists() else done.stdout) == usual.stdout
+    assert (out.read_text() if out.exists() else done.stdout) == usual
     assert done.returncode == PASSED or tool == "script"
 
 
 def test_odd_paths_and_a_read_only_folder(answers, tmp_path):
     """Spaces, letters beyond ASCII, quotes; and nothing is written beside the answers."""
-    odd = tmp_path / "the répertoire of 학생's \"$answers\""
+    odd = tmp_path / 'the répertoire of 학생\'s "$answers"'
     answers.rename(odd)
     edit(odd / "03_setsid.c", "#include <sys/stat.h>", '#include "mine.h"')
     (odd / "mine.h").write_text("#include <sys/stat.h>\n")

@@ -36,7 +36,9 @@ def test_solution_passes_everything(step, pad, programs):
 @pytest.mark.parametrize("step", STEPS, ids=ids)
 def test_skeleton_fails_exactly_what_its_step_adds(step, pad, programs):
     examination = Examination(Answer(step, SKELETONS / f"{step.name}.c"), pad, programs)
-    expected = {check.key for check in added(step) if check.since == step and not check.star} if step.number else set()
+    expected = (
+        {check.key for check in added(step) if check.since == step and not check.star} if step.number else set()
+    )
     unchecked = {r.check.key for r in examination.results() if r.status == "skipped"}
     assert {r.check.key for r in examination.results() if r.failed and not r.check.star} == expected - unchecked
 
@@ -83,7 +85,7 @@ def lines_of_code(source):
 
 
 def edited(step):
-    return f"if you have edited steps/{step.name}.c that is as it should be: `make test` is about a clone without answers"
+    return f"if you have edited steps/{step.name}.c that is as it should be: `make test` is about an unedited clone"
 
 
 @pytest.mark.parametrize("step", STEPS, ids=ids)

@@ -123,7 +123,9 @@ CHECKS = [
         holds=lambda o: o.process.cwd == o.shell.cwd,
         expected=lambda o: o.shell.cwd_text,
         observed=lambda o: o.process.cwd_text,
-        causes=((True, "chdir() was called: to move to the root directory is what step 04 adds, and too early here"),),
+        causes=(
+            (True, "chdir() was called: to move to the root directory is what step 04 adds, and too early here"),
+        ),
     ),
     Check(
         key="launch_umask",

@@ -55,7 +55,10 @@ CHECKS = [
                 "it gave up, with this status: a call failed, or what should be the status of a good start "
                 "is another",
             ),
-            (lambda o: o.process.state in "Tt", "the process is stopped: a signal such as SIGSTOP or SIGTTIN did that"),
+            (
+                lambda o: o.process.state in "Tt",
+                "the process is stopped: a signal such as SIGSTOP or SIGTTIN did that",
+            ),
             (
                 lambda o: len(o.processes) > 1,
                 "fork() was called more than once, or in a loop: in this step one child is made",

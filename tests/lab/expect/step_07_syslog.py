@@ -88,8 +88,11 @@ CHECKS = [
             (
                 lambda o: all(facility != DAEMON for facility, _, _ in parsed(o)),
                 lambda o: "its facility is "
-                + ("user, which is what syslog() takes if nobody says otherwise"
-                   if parsed(o)[0][0] == 1 else f"{parsed(o)[0][0]}")
+                + (
+                    "user, which is what syslog() takes if nobody says otherwise"
+                    if parsed(o)[0][0] == 1
+                    else f"{parsed(o)[0][0]}"
+                )
                 + ": LOG_DAEMON belongs into openlog(), or into the priority",
             ),
             (

@@ -18,6 +18,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -130,6 +131,20 @@ void move_up(const struct request *request, int *fd)
     *fd = moved;
 }
 
+/* What a caller ignored or blocked shall reach neither us nor the job. Through
+   the kernel: libc's functions leave out 32 and 33, which threads use, and a
+   caller may have ignored these too. Fails for SIGKILL and SIGSTOP alone. */
+void reset_signals(void)
+{
+    static const unsigned long
+        default_action[8]; /* SIG_DFL, no flags, no mask */
+    static const unsigned long empty_set[2];
+    const size_t set_size = (NSIG - 1) / 8; /* bytes of the kernel's sigset_t */
+    for (int number = 1; number < NSIG; number++)
+        (void)syscall(SYS_rt_sigaction, number, default_action, NULL, set_size);
+    (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, empty_set, NULL, set_size);
+}
+
 static void prepare(struct request *request)
 {
     struct rlimit files;
@@ -143,11 +158,9 @@ static void prepare(struct request *request)
     for (int i = 0; i < request->file_count; i++)
         move_up(request, &request->files[i].source);
 
-    /* What the caller blocked or ignored shall reach neither us nor the job.
-       SIGCHLD is blocked here and for good: one that arrives between two looks
-       stays pending. Changing its disposition later would discard it. */
-    for (int number = 1; number < NSIG; number++)
-        (void)signal(number, SIG_DFL); /* fails for SIGKILL, SIGSTOP, 32, 33 */
+    /* SIGCHLD is blocked for good: one that arrives between two looks stays
+       pending. Changing its disposition later would discard it. */
+    reset_signals();
     (void)signal(SIGPIPE, SIG_IGN);
     sigset_t blocked;
     sigemptyset(&blocked);

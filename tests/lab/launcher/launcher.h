@@ -61,6 +61,7 @@ void report(const struct request *request, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void report_descriptor(const struct request *request, const char *name, int fd);
 noreturn void broken(const struct request *request, const char *what);
+void reset_signals(void);
 void move_up(const struct request *request, int *fd);
 
 /* sandbox.c: what comes back runs as init, in the new root directory. */

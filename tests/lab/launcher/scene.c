@@ -99,16 +99,6 @@ static void open_inheritance(const struct request *request)
     (void)close(high);
 }
 
-static void reset_signals(const struct request *request)
-{
-    for (int number = 1; number < NSIG; number++)
-        (void)signal(number, SIG_DFL); /* fails for SIGKILL, SIGSTOP, 32, 33 */
-    sigset_t none;
-    sigemptyset(&none);
-    if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
-        broken(request, "sigprocmask");
-}
-
 static void set_stdio(const struct request *request)
 {
     if (strcmp(request->stdio, "closed") == 0) {
@@ -126,7 +116,7 @@ static void set_stdio(const struct request *request)
 
 static noreturn void run(const struct request *request)
 {
-    reset_signals(request);
+    reset_signals();
     set_stdio(request);
     inject_fault(request);
     (void)execvp(request->argv[0], request->argv);
