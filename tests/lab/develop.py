@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from importlib.util import find_spec
 
 import pytest
 
@@ -12,9 +13,14 @@ TESTS = ROOT / "tests"
 
 
 def test(rest):
-    """Run the lab's own tests, with `rest` as options for pytest; returns the exit status."""
+    """Run the lab's own tests, with `rest` as options for pytest; returns the exit status.
+
+    On all processors, where pytest-xdist is there.
+    """
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    words = ["-c", str(TESTS / "pytest.ini"), "--rootdir", str(TESTS), "-p", "no:cacheprovider", "-q", "-ra"]
+    words = ["-c", str(TESTS / "pytest.ini"), "--rootdir", str(TESTS), "-p", "no:cacheprovider", "-ra"]
+    if find_spec("xdist") and "-n" not in rest:
+        words += ["-p", "xdist.plugin", "-n", str(os.cpu_count())]
     status = int(pytest.main([*words, str(TESTS / "proof"), *rest]))
     return status if status < 2 else 2
 

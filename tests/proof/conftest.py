@@ -13,13 +13,13 @@ from lab.steps import STEPS
 from lab.toolbox import SOLUTIONS
 
 
-def pytest_configure(config):
-    config.lab_summary = []
-
-
-def pytest_terminal_summary(terminalreporter, config):
-    for line in config.lab_summary:
-        terminalreporter.write_line(line)
+def pytest_terminal_summary(terminalreporter):
+    """What tests have to show, beside that they passed: record_property("show", text)."""
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, text in getattr(report, "user_properties", ()):
+                if name == "show" and report.when == "call":
+                    terminalreporter.write_line(f"\n{text}")
 
 
 @pytest.fixture(scope="session", params=["sandbox", "fallback"])
