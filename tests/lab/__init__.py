@@ -5,7 +5,8 @@ those after it:
 
     answers   which files are to be checked: the step, the folder, the errors
     build     compile one of them, in a sandbox of its own
-    launch    start it as a shell's foreground job, see `launcher/`
+    launch    start it as a shell's foreground job, see `launcher/`; what comes
+              back is a handle, see `launched`
     settle    wait until it has come to rest
     observe   what the kernel says of its processes then
     expect/   what has to be true after each step, and why it may not be

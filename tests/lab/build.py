@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from lab.launch import Launchpad
-from lab.toolbox import compiler
+from lab.toolbox import LabError, compiler
 
 # Warnings are there to be read; they fail no answer.
 FLAGS = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow"]
@@ -88,6 +88,11 @@ def _finish(launch):
         launch.drain()
         messages = launch.printed.decode("utf-8", "replace").rstrip()
         status = launch.reaped.get(launch.shell)
+        if launch.exec_errno:
+            raise LabError(
+                f"the compiler cannot be run here: {os.strerror(launch.exec_errno)}. "
+                "In the sandbox it has to be in /usr or /opt: make CC=gcc, or SANDBOX=no"
+            )
         if status is None:
             return Build(b"", f"{messages}\nthe compiler did not finish within {TIME} s".lstrip())
         if os.waitstatus_to_exitcode(status) != 0:

@@ -1,67 +1,23 @@
 """Starts a program through the launcher, in a sandbox where one can be had.
 
-What comes in is a program's bytes; what goes out is a Launch: a handle on all
-that was started, good for looking at it and for ending it. PIDs are as the
-sandbox sees them (without a sandbox, as everybody does) unless they are called
-`outer`.
+What comes in is a program's bytes; what goes out is a launched.Launch, a handle
+on all that was started.
 """
 
-import array
 import hashlib
 import os
-import re
-import select
 import shutil
-import signal
 import socket
 import subprocess
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
-
-from lab import procfs
+from lab.launched import Launch, Refused, Scene
 from lab.toolbox import BUILD, ENVIRONMENT, ROOT, LabError
 
 SOURCES = Path(__file__).with_name("launcher")
 
 START_TIME = 10  # seconds for the launcher to get its job started
-END_TIME = 10  # seconds for everything to be gone after the end
-DRAIN_TIME = 0.5  # seconds for what was printed to come through the terminal
-MAX_PUMPS = 1000  # looks at what has come, before it counts as a flood
-KEPT_OUTPUT = 64 * 1024  # bytes of what a job prints that are kept
-KEPT_MESSAGES = 1000  # messages to the log that are kept
-
-
-class Refused(Exception):
-    """This environment allows no sandbox. Its text says what refused."""
-
-
-@dataclass(frozen=True)
-class Scene:
-    """How a program is started; the defaults are those of every answer."""
-
-    stdio: str = "terminal"  # or "closed", or "pipe" for standard output
-    fault: str = ""  # a row of the table in launcher/faults.c
-    without: tuple = ()  # "null", "log": not in /dev
-
-    def needs_sandbox(self):
-        """Whether this can be had only where /dev is the lab's own."""
-        return bool(self.without)
-
-
-@dataclass
-class Message:
-    """A datagram that arrived at /dev/log, and the PID of the process that sent it.
-
-    `sender` is the kernel's word (SO_PASSCRED, unix(7)), None if that process
-    was gone before it could be looked up.
-    """
-
-    text: str
-    sender: int | None
 
 
 def launcher():
@@ -88,29 +44,23 @@ def launcher():
             "Work in a copy that is yours, or set DAEMON_LAB_BUILD to a folder that is"
         ) from error
     try:
-        done = subprocess.run(
-            [
-                compiler,
-                "-std=c11",
-                "-O2",
-                "-static",
-                "-o",
-                str(fresh),
-                *(str(p) for p in sources if p.suffix == ".c"),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        if done.returncode != 0:
-            lines = [line for line in done.stderr.splitlines() if "error" in line] or ["no message"]
-            raise LabError(f"the launcher in {SOURCES.relative_to(ROOT)} does not compile: {lines[0]}")
-        os.chmod(fresh, 0o755)
-        os.replace(fresh, program)
+        _compile(compiler, [str(path) for path in sources if path.suffix == ".c"], str(fresh))
+        fresh.chmod(0o755)
+        fresh.replace(program)
     finally:
         fresh.unlink(missing_ok=True)
     return program
+
+
+def _compile(compiler, sources, program):
+    """Static, since it starts quicker; not every system has a libc for that."""
+    for flags in (["-static"], []):
+        words = [compiler, "-std=c11", "-O2", *flags, "-o", program, *sources]
+        done = subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        if done.returncode == 0:
+            return
+    lines = [line for line in done.stderr.splitlines() if "error" in line] or ["no message"]
+    raise LabError(f"the launcher in {SOURCES.relative_to(ROOT)} does not compile: {lines[0]}")
 
 
 def memory_file(data):
@@ -120,243 +70,6 @@ def memory_file(data):
     while view:
         view = view[os.write(fd, view) :]
     return fd
-
-
-@dataclass
-class Launch:
-    """All that one start of the launcher made. Use it as a context manager."""
-
-    process: subprocess.Popen
-    control: socket.socket
-    sandboxed: bool
-    scene: Scene
-    init: int = 0  # outer PID
-    shell: int = 0
-    job: int = 0
-    job_status: int | None = None  # as waitpid() gave it to the shell; None while it runs
-    job_stopped: bool = False
-    started: bool = False
-    exec_errno: int = 0
-    lab: str = ""  # the job's working directory, as a path for pytest
-    calls: dict = field(default_factory=dict)  # number: (kind, argument), see waits.c
-    reaped: dict = field(default_factory=dict)  # PID: status, of orphans
-    messages: list = field(default_factory=list)  # what arrived at /dev/log
-    printed: bytearray = field(default_factory=bytearray)  # to the terminal or the output
-    flooded: bool = False  # more than KEPT_OUTPUT was printed
-    pipe_closed: bool = False  # scene "pipe": its reader has got end of file
-    proc: str = "/proc"  # the /proc whose PIDs are the job's own
-    _proc_fd: int = -1
-    _files: dict = field(default_factory=dict)  # name: descriptor or socket that is looked at
-
-    # ---- what it says --------------------------------------------------
-
-    def pump(self, timeout=0.0):
-        """Take in what has come from the launcher, the terminal and the log.
-
-        Waits at most `timeout` seconds for something to come; returns whether
-        something did.
-        """
-        watched = {self.control.fileno(): "control"}
-        watched.update({fd: name for name, fd in self._files.items()})
-        poller = select.poll()
-        for fd in watched:
-            poller.register(fd, select.POLLIN)
-        ready = poller.poll(timeout * 1000)
-        for fd, _ in ready:
-            getattr(self, "_take_" + watched[fd])(fd)
-        return bool(ready)
-
-    def _take_control(self, _fd):
-        try:
-            data, ancillary, _, _ = self.control.recvmsg(
-                8192, socket.CMSG_SPACE(4), socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
-            )
-        except BlockingIOError:
-            return
-        except ConnectionResetError:
-            data, ancillary = b"", []
-        word, _, rest = os.fsdecode(data).partition(" ")
-        for _, _, packed in ancillary:
-            self._files[word] = array.array("i", packed)[0]
-            os.set_blocking(self._files[word], False)
-            return
-        if not data:
-            raise LabError("the launcher ended too soon: something killed it")
-        if word == "refused":
-            raise Refused(rest)
-        if word == "broken":
-            raise LabError(f"an answer could not be launched here: {rest}")
-        if word == "lab":
-            self.lab = rest
-        elif word in ("init", "shell", "job"):
-            setattr(self, word, int(rest))
-        elif word == "exec":
-            self.exec_errno = int(rest)
-        elif word == "started":
-            self.started = True
-        elif word == "calls":
-            for number, kind, argument in re.findall(r"=(\d+):(.):(\d+)", rest):
-                self.calls[int(number)] = (kind, int(argument))
-        elif word == "reaped":
-            pid, status = map(int, rest.split())
-            self.reaped[pid] = status
-        elif word == "ended":
-            pid, status = map(int, rest.split())
-            self.job_stopped = os.WIFSTOPPED(status)
-            if not self.job_stopped:
-                self.job_status = status
-
-    def _take_printed(self, name, fd):
-        try:
-            data = os.read(fd, 65536)
-        except BlockingIOError:
-            return
-        except OSError:  # EIO: every descriptor of the terminal's other side is closed
-            data = b""
-        if not data:
-            os.close(self._files.pop(name))
-            self.pipe_closed |= name == "stdout"
-        room = KEPT_OUTPUT - len(self.printed)
-        self.flooded |= len(data) > room
-        self.printed += data[: max(room, 0)]
-
-    def _take_terminal(self, fd):
-        self._take_printed("terminal", fd)
-
-    def _take_stdout(self, fd):
-        self._take_printed("stdout", fd)
-
-    def _take_output(self, fd):
-        self._take_printed("output", fd)
-
-    def _take_log(self, fd):
-        with socket.socket(fileno=os.dup(fd)) as log:
-            try:
-                data, ancillary, _, _ = log.recvmsg(8192, socket.CMSG_SPACE(12), socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return
-        sender = None
-        for _, _, packed in ancillary:
-            outer = array.array("i", packed[:4])[0]
-            try:
-                sender = int(procfs.read_status(f"/proc/{outer}")["NSpid"].split()[-1])
-            except (ProcessLookupError, KeyError):
-                pass
-        if len(self.messages) < KEPT_MESSAGES:
-            self.messages.append(Message(data.rstrip(b"\0\n").decode("utf-8", "backslashreplace"), sender))
-
-    def drain(self):
-        """Take in all that was said until now; a flood is cut off.
-
-        What is printed comes through the terminal a little later than it was
-        written. So a mark is written behind it, and waited for.
-        """
-        if "terminal" in self._files:
-            mark = b"\x1e%d\x1e" % time.monotonic_ns()
-            self._write_to_terminal(mark)
-            deadline = time.monotonic() + DRAIN_TIME
-            while mark not in self.printed and not self.flooded and time.monotonic() < deadline:
-                self.pump(0.01)
-            self.printed = bytearray(self.printed.replace(mark, b""))
-        for _ in range(MAX_PUMPS):
-            if not self.pump():
-                break
-
-    def _write_to_terminal(self, data):
-        try:
-            fd = os.open(f"{self.proc}/{self.shell}/fd/0", os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
-            try:
-                os.write(fd, data)
-            finally:
-                os.close(fd)
-        except OSError:
-            pass  # the terminal is stopped, full or gone: then there is no more to come
-
-    # ---- looking at it -------------------------------------------------
-
-    def open_proc(self):
-        """From here on `proc` is the /proc of the sandbox."""
-        if self.sandboxed:
-            self._proc_fd = os.open(f"/proc/{self.init}/root/proc", os.O_PATH | os.O_CLOEXEC)
-            self.proc = f"/proc/{os.getpid()}/fd/{self._proc_fd}"
-
-    @contextmanager
-    def psutil(self):
-        """psutil, looking at the /proc of this launch."""
-        before, psutil.PROCFS_PATH = psutil.PROCFS_PATH, self.proc
-        try:
-            yield psutil
-        finally:
-            psutil.PROCFS_PATH = before
-
-    def pids(self):
-        """The PIDs of all that the job has started and left, itself included."""
-        if self.sandboxed:
-            with self.psutil() as look:
-                return [pid for pid in look.pids() if pid not in (1, self.shell)]
-        return [pid for pid in procfs.descendants(self.init) if pid != self.shell]
-
-    def outer(self, pid):
-        """The PID that pytest knows a process of the job by. Raises ProcessLookupError."""
-        if not self.sandboxed:
-            return pid
-        for outer in procfs.descendants(self.init):
-            try:
-                if int(procfs.read_status(f"/proc/{outer}")["NSpid"].split()[-1]) == pid:
-                    return outer
-            except ProcessLookupError:
-                continue
-        raise ProcessLookupError(pid)
-
-    @property
-    def adopter(self):
-        """The PID of whatever adopts orphans here."""
-        return 1 if self.sandboxed else self.init
-
-    # ---- ending it -----------------------------------------------------
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.end()
-
-    def end(self):
-        """End all that was started, and wait until it is gone.
-
-        Raises LabError if something outlives END_TIME seconds.
-        """
-        if self.sandboxed and self.init and self.process.poll() is None:
-            # Nothing that the answer does keeps init's end, or survives it. The
-            # PID cannot be another's: its parent lives, and has not reaped it.
-            try:
-                os.kill(self.init, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        self.control.close()
-        for fd in (*self._files.values(), self._proc_fd):
-            if fd != -1:
-                os.close(fd)
-        self._files.clear()
-        self._proc_fd = -1
-        if not _has_ended(self.process, END_TIME):
-            self.process.kill()
-            raise LabError(f"a launch did not end within {END_TIME} s (launcher {self.process.pid})")
-
-
-def _has_ended(process, timeout):
-    """Whether a child ends within `timeout` seconds; Popen.wait() would look only now and then."""
-    if process.poll() is None:
-        pidfd = os.pidfd_open(process.pid)
-        try:
-            poller = select.poll()
-            poller.register(pidfd, select.POLLIN)
-            if not poller.poll(timeout * 1000):
-                return False
-        finally:
-            os.close(pidfd)
-        process.wait()
-    return True
 
 
 class Launchpad:

@@ -4,6 +4,8 @@ What goes out is an Observation: plain data, with nothing in it that needs the
 process any more. Its PIDs are as the job itself sees them.
 """
 
+from __future__ import annotations
+
 import ctypes
 import errno
 import os
@@ -14,7 +16,8 @@ import psutil
 
 from lab import procfs
 from lab.build import Build
-from lab.launch import Launch, Launchpad, Scene
+from lab.launch import Launchpad
+from lab.launched import Launch, Scene
 from lab.settle import Rest, settle
 
 # Descriptors that a program makes only to wait with: none is ever inherited in

@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass
 
 from lab import procfs
-from lab.launch import Launch
+from lab.launched import Launch
 
 LIMIT = 8.0  # seconds until an answer is judged as it stands
 QUIET = 0.004  # seconds without a change, where all wait for long

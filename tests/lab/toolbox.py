@@ -16,9 +16,10 @@ BUILD = Path(os.environ.get("DAEMON_LAB_BUILD") or ROOT / "build")
 # in, and messages are the same in every locale.
 ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
-    "HOME": "/",
+    "HOME": "/tmp",
     "LC_ALL": "C",
     "TERM": "dumb",
+    "CCACHE_DISABLE": "1",  # where cc is ccache: it would find no place for its cache
 }
 
 

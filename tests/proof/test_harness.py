@@ -16,7 +16,7 @@ from lab import procfs
 from lab.answers import find_step
 from lab.build import Build
 from lab.expect.model import CRASHED, DOES_NOT_COMPILE, EXITED, NEVER_SETTLED
-from lab.launch import Scene
+from lab.launched import Scene
 from lab.observe import observe, start
 from lab.toolbox import ROOT
 
@@ -355,6 +355,21 @@ def test_no_file_is_left(pad, programs, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     build = programs.build(Answer(find_step("3"), SOLUTIONS / "03_setsid.c"))
     assert look(pad, "03_setsid", build).process is not None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_file_of_an_interrupted_compiler_is_left(pad, tmp_path, monkeypatch):
+    from lab.answers import Answer
+    from lab.build import Builder
+    from lab.toolbox import SOLUTIONS
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    builder = Builder(pad, [Answer(find_step("7"), SOLUTIONS / "07_syslog.c")])
+    launch = next(iter(builder.running.values()))[0]
+    while not launch.shell:
+        launch.pump(0.1)
+    time.sleep(0.03)  # into the compiler's work: when exactly does not matter
+    builder.close()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -5,7 +5,7 @@ import os
 import signal
 from dataclasses import dataclass, field
 
-from lab.launch import Scene
+from lab.launched import Scene
 
 WRONG_STATE = "wrong state"
 DOES_NOT_COMPILE = "does not compile"

@@ -216,8 +216,8 @@ static void enter_subreaper(const struct request *request)
                    base != NULL ? base : "/tmp");
     if (mkdtemp(lab_on_disk) == NULL || chmod(lab_on_disk, 0755) == -1)
         broken(request, lab_on_disk);
-    if (chdir(lab_on_disk) == -1)
-        broken(request, lab_on_disk);
+    if (chdir(lab_on_disk) == -1 || setenv("TMPDIR", lab_on_disk, 1) == -1)
+        broken(request, lab_on_disk); /* what a compiler leaves goes with it */
     report(request, "init %d", (int)getpid());
     report(request, "lab %s", lab_on_disk);
 }
