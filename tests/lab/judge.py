@@ -111,7 +111,7 @@ class Examination:
         if reason := self._why_not_here(check):
             return Result(check, SKIPPED, UNCHECKED, because=reason)
         o = self.observation(check.scene)
-        if check.on_process and o.process is None:
+        if check.on_process and (o.process is None or o.shell_lost):
             return _lost(check, o) if check.star else Result(check, FOLLOWS)
         result = _evaluate(check, o)
         if result.failed and any(self.result(other).failed for other in self.checks if other.key in check.follows):

@@ -240,6 +240,13 @@ class Launch:
                 continue
         raise ProcessLookupError(pid)
 
+    def shell_is_lost(self):
+        """Whether the answer has ended or stopped the shell that launched it."""
+        try:
+            return procfs.read_stat(f"{self.proc}/{self.shell}").state in "ZXTt"
+        except ProcessLookupError:
+            return True
+
     @property
     def adopter(self):
         """The PID of whatever adopts orphans here."""

@@ -65,6 +65,7 @@ class Observation:
     job_status: int | None  # as from waitpid(); None while it lives
     exec_errno: int
     shell: Process  # what the job was launched with, it still has
+    shell_lost: bool  # the answer has ended or stopped it
     root: tuple  # (device, inode) of the root directory
     processes: tuple  # the living ones, oldest first
     zombies: tuple  # PIDs of those that have ended, and whose parent has not waited for them
@@ -91,7 +92,7 @@ def observe(pad: Launchpad, started: Launch, name, build):
     Returns an Observation. Raises LabError where the environment is at fault.
     """
     with pad.wait_for_start(started) as launch:
-        shell = read_process(launch, launch.shell, lambda descriptor: descriptor.inherited)
+        shell = read_process(launch, launch.shell, lambda descriptor: descriptor.inherited) or _ended(launch.shell)
         rest = settle(launch, lambda pid: _state(launch, pid))
         launch.drain()
         found = {pid: read_process(launch, pid) for pid in sorted(launch.pids()[:MAX_PROCESSES])}
@@ -109,7 +110,8 @@ def observe(pad: Launchpad, started: Launch, name, build):
             job_status=launch.job_status,
             exec_errno=launch.exec_errno,
             shell=shell,
-            root=_identity(f"{launch.proc}/{launch.shell}/root"),
+            shell_lost=launch.shell_is_lost(),
+            root=_identity(f"{launch.proc}/{launch.adopter}/root"),
             processes=tuple(living),
             zombies=tuple(pid for pid, process in found.items() if process is None),
             reaped=dict(launch.reaped),
@@ -118,6 +120,13 @@ def observe(pad: Launchpad, started: Launch, name, build):
             pipe_closed=launch.pipe_closed,
             log_peers=_log_peers(launch, living[-1], inherited) if living else frozenset(),
         )
+
+
+def _ended(pid):
+    """In place of a shell that the answer has ended before it could be looked at."""
+    return Process(
+        pid, ppid=0, pgid=0, sid=0, terminal=0, state="X", umask=0, cwd=(), cwd_text="", program=(), descriptors={}
+    )
 
 
 def _high_number():

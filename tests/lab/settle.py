@@ -53,8 +53,10 @@ def settle(launch: Launch, watch, limit=LIMIT):
         time.sleep(POLL)
         pids = launch.pids()
         looks = [look for pid in pids if (look := _look(launch, pid)) is not None]
-        if not pids and launch.job_status is not None:
-            return Rest(True)
+        if not looks and _is_told(launch, looks):
+            if not pids or launch.shell_is_lost():
+                return Rest(True)
+            continue
         if len(pids) > MANY:
             return Rest(False, "it keeps making processes")
         if not looks or not _is_told(launch, looks):
@@ -85,8 +87,8 @@ def settle(launch: Launch, watch, limit=LIMIT):
 
 
 def _is_told(launch, looks):
-    """Whether the shell has said how the job ended, if it did."""
-    return launch.job_status is not None or any(look.pid == launch.job for look in looks)
+    """Whether the shell has said how the job ended, if it did; a shell that is lost says nothing more."""
+    return launch.job_status is not None or any(look.pid == launch.job for look in looks) or launch.shell_is_lost()
 
 
 @dataclass(frozen=True)

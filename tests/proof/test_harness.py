@@ -1,6 +1,7 @@
 """The harness is not fooled: every pitfall of launching, looking, settling and ending."""
 
 import os
+import re
 import select
 import shutil
 import signal
@@ -309,43 +310,78 @@ def test_nothing_outlives_a_launch(examine, edited):
     assert processes_called(name) == []
 
 
-CALLER = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from lab.launch import Launchpad
-pad = Launchpad(sandbox=sys.argv[3] == "True")
-with pad.wait_for_start(pad.job(sys.argv[4], open(sys.argv[2], "rb").read())) as launch:
-    while launch.job_status is None:
-        launch.pump(0.01)
-    print(launch.init, flush=True)
-    sys.stdin.read()
+RESTLESS = """
+    prctl(PR_SET_NAME, "%s", 0, 0, 0);
+    for (;;) { umask(umask(0) ^ 1); usleep(1000); }
 """
 
 
-def test_nothing_outlives_a_killed_pytest(pad, programs, tmp_path):
+def test_nothing_outlives_a_killed_pytest(pad, tmp_path, edited):
     """SIGKILL gives nobody the time to clean up: processes, mounts and files have to go by themselves."""
-    from lab.answers import Answer
-    from lab.toolbox import SOLUTIONS
-
     name = f"lab-{os.getpid()}"
-    program = tmp_path / "program"
-    program.write_bytes(programs.build(Answer(find_step("7"), SOLUTIONS / "07_syslog.c")).program)
+    folder, temporary = tmp_path / "answers", tmp_path / "tmp"
+    folder.mkdir()
+    temporary.mkdir()
+    source = edited(2, ("    for (;;)\n        pause();", RESTLESS % name))
+    (folder / "02_fork.c").write_text("#define _GNU_SOURCE\n#include <sys/prctl.h>\n" + source, encoding="utf-8")
     mounts = Path("/proc/self/mounts").read_text(encoding="utf-8")
-    environment = os.environ | {"TMPDIR": str(tmp_path)}
-    words = [sys.executable, "-c", CALLER, str(ROOT / "tests"), str(program), str(pad.is_sandboxed()), name]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as caller:
-        init = int(caller.stdout.readline())
-        assert processes_called(name)
-        watched = os.pidfd_open(init)
-        caller.kill()
-        assert select.select([watched], [], [], 10)[0], "init lives on"
+
+    words = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "tests/test_answers.py",
+        "--answers",
+        str(folder),
+    ]
+    words += [] if pad.is_sandboxed() else ["--no-sandbox"]
+    environment = os.environ | {"TMPDIR": str(temporary)}
+    with subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as run:
+        answer = wait_for(lambda: processes_called(name))
+        watched = os.pidfd_open(answer[0])
+        run.kill()
+        assert select.select([watched], [], [], 10)[0], "the answer lives on"
         os.close(watched)
-    deadline = time.monotonic() + 10
-    while (left := processes_called(name)) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert left == []
+    assert wait_for(lambda: not processes_called(name))
+    assert wait_for(lambda: list(temporary.iterdir()) == [])
     assert Path("/proc/self/mounts").read_text(encoding="utf-8") == mounts
-    assert [path.name for path in tmp_path.iterdir()] == ["program"]
+
+
+def wait_for(condition, limit=10.0):
+    """What `condition` gives once it is true; fails after `limit` seconds."""
+    deadline = time.monotonic() + limit
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.005)
+    return found
+
+
+@pytest.mark.parametrize("signal_name", ["KILL", "STOP"])
+def test_an_answer_can_signal_only_its_own(signal_name, sandbox_pad):
+    """kill(-1) reaches what is in the namespace; init, and all outside, live on."""
+    bystander = subprocess.Popen(["sleep", "60"])
+    try:
+        o = look(sandbox_pad, "00_background", Build(f"#!/bin/sh\nkill -{signal_name} -1\nexit 7\n".encode(), ""))
+        assert procfs.read_stat(f"/proc/{bystander.pid}").state == "S"
+    finally:
+        bystander.kill()
+        bystander.wait()
+    assert o.processes == () and o.rest.settled and o.shell_lost
+
+
+def test_an_answer_never_runs_as_root(sandbox_pad, tmp_path):
+    """Root's answers run as somebody who owns nothing: no file of root's, or of the user's, is in sight."""
+    secret = tmp_path / "secret"
+    secret.write_text("secret", encoding="utf-8")
+    secret.chmod(0o666)
+    script = f"id -u; ls {ROOT} {secret}; echo x > /etc/passwd; echo x > /usr/x; echo x > /x; ls /root /home"
+    printed = print_in_job(sandbox_pad, script)
+    assert printed.split()[0] != "0"
+    assert len(re.findall("No such file", printed)) == 4
+    assert len(re.findall("[Rr]ead-only file system|Permission denied", printed)) == 3
+    assert secret.read_text(encoding="utf-8") == "secret"
 
 
 def test_no_file_is_left(pad, programs, tmp_path, monkeypatch):

@@ -90,6 +90,8 @@ def printed(o):
 def fate(o):
     """What became of the processes, in words."""
     parts = []
+    if o.shell_lost:
+        parts.append("the shell that launched it was ended or stopped")
     if o.job_status is not None:
         parts.append(f"the launched process (PID {o.job}) {ended(o.job_status)}")
     for pid, status in list(o.reaped.items())[:3]:
@@ -104,6 +106,14 @@ def fate(o):
     else:
         parts.append(f"{' and '.join(alive)} live{'s' if len(alive) == 1 else ''} on")
     return "; ".join(parts) + printed(o)
+
+
+# A row for the causes of checks on the processes' lives.
+SHELL_LOST = (
+    lambda o: o.shell_lost,
+    "the answer sent a signal to the shell that launched it: kill() with 0, -1 or getppid() reaches more than "
+    "the process itself",
+)
 
 
 def crash(o):

@@ -4,6 +4,7 @@ import os
 
 from lab.expect.model import (
     CRASHED,
+    SHELL_LOST,
     DOES_NOT_COMPILE,
     NEVER_SETTLED,
     Check,
@@ -60,6 +61,7 @@ CHECKS = [
         expected=lambda o: f"PID {o.job} lives, and nothing else",
         observed=fate,
         causes=(
+            SHELL_LOST,
             (lambda o: o.exec_errno, lambda o: f"it could not be started: {os.strerror(o.exec_errno)}"),
             (lambda o: crash(o) and not o.processes, crash_cause),
             (lambda o: not o.processes, "it came to its end: the program has to wait at the end of main()"),

@@ -2,7 +2,18 @@
 
 import os
 
-from lab.expect.model import CRASHED, Check, crash, crash_cause, ended, fate, life_verdict, role, star_for_failure
+from lab.expect.model import (
+    CRASHED,
+    SHELL_LOST,
+    Check,
+    crash,
+    crash_cause,
+    ended,
+    fate,
+    life_verdict,
+    role,
+    star_for_failure,
+)
 
 
 def job_lives(o):
@@ -20,6 +31,7 @@ CHECKS = [
         expected=lambda o: f"PID {o.job} has ended with status 0; one child of it lives on",
         observed=fate,
         causes=(
+            SHELL_LOST,
             (lambda o: o.exec_errno, lambda o: f"it could not be started: {os.strerror(o.exec_errno)}"),
             (
                 lambda o: crash(o) and not job_lives(o) and not o.processes,
