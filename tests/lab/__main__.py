@@ -46,6 +46,13 @@ def run_handouts(options):
     return refresh()
 
 
+def run_gallery(options):
+    """Write anew what learners are told of known wrong answers."""
+    from lab.develop import keep_reports
+
+    return keep_reports()
+
+
 def run_test(options):
     """Prove that the lab itself is right."""
     from lab.develop import test
@@ -71,6 +78,7 @@ COMMANDS = {
     "check": run_check,
     "tour": run_tour,
     "handouts": run_handouts,
+    "gallery": run_gallery,
     "test": run_test,
     "lint": run_lint,
     "bench": run_bench,

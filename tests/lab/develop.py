@@ -4,9 +4,14 @@ import os
 import shutil
 import subprocess
 from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from lab.judge import examiner
+from lab.launch import Launchpad
+from lab.report import describe
 from lab.toolbox import ROOT
 
 TESTS = ROOT / "tests"
@@ -23,6 +28,25 @@ def test(rest):
         words += ["-p", "xdist.plugin", "-n", str(os.cpu_count())]
     status = int(pytest.main([*words, str(TESTS / "proof"), *rest]))
     return status if status < 2 else 2
+
+
+def keep_reports():
+    """Write anew what learners are told of the gallery's wrong answers; returns the exit status."""
+    from gallery import REPORTS, with_names, wrong_answers
+
+    kept = set()
+    with TemporaryDirectory() as folder, examiner(Launchpad(), Path(folder)) as examine:
+        for row in wrong_answers():
+            report = with_names(describe(examine(row.source(), row.step.number))) + "\n"
+            row.report.parent.mkdir(parents=True, exist_ok=True)
+            if not row.report.exists() or row.report.read_text(encoding="utf-8") != report:
+                row.report.write_text(report, encoding="utf-8")
+                print(f"written: {row.report.relative_to(ROOT)}")
+            kept.add(row.report)
+    for path in set(REPORTS.glob("*/*")) - kept:
+        path.unlink()
+        print(f"removed: {path.relative_to(ROOT)}")
+    return 0
 
 
 # Each tool, what it is for, and how it is called on these files.

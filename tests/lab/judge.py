@@ -5,10 +5,11 @@ once for all that only look, and once more for every bonus check. Workshop is
 what a whole run has in common.
 """
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
 
-from lab.answers import Answer
+from lab.answers import Answer, find_step
 from lab.build import Builder
 from lab.expect import expectations
 from lab.expect.model import UNCHECKED, Check, crash, crash_cause, fate, life_verdict
@@ -135,3 +136,25 @@ def _lost(check, o):
     """A bonus check looks for a process where there is none."""
     because = crash_cause(o) if crash(o) else "it ended instead of living on"
     return Result(check, FAILED, life_verdict(o), check.expected(o), fate(o), because)
+
+
+@contextmanager
+def examiner(pad, folder):
+    """A function for as long as the context lasts: C source and a step's number in, an Examination out.
+
+    The source is written to a file in `folder` (a Path).
+    """
+    builders, examinations = [], []
+
+    def examine(source, step):
+        answer = Answer(find_step(str(step)), folder / f"answer{len(builders)}.c")
+        answer.path.write_bytes(source if isinstance(source, bytes) else source.encode("utf-8"))
+        builders.append(Builder(pad, [answer]))
+        examinations.append(Examination(answer, pad, builders[-1]))
+        return examinations[-1]
+
+    try:
+        yield examine
+    finally:
+        for user in (*builders, *examinations):
+            user.close()

@@ -7,7 +7,7 @@ import pytest
 
 from lab.answers import Answer, find_step
 from lab.build import Builder
-from lab.judge import Examination
+from lab.judge import examiner
 from lab.launch import Launchpad
 from lab.steps import STEPS
 from lab.toolbox import SOLUTIONS
@@ -57,17 +57,15 @@ def programs():
 @pytest.fixture
 def examine(pad, tmp_path):
     """A function: C source text and a step's number in, an Examination out."""
-    builders = []
+    with examiner(pad, tmp_path) as start:
+        yield start
 
-    def start(source, step):
-        answer = Answer(find_step(str(step)), tmp_path / f"answer{len(builders)}.c")
-        answer.path.write_text(source, encoding="utf-8")
-        builders.append(Builder(pad, [answer]))
-        return Examination(answer, pad, builders[-1])
 
-    yield start
-    for builder in builders:
-        builder.close()
+@pytest.fixture
+def examine_in_sandbox(sandbox_pad, tmp_path):
+    """The same, in the sandbox only."""
+    with examiner(sandbox_pad, tmp_path) as start:
+        yield start
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,41 @@
+"""Wrong answers are caught with the right words, right ones pass however they are written."""
+
+import pytest
+from conftest import failed
+
+from gallery import right_answers, with_names, wrong_answers
+from lab.report import describe
+
+
+def identify(row):
+    return f"{row.step.name}-{row.slug}"
+
+
+@pytest.mark.parametrize("row", wrong_answers(), ids=identify)
+def test_wrong_answer(row, examine_in_sandbox):
+    """Fails exactly the checks that its row names, and says why; the report is the one that was reviewed."""
+    examination = examine_in_sandbox(row.source(), row.step.number)
+    assert failed(examination) == set(row.fails.split())
+    first = next(result for result in examination.results() if result.because)
+    assert row.says in first.because
+    report = with_names(describe(examination)) + "\n"
+    assert row.report.exists(), "no report is kept: tests/run gallery writes it, then read it as a learner would"
+    assert report == row.report.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("row", right_answers(), ids=identify)
+def test_right_answer(row, examine):
+    """Passes, with a sandbox and without."""
+    assert failed(examine(row.source(), row.step.number)) == set()
+
+
+def test_the_gallery_is_large_enough():
+    """Ten wrong answers and six right ones for every step; and no report without an answer."""
+    from gallery import REPORTS, tables
+    from lab.steps import STEPS
+
+    for step in STEPS:
+        wrong, right = tables(step)
+        assert step.number == 0 or len(wrong) >= 10, f"{step.name}: {len(wrong)} wrong answers"
+        assert len(right) >= 6, f"{step.name}: {len(right)} right answers"
+    assert set(REPORTS.glob("*/*")) == {row.report for row in wrong_answers()}
