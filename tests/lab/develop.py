@@ -24,8 +24,8 @@ def test(rest):
     """
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     words = ["-c", str(TESTS / "pytest.ini"), "--rootdir", str(TESTS), "-p", "no:cacheprovider", "-ra"]
-    if find_spec("xdist") and "-n" not in rest:
-        words += ["-p", "xdist.plugin", "-n", str(os.cpu_count())]
+    if find_spec("xdist"):
+        words += ["-p", "xdist.plugin", "-n", str(os.cpu_count())]  # an -n in `rest` comes later, and counts
     status = int(pytest.main([*words, str(TESTS / "proof"), *rest]))
     return status if status < 2 else 2
 

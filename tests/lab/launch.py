@@ -98,7 +98,7 @@ class Launchpad:
 
     def wait_for_start(self, launch):
         """Wait until the program of a job runs; returns the launch, which ends where this fails."""
-        return self._wait(launch, lambda: launch.started)
+        return self._wait(launch, lambda: launch.job)
 
     def tool(self, files, argv):
         """Launch a program without session and terminal, and come back at once.
@@ -109,7 +109,7 @@ class Launchpad:
 
     def shell(self, files, argv):
         """Launch a program in the place of the login shell, on a terminal."""
-        return self._wait(launch := self._start("shell", files, [], argv, Scene()), lambda: launch.shell)
+        return self._wait(launch := self._start("shell", files, [], argv, Scene()), lambda: launch.job)
 
     def is_sandboxed(self):
         """Whether launches are in a sandbox; finds it out when first asked."""

@@ -67,7 +67,6 @@ class Launch:
     job: int = 0
     job_status: int | None = None  # as waitpid() gave it to the shell; None while it runs
     job_stopped: bool = False
-    started: bool = False
     exec_errno: int = 0
     lab: str = ""  # the job's working directory, as a path for pytest
     calls: dict = field(default_factory=dict)  # number: (kind, argument), see waits.c
@@ -124,8 +123,6 @@ class Launch:
             setattr(self, word, int(rest))
         elif word == "exec":
             self.exec_errno = int(rest)
-        elif word == "started":
-            self.started = True
         elif word == "calls":
             for number, kind, argument in re.findall(r"=(\d+):(.):(\d+)", rest):
                 self.calls[int(number)] = (kind, int(argument))

@@ -114,7 +114,7 @@ def observe(pad: Launchpad, started: Launch, name, build):
             root=_identity(f"{launch.proc}/{launch.adopter}/root"),
             processes=tuple(living),
             zombies=tuple(pid for pid, process in found.items() if process is None),
-            reaped=dict(launch.reaped),
+            reaped={pid: status for pid, status in launch.reaped.items() if pid != launch.shell},
             messages=tuple(launch.messages),
             printed=launch.printed.decode("utf-8", "backslashreplace").replace("\r\n", "\n"),
             pipe_closed=launch.pipe_closed,

@@ -90,9 +90,15 @@ def _line(step, result):
     return f"  {mark}  {check.says:<68}  {remark}".rstrip()
 
 
+def _printable(text):
+    """With what could move the cursor or look like more than text spelt out."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text.replace("\t", " " * 8))
+
+
 def _entry(name, text):
     lines = []
     for paragraph in text.splitlines() or [""]:
+        paragraph = _printable(paragraph)
         lines += textwrap.wrap(paragraph, WIDTH - 19, break_on_hyphens=False) or [""]
     first, *rest = lines
     return [f"{name:<9}  {first}", *(" " * 11 + line for line in rest)]
@@ -102,4 +108,4 @@ def _quote(messages):
     lines = messages.splitlines()
     if len(lines) > MAX_MESSAGES:
         lines = [*lines[:MAX_MESSAGES], f"... and {len(lines) - MAX_MESSAGES} more lines"]
-    return ["| " + line[: WIDTH * 4] for line in lines]
+    return ["| " + _printable(line[: WIDTH * 4]) for line in lines]

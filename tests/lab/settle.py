@@ -26,7 +26,9 @@ WAKE_TIME = 0.3  # seconds beyond the end of a short sleep, to see what comes of
 LONG_SLEEP = 3.0  # seconds: who sleeps as long as this has arrived
 BUSY = 0.05  # seconds of processor time within LONG_QUIET that make a busy loop
 MANY = 1000  # processes: who has made so many does not come to rest
+MUCH = 1 << 30  # bytes of memory: who has taken as much does not come to rest
 FEW = 20  # orphans: who has left so many keeps making them
+PAGE = os.sysconf("SC_PAGESIZE")
 POLL = 0.0003  # seconds between two looks: nothing tells of a process that comes to rest
 
 
@@ -59,6 +61,8 @@ def settle(launch: Launch, watch, limit=LIMIT):
             continue
         if len(pids) > MANY:
             return Rest(False, "it keeps making processes")
+        if launch.flooded:
+            return Rest(False, "it prints without end")
         if not looks or not _is_told(launch, looks):
             continue
 
@@ -74,6 +78,8 @@ def settle(launch: Launch, watch, limit=LIMIT):
         # Something may go on: then the state has to stay as it is for longer,
         # and longer than any sleep that is under way.
         quick = None
+        if sum(look.memory for look in looks) > MUCH:
+            return Rest(False, "it fills the memory")
         state = pids, [(look.identity, watch(look.pid)) for look in looks]
         if state != slow:
             slow, slow_since, needed = state, now, LONG_QUIET
@@ -100,6 +106,7 @@ class _Look:
     picture: tuple  # changes whenever the process has run
     state: str
     cpu: float  # seconds of processor time so far
+    memory: int  # bytes that are its own and in memory
     timeout: float  # seconds that the calls it waits in may take: LONG_SLEEP or more is as good as for ever
     waits: bool  # every thread waits, and for long
 
@@ -130,13 +137,14 @@ def _look(launch, pid):
             timeouts.append(_timeout(launch, thread, call) if own.state == "S" else 0.0)
             state = own.state if own.state != "S" else state
             cpu += int(run[0]) / 1e9
+        memory = int(procfs.read(folder + "/statm").split()[1]) * PAGE
     except (ProcessLookupError, IndexError):
         return None
     if not pictures:
         return None
     shortest = min(timeouts)
     brief = max((t for t in timeouts if t < LONG_SLEEP), default=0.0)
-    return _Look(pid, stat.start, tuple(pictures), state, cpu, brief, shortest >= LONG_SLEEP)
+    return _Look(pid, stat.start, tuple(pictures), state, cpu, memory, brief, shortest >= LONG_SLEEP)
 
 
 def _call(thread):

@@ -140,6 +140,8 @@ def crash_cause(o):
 
 def life_verdict(o):
     """The verdict where the processes did not live as they should."""
+    if o.shell_lost:
+        return WRONG_STATE
     if crash(o) and not o.processes:
         return CRASHED
     if not o.processes:

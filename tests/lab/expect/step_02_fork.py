@@ -38,6 +38,10 @@ CHECKS = [
                 crash_cause,
             ),
             (
+                lambda o: o.processes and o.process.state in "Tt",
+                "the process is stopped: a signal such as SIGSTOP or SIGTTIN did that",
+            ),
+            (
                 lambda o: job_lives(o) and len(o.processes) == 1 and o.zombies,
                 "fork() was called, but the child has ended and the parent goes on, where it should be the other way "
                 "round: fork() gives 0 in the child, and the child's PID in the parent",
@@ -66,10 +70,6 @@ CHECKS = [
                 lambda o: not o.processes,
                 "it gave up, with this status: a call failed, or what should be the status of a good start "
                 "is another",
-            ),
-            (
-                lambda o: o.process.state in "Tt",
-                "the process is stopped: a signal such as SIGSTOP or SIGTTIN did that",
             ),
             (
                 lambda o: len(o.processes) > 1,

@@ -16,9 +16,9 @@
  *   lab PATH               the working directory of the job, from pytest's root
  *   terminal, log          with the descriptor that pytest looks at attached
  *   calls NAME=N:KIND:ARG  the system calls that wait: see waits.c
- *   shell PID, job PID     PIDs as the sandbox sees them
- *   exec ERRNO             why the job could not run its program
- *   started                the job runs its program, or has said why not
+ *   shell PID              as the sandbox sees it
+ *   job PID                the same; it is about to run its program
+ *   exec ERRNO             why it could not
  *   ended PID STATUS       what the shell's waitpid() said of the job
  *   reaped PID STATUS      what init's waitpid() said of an orphan
  *

@@ -24,6 +24,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -66,12 +67,51 @@ static void take_terminal(const struct request *request, int master)
     (void)close(master);
 }
 
-static void lower_limits(const struct request *request)
+/* Whether RLIMIT_NPROC counts in each user namespace for itself. */
+static bool counts_processes(void)
+{
+    struct utsname kernel;
+    int major = 0, minor = 0;
+    if (uname(&kernel) == -1 ||
+        sscanf(kernel.release, "%d.%d", &major, &minor) != 2)
+        return false;
+    return major > 5 || (major == 5 && minor >= 14);
+}
+
+/* What a program may take. Its files lie in file systems of 64 MiB. Without a
+   namespace of its own the limit on processes would count all of the user's:
+   getrlimit(2), user_namespaces(7); on Linux before 5.14 it does so anyway, and
+   is left alone there. */
+static void limit_resources(const struct request *request)
+{
+    bool tool = strcmp(request->scene, "tool") == 0;
+    const struct {
+        int resource;
+        rlim_t limit;
+    } limits[] = {
+        {RLIMIT_CORE, 0},
+        {RLIMIT_AS, (tool ? 2048UL : 512UL) << 20},
+        {RLIMIT_FSIZE, 64UL << 20},
+        {RLIMIT_CPU, tool ? 6 : 30}, /* seconds */
+        {RLIMIT_NPROC,
+         request->sandbox && counts_processes() ? 64 : RLIM_INFINITY},
+    };
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        struct rlimit now;
+        if (getrlimit(limits[i].resource, &now) == -1)
+            broken(request, "getrlimit");
+        if (limits[i].limit >= now.rlim_max)
+            continue; /* the caller's own is as low already */
+        now.rlim_cur = now.rlim_max = limits[i].limit;
+        if (setrlimit(limits[i].resource, &now) == -1)
+            broken(request, "setrlimit");
+    }
+}
+
+static void limit_files(const struct request *request)
 {
     const struct rlimit files = {SOFT_LIMIT, HARD_LIMIT};
-    const struct rlimit core = {0, 0};
-    if (setrlimit(RLIMIT_NOFILE, &files) == -1 ||
-        setrlimit(RLIMIT_CORE, &core) == -1)
+    if (setrlimit(RLIMIT_NOFILE, &files) == -1)
         broken(request, "setrlimit");
 }
 
@@ -114,11 +154,14 @@ static void set_stdio(const struct request *request)
     }
 }
 
+/* Says that it runs before it does: afterwards it is the program's turn. */
 static noreturn void run(const struct request *request)
 {
+    limit_resources(request);
     reset_signals();
     set_stdio(request);
     inject_fault(request);
+    report(request, "job %d", (int)getpid());
     (void)execvp(request->argv[0], request->argv);
     report(request, "exec %d", errno);
     _exit(127);
@@ -130,9 +173,6 @@ static noreturn void be_shell(const struct request *request)
     static const int ignored[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU};
     for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
         (void)signal(ignored[i], SIG_IGN);
-    int executed[2]; /* end of file on it: the program runs */
-    if (pipe2(executed, O_CLOEXEC) == -1)
-        broken(request, "pipe2");
     pid_t job = fork();
     if (job == -1)
         broken(request, "fork");
@@ -141,12 +181,6 @@ static noreturn void be_shell(const struct request *request)
             broken(request, "the foreground of the terminal");
         run(request);
     }
-    (void)close(executed[1]);
-    char unused;
-    (void)read(executed[0], &unused, 1);
-    (void)close(executed[0]);
-    report(request, "job %d", (int)job);
-    report(request, "started");
     int status;
     do {
         if (waitpid(job, &status, WUNTRACED) == -1)
@@ -172,7 +206,7 @@ static noreturn void play(const struct request *request, int master)
     if (strcmp(request->scene, "shell") == 0)
         run(request);
     open_inheritance(request);
-    lower_limits(request);
+    limit_files(request);
     be_shell(request);
 }
 
