@@ -7,13 +7,14 @@ CFLAGS ?= -std=gnu11 -O1 -g -Wall -Wextra -Wpedantic -Wshadow
 PROGRAMS := $(patsubst %.c,build/%,$(wildcard steps/*.c solutions/*.c))
 
 .DEFAULT_GOAL := help
-.PHONY: help check tour build test lint bench clean
+.PHONY: help check tour build test matrix lint bench clean
 
 help:
 	@echo 'make check [STEP=3] [ANSWERS=DIR]  check your answers: those in steps/, or in DIR'
 	@echo 'make tour                          the whole course in one table, from real processes'
 	@echo 'make build                         compile all programs into build/, to try them by hand'
 	@echo 'make test                          prove that the lab itself is right'
+	@echo 'make matrix                        the same verdicts as any user, on any terminal, under any limits'
 	@echo 'make lint, make bench              style of the code; how long things take'
 	@echo 'Start with steps/00_background.md.'
 
@@ -22,7 +23,7 @@ export STEP ANSWERS SANDBOX CC PYTHON
 check:
 	@tests/run check
 
-tour test lint bench:
+tour test matrix lint bench:
 	@tests/run $@
 
 build: $(PROGRAMS)

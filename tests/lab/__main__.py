@@ -74,6 +74,20 @@ def run_bench(options):
     return bench()
 
 
+def run_matrix(options):
+    """Judge all known answers in every environment that can be had here."""
+    from lab.matrix import matrix
+
+    return matrix(options.only)
+
+
+def run_verdicts(options):
+    """Judge all known answers in this environment: what `matrix` runs in each of its own."""
+    from lab.matrix import verdicts
+
+    return verdicts(options.sandbox, options.output, options.repeat)
+
+
 COMMANDS = {
     "check": run_check,
     "tour": run_tour,
@@ -82,6 +96,8 @@ COMMANDS = {
     "test": run_test,
     "lint": run_lint,
     "bench": run_bench,
+    "matrix": run_matrix,
+    "verdicts": run_verdicts,
 }
 
 
@@ -95,7 +111,12 @@ def parse(arguments):
     for name, run in COMMANDS.items():
         command = commands.add_parser(name, help=run.__doc__)
         command.set_defaults(run=run)
-        if name in ("check", "tour"):
+        if name == "matrix":
+            command.add_argument("--only", metavar="WORDS", help="only the environments whose name holds this")
+        if name == "verdicts":
+            command.add_argument("--output", type=int, default=1, metavar="FD", help="the descriptor to report on")
+            command.add_argument("--repeat", type=int, default=1, metavar="N", help="judge each answer N times")
+        if name in ("check", "tour", "verdicts"):
             command.add_argument(
                 "--no-sandbox",
                 dest="sandbox",

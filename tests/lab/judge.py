@@ -97,6 +97,12 @@ class Examination:
         for each in scenes if scene in scenes else {scene}:
             self._started[each] = start(self.pad, name, build, each)
 
+    def forget(self):
+        """Launch and judge anew when asked next; what was compiled stays."""
+        self.close()
+        self._observations.clear()
+        self._results.clear()
+
     def close(self):
         """End what was launched and not asked for."""
         while self._started:

@@ -3,7 +3,7 @@
 import os
 import re
 
-from lab.expect.model import Check, Scene, fate, says_why
+from lab.expect.model import Check, Scene, fails_cleanly, fate, says_why
 from lab.expect.step_06_dev_null import CAUSES, STANDARD, is_null, others, with_access, wrong_access
 
 DAEMON = 3  # the facility LOG_DAEMON, RFC 3164 section 4.1.1
@@ -112,6 +112,26 @@ CHECKS = [
         expected=lambda o: "the same daemon; the message is lost",
         observed=lambda o: f"{fate(o)}; open: {with_access(o)}",
         causes=((True, "it depends on the log: a logger that is restarted would take it down"),),
+    ),
+    Check(
+        key="logs_failures",
+        says="tells the log as well when a call fails",
+        read="syslog(3)",
+        star=True,
+        needs_log=True,
+        on_process=False,
+        scene=Scene(fault="chdir-EACCES"),
+        holds=lambda o: fails_cleanly(o) and any("denied" in m.text for m in o.messages),
+        expected=lambda o: "the reason in the log, a status other than 0, nothing that lives on",
+        observed=lambda o: f"chdir() was made to fail (EACCES); {fate(o)}; in the log: {quoted(o)}",
+        causes=(
+            (lambda o: o.processes, "what chdir() returns is not looked at"),
+            (lambda o: not fails_cleanly(o), "it ends as if all were well: whoever started it cannot tell"),
+            (
+                True,
+                "nobody reads standard error of a daemon: what die() prints has to go to the log too, with the reason",
+            ),
+        ),
     ),
     Check(
         key="names_wrong_numbers",

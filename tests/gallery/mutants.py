@@ -1,0 +1,74 @@
+"""Every solution with one statement or one error check of its step taken out.
+
+A mutant is made from a line that the step adds: a statement becomes an empty
+one, an initialisation loses its call, a condition is still evaluated but never
+true, or is not evaluated at all.
+"""
+
+import re
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from lab.steps import STEPS
+from lab.toolbox import SOLUTIONS
+
+# What cannot be seen from outside, and why: (step, the line, what was done to it).
+INVISIBLE = {
+    (2, "exit(EXIT_FAILURE);", "removed"): "die() is noreturn: what happens after it is undefined, not observed",
+    (5, "if (list == NULL)", "never true"): "/proc/self/fd can always be opened here",
+    (5, 'die("opendir /proc/self/fd");', "removed"): "/proc/self/fd can always be opened here",
+    (5, "if (errno != 0)", "never true"): "reading /proc/self/fd does not fail",
+    (5, 'die("readdir /proc/self/fd");', "removed"): "reading /proc/self/fd does not fail",
+    (7, 'fprintf(stderr, "%s: %s\\n", call, reason);', "removed"): "here the log tells; step 02 asks for this one",
+}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A solution with one thing taken out."""
+
+    step: object
+    line: str  # the line that it was done to
+    what: str  # "removed", "without its call", "never true", "not evaluated"
+    number: int  # the line's number in the solution, from 1
+    source: str
+
+    def __str__(self):
+        return f"{self.step.name}-{self.number}-{self.what.replace(' ', '_')}"
+
+    @property
+    def why_invisible(self):
+        """The reason why nobody can see it; empty for those that have to be caught."""
+        return INVISIBLE.get((self.step.number, self.line, self.what), "")
+
+
+def mutants():
+    """All of them."""
+    return [mutant for before, step in zip(STEPS, STEPS[1:]) for mutant in _mutants(before, step)]
+
+
+def _mutants(before, step):
+    old, new = ((SOLUTIONS / f"{s.name}.c").read_text(encoding="utf-8").splitlines() for s in (before, step))
+    start = new.index(" */") + 1
+    for tag, _, _, first, last in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag in ("insert", "replace"):
+            for number in range(max(first, start), last):
+                for what, line in _changes(new, number):
+                    source = "\n".join([*new[:number], line, *new[number + 1 :]]) + "\n"
+                    text = re.sub(r"\s*/\*.*", "", new[number]).strip()
+                    yield Mutant(step, text, what, number + 1, source)
+
+
+def _changes(lines, number):
+    """(what is done, the line that comes in its place) for one line of C."""
+    line = re.sub(r"\s*/\*.*\*/\s*$", "", lines[number])
+    text = line.strip()
+    if text.startswith("if (") and text.endswith(")"):
+        condition = text[3:]
+        yield "never true", f"if ({condition} && 0)"
+        if re.search(r"\w\(", condition):
+            yield "not evaluated", "if (0)"
+    elif match := re.match(r"((?:const )?\w+ \*?\w+) = .*\w\(.*;$", text):
+        yield "without its call", f"{match[1]} = 0;"
+    elif line.startswith(" ") and text.endswith(";") and not re.match(r"(const )?(struct )?\w+ \*?\w+;$", text):
+        yield "removed", ";"

@@ -1,0 +1,168 @@
+"""`make matrix`: the verdicts on all known answers, wherever the lab may be called.
+
+A cell is an environment: a command that is put before the lab's own. In each
+the whole gallery is judged, wrong answers and right ones, and every verdict has
+to be the one that its row names. A cell that cannot run here says why.
+"""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from gallery import right_answers, wrong_answers
+from lab.expect import expectations
+from lab.judge import examiner
+from lab.launch import Launchpad
+from lab.toolbox import ROOT, LabError
+
+WORKERS = 2
+CELL_TIME = 900  # seconds
+BUSY_LOOPS = 8
+NOBODY = "setpriv --reuid=65534 --regid=65534 --clear-groups"
+BLOCKED = (
+    "import os, signal, sys; "
+    "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD, signal.SIGPIPE, signal.SIGTERM]); "
+    "os.execvp(sys.argv[1], sys.argv[1:])"
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """An environment. In `command`, a line for sh, {lab} is the call of the lab, {out} where it may report."""
+
+    name: str
+    command: str = "{lab} >{out}"
+    needs: str = ""  # a program that has to be there
+    root: bool = False  # only root can make it
+    busy: bool = False  # beside BUSY_LOOPS busy loops
+
+
+CELLS = [
+    Cell("as it is"),
+    Cell("fallback", "{lab} --no-sandbox >{out}"),
+    Cell("ordinary user", f"{NOBODY} {{lab}} >{{out}}", needs="setpriv", root=True),
+    Cell("ordinary user, fallback", f"{NOBODY} {{lab}} --no-sandbox >{{out}}", needs="setpriv", root=True),
+    Cell("on a terminal", "script -qec {quoted} /dev/null >{out} </dev/null", needs="script"),
+    Cell("without a terminal", "setsid -w {lab} >{out} </dev/null", needs="setsid"),
+    Cell("0, 1 and 2 closed", "exec 3>{out}; {lab} --output 3 <&- >&- 2>&-"),
+    Cell("under nohup", "nohup {lab} >{out} </dev/null", needs="nohup"),
+    Cell("umask 077", "umask 077; {lab} >{out}"),
+    Cell("umask 000", "umask 000; {lab} >{out}"),
+    Cell("soft limit of 64 open files", "ulimit -Sn 64; {lab} >{out}"),
+    Cell("soft limit at the hard limit", "ulimit -Sn $(ulimit -Hn); {lab} >{out}"),
+    Cell("empty environment", "env -i PATH=/usr/bin:/bin {lab} >{out}"),
+    Cell("SIGCHLD, SIGPIPE, SIGTERM ignored", "trap '' CHLD PIPE TERM; {lab} >{out}"),
+    Cell("SIGCHLD, SIGPIPE, SIGTERM blocked", f"{{python}} -c {shlex.quote(BLOCKED)} {{lab}} >{{out}}"),
+    Cell("as PID 1 of a PID namespace", "unshare -Urpf --mount-proc {lab} >{out}", needs="unshare"),
+    Cell("beside busy loops", busy=True),
+    Cell("gcc", "CC=gcc {lab} >{out}", needs="gcc"),
+    Cell("clang", "CC=clang {lab} >{out}", needs="clang"),
+    Cell("musl", "CC=musl-gcc {lab} >{out}", needs="musl-gcc"),
+]
+
+
+def matrix(only):
+    """Run all cells, or those whose name holds `only`; returns 1 if a verdict differs, else 0."""
+    status = 0
+    for cell in CELLS:
+        if only and only not in cell.name:
+            continue
+        why_not = _why_not(cell)
+        verdict, lines = (f"cannot run here: {why_not}", []) if why_not else _run(cell)
+        print(f"{cell.name:<36}{verdict}", flush=True)
+        for line in lines:
+            print(f"    {line}")
+        status |= bool(lines)
+    return status
+
+
+def _why_not(cell):
+    if cell.needs and shutil.which(cell.needs) is None:
+        return f"{cell.needs} is not installed"
+    if cell.root and os.geteuid() != 0:
+        return "only root can become another user"
+    return ""
+
+
+def _run(cell):
+    """(the verdict in words, what is wrong in lines)."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        out = Path(folder, "out")
+        out.touch()
+        out.chmod(0o666)
+        lab = shlex.join(["env", f"DAEMON_LAB_BUILD={folder}/build", sys.executable, f"{ROOT}/tests/lab", "verdicts"])
+        words = {"lab": lab, "quoted": shlex.quote(lab), "out": shlex.quote(str(out)), "python": sys.executable}
+        loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cell.busy * BUSY_LOOPS)]
+        start = time.monotonic()
+        try:
+            done = subprocess.run(
+                ["sh", "-c", cell.command.format(**words)],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=CELL_TIME,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return "WRONG", [f"not through within {CELL_TIME} s"]
+        finally:
+            for loop in loops:
+                loop.kill()
+                loop.wait()
+        lines = [line.rstrip("\r") for line in out.read_text(encoding="utf-8").splitlines()]
+    if not lines or not lines[-1].endswith("false"):
+        return "WRONG", [*lines, *done.stderr.splitlines()[-3:], "it did not come to its end"]
+    return f"{'ok' if len(lines) == 1 else 'WRONG'}  {lines[-1]}, in {time.monotonic() - start:.0f} s", lines[:-1]
+
+
+# ---- what runs in a cell -------------------------------------------------------
+
+
+def verdicts(sandbox, output, repeat=1):
+    """Judge the whole gallery and print what is wrong, and a closing line; returns 1 if something is."""
+    count = len(wrong_answers()) + len(right_answers())
+    jobs = [(sandbox, worker, repeat) for worker in range(WORKERS)]
+    with ProcessPoolExecutor(WORKERS) as pool:
+        wrong = sum(pool.map(_judge_part, jobs), [])
+    with os.fdopen(output, "w", closefd=False) as file:
+        file.writelines(line + "\n" for line in wrong)
+        file.write(f"{count * repeat} verdicts, {len(wrong)} false\n")
+    return 1 if wrong else 0
+
+
+def _judge_part(job):
+    sandbox, worker, repeat = job
+    pad = Launchpad(sandbox)
+    rows = [*wrong_answers(), *right_answers()][worker::WORKERS]
+    lines = []
+    with tempfile.TemporaryDirectory() as folder:
+        for row in rows:
+            with examiner(pad, Path(folder)) as examine:
+                try:
+                    lines += _judge(pad, row, examine(row.source(), row.step.number), repeat)
+                except LabError as error:
+                    lines.append(f"{row.step.name}, {row.name}: {error}")
+    return lines
+
+
+def _judge(pad, row, examination, repeat):
+    required = [check for check in expectations(row.step) if not check.star]
+    if not pad.is_sandboxed():
+        required = [check for check in required if not check.needs_log]
+    expected = {check.key for check in required} & set(getattr(row, "fails", "").split())
+    wrong = []
+    for _ in range(repeat):
+        examination.forget()
+        found = {check.key for check in required if examination.result(check).failed}
+        if found != expected:
+            wrong.append(f"{row.step.name}, {row.name}: fails {sorted(found)}, not {sorted(expected)}")
+    return wrong

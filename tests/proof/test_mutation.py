@@ -1,0 +1,22 @@
+"""Whatever is taken out of a solution, a check sees it: or it is on a short list, with the reason."""
+
+import pytest
+
+from gallery.mutants import INVISIBLE, mutants
+
+MUTANTS = mutants()
+VISIBLE = [mutant for mutant in MUTANTS if not mutant.why_invisible]
+
+
+@pytest.mark.parametrize("mutant", VISIBLE, ids=str)
+def test_mutant_is_caught(mutant, examine_in_sandbox):
+    """By a check or by a bonus check."""
+    examination = examine_in_sandbox(mutant.source, mutant.step.number)
+    assert any(result.failed for result in examination.results()), f"nobody sees it: {mutant.line} {mutant.what}"
+
+
+def test_the_list_of_the_invisible_is_short_and_right():
+    """Every entry is about a mutant that there is."""
+    used = {(m.step.number, m.line, m.what) for m in MUTANTS if m.why_invisible}
+    assert used == set(INVISIBLE)
+    assert len(INVISIBLE) <= 10 < len(VISIBLE)
