@@ -7,13 +7,13 @@ import pytest
 from lab.answers import find_answers
 from lab.expect import expectations
 from lab.judge import Workshop
-from lab.toolbox import STEPS, LabError
+from lab.toolbox import SKELETONS, LabError
 
 
 def pytest_addoption(parser):
     group = parser.getgroup("the daemon lab")
     group.addoption(
-        "--answers", metavar="DIR", default=str(STEPS), help="the folder with the answers (default: steps/)"
+        "--answers", metavar="DIR", default=str(SKELETONS), help="the folder with the answers (default: steps/)"
     )
     group.addoption("--step", metavar="NN", help="check this step alone: 3, 03 or 03_setsid")
     group.addoption("--no-sandbox", action="store_true", help="use no namespaces, as where they are not allowed")

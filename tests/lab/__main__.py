@@ -15,7 +15,7 @@ sys.stdout.reconfigure(errors="backslashreplace")  # whatever the locale cannot 
 
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-from lab.toolbox import STEPS, LabError  # noqa: E402
+from lab.toolbox import SKELETONS, LabError  # noqa: E402
 
 
 def run_check(options):
@@ -127,7 +127,7 @@ def parse(arguments):
         if name == "check":
             command.add_argument(
                 "--answers",
-                default=os.environ.get("ANSWERS") or STEPS,
+                default=os.environ.get("ANSWERS") or SKELETONS,
                 metavar="DIR",
                 help="the folder with the answers (or ANSWERS=DIR; default: steps/)",
             )

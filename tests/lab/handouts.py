@@ -8,6 +8,7 @@ by hand:
                                       came of them
     <!-- tour 02_fork 03_setsid -->   a ```text block: those rows of the tour, all
                                       of them if none is named
+    <!-- check steps/03_setsid.c -->  a ```text block: what a check says of it
 
 The commands of one block run in one bash with job control, in the place of the
 login shell in a sandbox: so the PIDs are small, and the same every time.
@@ -16,16 +17,17 @@ login shell in a sandbox: so the PIDs are small, and the same every time.
 import re
 import time
 
-from lab.answers import Answer
+from lab.answers import Answer, find_step
 from lab.build import Builder
+from lab.judge import Workshop
 from lab.launch import Launchpad
+from lab.report import describe
 from lab.steps import STEPS
-from lab.toolbox import ROOT, SOLUTIONS, LabError
-from lab.toolbox import STEPS as STEPS_FOLDER
+from lab.toolbox import ROOT, SKELETONS, SOLUTIONS, LabError
 from lab.tour import observe_steps, table
 
 BLOCK = re.compile(
-    r"^<!-- (?P<what>run|tour)(?P<words>[^\n]*) -->\n```(?P<language>\w+)\n(?P<body>.*?)^```$",
+    r"^<!-- (?P<what>run|tour|check)(?P<words>[^\n]*) -->\n```(?P<language>\w+)\n(?P<body>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 
@@ -48,18 +50,28 @@ class Handouts:
         return BLOCK.sub(self._fill, text)
 
     def _fill(self, match):
-        body = self._run(match["body"]) if match["what"] == "run" else self._tour(match["words"].split())
+        fill = {"run": self._run, "tour": self._tour, "check": self._check}[match["what"]]
+        body = fill(match["words"].split(), match["body"])
         return f"<!-- {match['what']}{match['words']} -->\n```{match['language']}\n{body}```"
 
-    def _tour(self, names):
+    def _tour(self, names, _body):
         if self._rows is None:
             self._rows = {row["step"]: row for row in observe_steps(STEPS)}
         return table([self._rows[name] for name in names or self._rows]) + "\n"
 
-    def _run(self, body):
+    def _run(self, _words, body):
         commands = [line[2:] for line in body.splitlines() if line.startswith("$ ")]
         output = self._type(commands)
         return "".join(f"$ {command}\n{text}" for command, text in zip(commands, output))
+
+    def _check(self, words, _body):
+        path = ROOT / words[0]
+        answer = Answer(find_step(path.stem), path)
+        workshop = Workshop([answer])
+        try:
+            return describe(workshop.examinations[answer]) + "\n"
+        finally:
+            workshop.close()
 
     def _type(self, commands):
         """What each of the commands printed."""
@@ -78,7 +90,7 @@ class Handouts:
         """All programs as a learner has them after `make build`, as (bytes, mode, name)."""
         if self._programs is None:
             self._programs = []
-            for folder in (SOLUTIONS, STEPS_FOLDER):
+            for folder in (SOLUTIONS, SKELETONS):
                 answers = [Answer(step, folder / f"{step.name}.c") for step in STEPS]
                 builder = Builder(self.pad, answers)
                 self._programs += [

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS = ROOT / "steps"
+SKELETONS = ROOT / "steps"
 SOLUTIONS = ROOT / "solutions"
 
 # What is made here is made once and can be removed at any time.

@@ -10,7 +10,7 @@ from lab.build import Builder
 from lab.judge import examiner
 from lab.launch import Launchpad
 from lab.steps import STEPS
-from lab.toolbox import SOLUTIONS
+from lab.toolbox import SKELETONS, SOLUTIONS
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -44,11 +44,7 @@ def sandbox_pad():
 def programs():
     """All programs of the course as answers to their own step, compiled ahead."""
     launchpad = Launchpad()
-    answers = [
-        Answer(step, folder / f"{step.name}.c")
-        for folder in (SOLUTIONS, SOLUTIONS.parent / "steps")
-        for step in STEPS
-    ]
+    answers = [Answer(step, folder / f"{step.name}.c") for folder in (SOLUTIONS, SKELETONS) for step in STEPS]
     builder = Builder(launchpad, answers)
     yield builder
     builder.close()

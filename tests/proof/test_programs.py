@@ -11,9 +11,8 @@ from lab.expect import added, expectations
 from lab.judge import FAILED, PASSED, Examination
 from lab.report import explain
 from lab.steps import STEPS
-from lab.toolbox import ROOT, SOLUTIONS
+from lab.toolbox import ROOT, SKELETONS, SOLUTIONS
 
-SKELETONS = ROOT / "steps"
 PAIRS = [(program, step) for program in STEPS for step in STEPS if program.number <= step.number]
 
 MAX_DIFF = 40  # lines of code that a step may change
