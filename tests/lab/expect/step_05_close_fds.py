@@ -27,35 +27,74 @@ def nothing_open(key, says, scene=Scene(), **more):
     )
 
 
+def closed(o):
+    """The numbers at which nothing of the launch is open any more."""
+    return set(o.shell.descriptors) - inherited(o)
+
+
+def copies(o):
+    """What of the launch is open at a number that is not its own: {number there: number at launch}."""
+    launched = {d.identity: n for n, d in reversed(list(o.shell.descriptors.items()))}
+    found = o.process.open_files
+    return {n: launched[d.identity] for n, d in found.items() if n not in inherited(o) and d.identity in launched}
+
+
 STANDARD = {0, 1, 2}
 
 CAUSES = (
     (
-        lambda o: inherited(o) and not any(d.inherited for d in o.process.open_files.values()),
+        lambda o: any(not o.process.open_files[n].inherited for n in inherited(o)),
         "they are marked close-on-exec (FD_CLOEXEC, CLOSE_RANGE_CLOEXEC): that closes them when the process "
         "starts another program with exec, and it starts none",
     ),
     (
+        lambda o: inherited(o) == set(o.shell.descriptors) and o.process.state == "R",
+        "all of them are open, and the process is still busy: a loop that counts down from a number such as INT_MAX "
+        "takes many minutes to reach them; or nothing was closed, and it waits in a busy loop",
+    ),
+    (
         lambda o: inherited(o) == set(o.shell.descriptors),
-        "all of them are open: nothing was closed in the process that lives on, or what should close them failed",
+        "all of them are open: nothing was closed in the process that lives on (closing in the parent does nothing "
+        "to the child's copies), or the call that should do it failed, as close_range() does (EINVAL) where first "
+        "is above last. fcloseall() closes no descriptor",
     ),
     (
         lambda o: inherited(o) and min(inherited(o)) > 1024,
-        lambda o: f"{min(inherited(o))} was opened before the limit on open files was lowered to 256: closing up to "
-        "that limit (sysconf(_SC_OPEN_MAX), getdtablesize(), RLIMIT_NOFILE) or up to a fixed number such as "
-        "1024 does not reach it",
+        lambda o: f"{min(inherited(o))} was opened before the limit on open files was lowered to 256. A loop up to "
+        "that limit (sysconf(_SC_OPEN_MAX), getdtablesize(), RLIMIT_NOFILE) or up to a fixed number such as 1024 "
+        "does not reach it, nor does one that stops at the first number that is not open",
     ),
     (
         lambda o: inherited(o) == STANDARD,
         "only 3 and up were closed: in this step 0, 1 and 2 have to go too",
     ),
     (
-        lambda o: not inherited(o) & STANDARD and len(inherited(o)) == len(o.shell.descriptors) - 3,
+        lambda o: closed(o) == STANDARD and STANDARD <= numbers(o),
+        "only 0, 1 and 2 were dealt with: they lead somewhere else now, as after daemon(3), and nothing above them "
+        "was closed. In this step all have to go, these three too",
+    ),
+    (
+        lambda o: closed(o) == STANDARD,
         "only 0, 1 and 2 were closed: whatever else the caller had open is inherited as well",
+    ),
+    (
+        lambda o: inherited(o) == {0},
+        "only 0 is left: a loop that starts at 1, or one that leaves out every name of /proc/self/fd for which "
+        "atoi() gives 0, which are . and .. and 0; or the terminal was opened again after it was closed, and open() "
+        "gave it the lowest free number",
+    ),
+    (
+        lambda o: inherited(o) and max(closed(o)) < min(inherited(o)),
+        lambda o: f"nothing from {min(inherited(o))} up was closed: the loop's bound is too low, or it stopped there",
     ),
     (
         inherited,
         "some were closed and some left: a list or a bound that is not the kernel's own, or one of the calls failed",
+    ),
+    (
+        copies,
+        lambda o: "{} leads to what {} led to at the launch: dup() or F_DUPFD made a copy before the others were "
+        "closed, or it was opened again".format(*next(iter(copies(o).items()))),
     ),
     (
         lambda o: all(d.kind == "null" for d in o.process.open_files.values()),
@@ -65,7 +104,11 @@ CAUSES = (
         lambda o: any(d.kind == "folder" for d in o.process.open_files.values()),
         "the program opened a directory itself and left it open: opendir(), say, without closedir()",
     ),
-    (True, "the program opened it itself, after all was closed, and left it open"),
+    (
+        True,
+        "the program opened it itself and left it open: a log file, say, or the socket that openlog() and syslog() "
+        "make. In this step nothing at all is open in the end",
+    ),
 )
 
 CHECKS = [
