@@ -49,8 +49,8 @@ CAUSES = (
     ),
     (
         lambda o: inherited(o) == set(o.shell.descriptors) and o.process.state == "R",
-        "all of them are open, and the process is still busy: a loop that counts down from a number such as INT_MAX "
-        "takes many minutes to reach them; or nothing was closed, and it waits in a busy loop",
+        "all of them are open, and the process is still busy: a loop that counts down from far above them has not "
+        "got there (from INT_MAX that takes many minutes); or nothing was closed, and it waits in a busy loop",
     ),
     (
         lambda o: inherited(o) == set(o.shell.descriptors),
