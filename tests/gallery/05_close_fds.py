@@ -2,6 +2,7 @@
 
 from gallery import Right, Wrong
 
+BETWEEN = "    start_session();\n    move_to_root();\n"
 CALL = "    close_descriptors();\n"
 FORKED = "    leave_parent();\n"
 CLOSES = "    if (syscall(SYS_close_range, 0U, ~0U, 0U) == -1)\n        close_listed();\n"
@@ -13,9 +14,9 @@ def closing(*lines):
     return [(CLOSES, "".join(f"    {line}\n" for line in lines))]
 
 
-def loop(bound, start=0):
-    """The edit that closes from `start` up to, but not including, `bound`."""
-    return closing(f"for (long i = {start}; i < (long)({bound}); i++)", "    (void)close((int)i);")
+def below(bound):
+    """The edit that closes from 0 up to, but not including, `bound`."""
+    return closing(f"for (int i = 0; i < {bound}; i++)", "    (void)close(i);")
 
 
 def ending(*lines):
@@ -53,9 +54,9 @@ WRONG = [
         fails="nothing_open",
         says="they are marked close-on-exec",
     ),
-    Wrong("only 0 to 2", loop("3"), fails="nothing_open", says="only 0, 1 and 2 were closed"),
+    Wrong("only 0 to 2", below(3), fails="nothing_open", says="only 0, 1 and 2 were closed"),
     Wrong("only from 3", closing("closefrom(3);"), fails="nothing_open", says="only 3 and up were closed"),
-    Wrong("only below 2", loop("2"), fails="nothing_open", says="nothing from 2 up was closed"),
+    Wrong("only below 2", below(2), fails="nothing_open", says="nothing from 2 up was closed"),
     Wrong(
         "0 left out with the dots",
         closing("close_listed();") + [("if (fd != dirfd(list))", "if (fd > 0 && fd != dirfd(list))")],
@@ -238,24 +239,8 @@ RIGHT = [
         ],
         headers="linux/close_range.h",
     ),
-    Right(
-        "before the fork",
-        [
-            (
-                FORKED + "    start_session();\n    move_to_root();\n" + CALL,
-                CALL + FORKED + "    start_session();\n    move_to_root();\n",
-            )
-        ],
-    ),
-    Right(
-        "before the session",
-        [
-            (
-                "    start_session();\n    move_to_root();\n" + CALL,
-                CALL + "    start_session();\n    move_to_root();\n",
-            )
-        ],
-    ),
+    Right("before the fork", [(FORKED + BETWEEN + CALL, CALL + FORKED + BETWEEN)]),
+    Right("before the session", [(BETWEEN + CALL, CALL + BETWEEN)]),
     Right("slow", [(CALL, "    (void)usleep(300000);\n" + CALL + "    (void)usleep(300000);\n")]),
     Right(
         "waits with epoll",
