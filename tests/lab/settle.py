@@ -22,12 +22,14 @@ from lab.launched import Launch
 LIMIT = 8.0  # seconds until an answer is judged as it stands
 QUIET = 0.004  # seconds without a change, where all wait for long
 LONG_QUIET = 0.8  # seconds without a change, where something may go on
+WORK_QUIET = 3.0  # seconds without a change, where it makes system calls all the time: it may be at work
 WAKE_TIME = 0.3  # seconds beyond the end of a short sleep, to see what comes of it
 LONG_SLEEP = 3.0  # seconds: who sleeps as long as this has arrived
 BUSY = 0.05  # seconds of processor time within LONG_QUIET that make a busy loop
 MANY = 1000  # processes: who has made so many does not come to rest
 MUCH = 1 << 30  # bytes of memory: who has taken as much does not come to rest
 FEW = 20  # orphans: who has left so many keeps making them
+TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGESIZE")
 POLL = 0.0003  # seconds between two looks: nothing tells of a process that comes to rest
 
@@ -49,7 +51,7 @@ def settle(launch: Launch, watch, limit=LIMIT):
     deadline = time.monotonic() + limit
     quick = slow = None  # what has to stay as it is, and since when it does
     quick_since = slow_since = needed = 0.0
-    used = {}
+    before = {}
     while (now := time.monotonic()) < deadline:
         launch.pump()
         time.sleep(POLL)
@@ -83,9 +85,11 @@ def settle(launch: Launch, watch, limit=LIMIT):
         state = pids, [(look.identity, watch(look.pid)) for look in looks]
         if state != slow:
             slow, slow_since, needed = state, now, LONG_QUIET
-            used = {look.identity: look.cpu for look in looks}
+            before = {look.identity: look for look in looks}
         needed = max(needed, *(look.timeout + WAKE_TIME for look in looks))
-        if now - slow_since >= needed and all(look.is_placed(look.cpu - used[look.identity]) for look in looks):
+        if now - slow_since >= needed and all(
+            look.is_placed(before[look.identity], now - slow_since) for look in looks
+        ):
             return Rest(True)
     return Rest(
         False, "it does not come to a call that waits" if len(launch.reaped) < FEW else "it keeps making processes"
@@ -106,6 +110,7 @@ class _Look:
     picture: tuple  # changes whenever the process has run
     state: str
     cpu: float  # seconds of processor time so far
+    system: float  # those of them that it spent in system calls
     memory: int  # bytes that are its own and in memory
     timeout: float  # seconds that the calls it waits in may take: LONG_SLEEP or more is as good as for ever
     waits: bool  # every thread waits, and for long
@@ -114,13 +119,17 @@ class _Look:
     def identity(self):
         return self.pid, self.start
 
-    def is_placed(self, used):
-        """At rest, after LONG_QUIET: asleep or stopped, or busy without a change.
+    def is_placed(self, before, seconds):
+        """At rest, if for so many seconds nothing has changed: asleep or stopped, or busy with itself.
 
         A process that is ready to run and has not run is short of a processor,
-        and may still be on its way.
+        and may still be on its way. One that spends its time in system calls
+        may be at work (a loop that closes a million descriptors, say).
         """
-        return self.state in "STt" or used >= BUSY
+        if self.state in "STt":
+            return True
+        busy, system = self.cpu - before.cpu, self.system - before.system
+        return busy >= BUSY and (system < busy / 2 or seconds >= WORK_QUIET)
 
 
 def _look(launch, pid):
@@ -128,7 +137,7 @@ def _look(launch, pid):
     folder = f"{launch.proc}/{pid}"
     try:
         stat = procfs.read_stat(folder)
-        pictures, timeouts, state, cpu = [], [], "S", 0.0
+        pictures, timeouts, state, cpu, system = [], [], "S", 0.0, 0.0
         for thread in procfs.threads(folder):
             own = procfs.read_stat(thread)
             run = procfs.read(thread + "/schedstat").split()
@@ -137,6 +146,7 @@ def _look(launch, pid):
             timeouts.append(_timeout(launch, thread, call) if own.state == "S" else 0.0)
             state = own.state if own.state != "S" else state
             cpu += int(run[0]) / 1e9
+            system += own.system_time / TICKS
         memory = int(procfs.read(folder + "/statm").split()[1]) * PAGE
     except (ProcessLookupError, IndexError):
         return None
@@ -144,7 +154,7 @@ def _look(launch, pid):
         return None
     shortest = min(timeouts)
     brief = max((t for t in timeouts if t < LONG_SLEEP), default=0.0)
-    return _Look(pid, stat.start, tuple(pictures), state, cpu, memory, brief, shortest >= LONG_SLEEP)
+    return _Look(pid, stat.start, tuple(pictures), state, cpu, system, memory, brief, shortest >= LONG_SLEEP)
 
 
 def _call(thread):
