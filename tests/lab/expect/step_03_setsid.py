@@ -3,13 +3,23 @@
 from lab.expect.model import Check, role, star_for_failure
 
 
+def owner(o, pid):
+    """Whose a session or a group is, by its ID."""
+    if pid in (o.shell.pid, o.job):
+        return role(o, pid)
+    return f"a process that {'lives on' if pid in [p.pid for p in o.processes] else 'has ended'}"
+
+
 def group_words(o):
     p = o.process
     words = [f"SID {p.sid}  PGID {p.pgid}  (PID {p.pid})"]
+    if p.sid == p.pgid != p.pid:
+        words.append(f"{p.sid} is {owner(o, p.sid)}")
+        return "   ".join(words)
     if p.sid != p.pid:
-        words.append(f"{p.sid} is {role(o, p.sid)}'s session")
+        words.append(f"{p.sid} is {owner(o, p.sid)}'s session")
     if p.pgid != p.pid:
-        words.append(f"{p.pgid} the group of {role(o, p.pgid)}")
+        words.append(f"{p.pgid} the group of {owner(o, p.pgid)}")
     return "   ".join([words[0], ", ".join(words[1:])]).rstrip()
 
 
@@ -30,16 +40,24 @@ CHECKS = [
                 "setsid() fails (EPERM), and setpgid() alone starts no session",
             ),
             (
+                lambda o: o.process.sid == o.shell.sid and not o.process.terminal,
+                "it gave up its terminal, as TIOCNOTTY does, but is still in the shell's session. setsid() starts "
+                "a session of its own, which has none",
+            ),
+            (
                 lambda o: o.process.sid == o.shell.sid,
                 "this process has not started a session: setsid() was not called in it, or it failed, as it "
                 "does in a process that leads its group. It has to come after the fork, in the child",
             ),
             (
-                lambda o: o.process.sid != o.process.pid,
+                lambda o: o.process.sid in [p.pid for p in o.processes],
+                "a session was started, but by another process, which lives on: this one was forked after setsid()",
+            ),
+            (
+                True,
                 "a session was started, but by a process that has ended since: this one was forked after "
                 "setsid(). A second fork is what step 09 adds",
             ),
-            (True, "it leads a session, but was moved into another process group afterwards"),
         ),
     ),
     Check(
@@ -50,7 +68,9 @@ CHECKS = [
         follows=("leads_session",),
         holds=lambda o: o.process.terminal == 0,
         expected=lambda o: "none (a ? in the column TTY of ps)",
-        observed=lambda o: "the shell's terminal" if o.process.terminal == o.shell.terminal else "a terminal",
+        observed=lambda o: "the shell's terminal"
+        if o.process.terminal == o.shell.terminal
+        else "a terminal, not the shell's",
         causes=(
             (
                 True,
