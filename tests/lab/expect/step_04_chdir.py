@@ -14,8 +14,9 @@ CHECKS = [
         causes=(
             (
                 lambda o: o.process.cwd == o.shell.cwd,
-                'it is where it was launched: chdir("/") was not called in the process that lives on, or it '
-                "failed, or it went back",
+                'it is where it was launched: chdir("/") was not called in the process that lives on, or it went '
+                "back, or another path was given, or the call failed: look at what it returns. In another process, "
+                'such as the parent or the shell of system("cd /"), it moves only that one. chroot() moves none',
             ),
             (
                 lambda o: o.process.cwd_text.endswith(" (deleted)"),
