@@ -145,10 +145,11 @@ int main(void)
 {
     int master;
     umask(0);
-    if (forkpty(&master, NULL, NULL, NULL) > 0) {
-        usleep(200000);
-        _exit(0);
-    }
+    char first;
+    if (forkpty(&master, NULL, NULL, NULL) > 0)
+        _exit(read(master, &first, 1) != 1);
+    if (write(STDOUT_FILENO, "ready", 5) != 5)
+        _exit(1);
     for (;;)
         pause();
 }
@@ -161,6 +162,18 @@ int main(void)
         [(LOOKED_AT, '    execlp("setsid", "setsid", "sleep", "infinity", (char *)NULL);\n    die("execlp");')],
         fails="own_program",
         says="it started another program",
+    ),
+    Wrong(
+        "the root directory too",
+        [(CALL, CALL + '    if (chdir("/") == -1)\n        die("chdir");\n')],
+        fails="launch_directory",
+        says="chdir() was called: to move to the root directory is what step 04 adds",
+    ),
+    Wrong(
+        "the old mask put back",
+        [(MASK, "    mode_t before = umask(0);\n"), (CALL, CALL + "    umask(before);\n")],
+        fails="umask_is_zero",
+        says="the old mask was put back",
     ),
     Wrong(
         "daemon(0, 0)",

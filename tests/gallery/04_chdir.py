@@ -90,6 +90,7 @@ WRONG = [
         says="a directory that has been removed",
     ),
     Wrong("after the waiting", [(CALL, ""), (END, END + "\n" + CALL)], fails=HERE, says="was not called"),
+    Wrong("no waiting after it", [(END, "    return 0;")], fails=NOBODY, says="the child ended too"),
     Wrong(
         "descriptors closed too",
         [(CALL, CALL + "    for (int fd = 0; fd < 3; fd++)\n        close(fd);\n")],
