@@ -133,7 +133,7 @@ RUNNING = [
     Hostile(
         "writes to the tests and reads the solutions",
         program=main(
-            'const char *p[] = {"/etc/passwd", "/usr/bin/cc", "/lab/../x", "/root/x"}; '
+            'const char *p[] = {"/etc/passwd", "/usr/bin/cc", "/home/x", "/root/x"}; '
             "for (int i = 0; i < 4; i++) if (open(p[i], O_WRONLY | O_CREAT, 0666) >= 0) for (;;) pause(); return 5;"
         ),
         headers="fcntl.h",

@@ -33,12 +33,21 @@ def describe(examination):
     explained = False
     for result in examination.results():
         lines.append(_line(step, result))
-        if result.check.key == "compiles" and result.status == PASSED:
-            lines += [INDENT + line for line in _quote(examination.build.messages)]
+        if result.status == PASSED:
+            lines += [INDENT + line for line in _quote(_note(examination, result.check))]
         if result.status == FAILED and not explained:
             lines += [INDENT + line for line in explain(step, result)]
             explained = True
     return "\n".join(lines)
+
+
+def _note(examination, check):
+    """What is to be said although a check holds."""
+    if check.key == "compiles":
+        return examination.build.messages
+    if check.key == "comes_to_rest":
+        return examination.observation(check.scene).rest.note
+    return ""
 
 
 def is_done(examination):

@@ -26,6 +26,7 @@ WORK_QUIET = 3.0  # seconds without a change, where it makes system calls all th
 WAKE_TIME = 0.3  # seconds beyond the end of a short sleep, to see what comes of it
 LONG_SLEEP = 3.0  # seconds: who sleeps as long as this has arrived
 BUSY = 0.05  # seconds of processor time within LONG_QUIET that make a busy loop
+MONTH = 30 * 24 * 3600.0  # seconds: who sleeps as long never wakes, for all that matters here
 MANY = 1000  # processes: who has made so many does not come to rest
 MUCH = 1 << 30  # bytes of memory: who has taken as much does not come to rest
 FEW = 20  # orphans: who has left so many keeps making them
@@ -40,6 +41,7 @@ class Rest:
 
     settled: bool
     why_not: str = ""  # what still went on when the time was up
+    note: str = ""  # what is not seen of it, though it is at rest
 
 
 def settle(launch: Launch, watch, limit=LIMIT):
@@ -74,7 +76,7 @@ def settle(launch: Launch, watch, limit=LIMIT):
             if picture != quick:
                 quick, quick_since = picture, now
             elif now - quick_since >= QUIET:
-                return Rest(True)
+                return Rest(True, note=_note(looks))
             continue
 
         # Something may go on: then the state has to stay as it is for longer,
@@ -96,6 +98,14 @@ def settle(launch: Launch, watch, limit=LIMIT):
     )
 
 
+def _note(looks):
+    """What is to be said of a long sleep that ends some time."""
+    seconds = min(look.wakes_after for look in looks)
+    if seconds > MONTH:
+        return ""
+    return f"it is in a call that ends by itself after {seconds:.0f} s: what it does then is not looked at"
+
+
 def _is_told(launch, looks):
     """Whether the shell has said how the job ended, if it did; a shell that is lost says nothing more."""
     return launch.job_status is not None or any(look.pid == launch.job for look in looks) or launch.shell_is_lost()
@@ -114,6 +124,7 @@ class _Look:
     memory: int  # bytes that are its own and in memory
     timeout: float  # seconds that the calls it waits in may take: LONG_SLEEP or more is as good as for ever
     waits: bool  # every thread waits, and for long
+    wakes_after: float  # seconds, of the shortest of its timeouts
 
     @property
     def identity(self):
@@ -154,7 +165,9 @@ def _look(launch, pid):
         return None
     shortest = min(timeouts)
     brief = max((t for t in timeouts if t < LONG_SLEEP), default=0.0)
-    return _Look(pid, stat.start, tuple(pictures), state, cpu, system, memory, brief, shortest >= LONG_SLEEP)
+    return _Look(
+        pid, stat.start, tuple(pictures), state, cpu, system, memory, brief, shortest >= LONG_SLEEP, shortest
+    )
 
 
 def _call(thread):

@@ -36,6 +36,9 @@ static const unsigned owner_of_nothing[] = {1900000000, 65534};
 /* The tmpfs that becomes the root is mounted here, over what is there. */
 #define BASE "/tmp"
 
+/* Where the job starts: deep enough for chdir("..") not to be the root. */
+#define LAB "/home/lab"
+
 /* What compilers and dynamically linked programs need, as it is outside. */
 static const char *const shown[] = {"usr",   "bin",   "sbin",   "lib",
                                     "lib32", "lib64", "libx32", "etc",
@@ -152,12 +155,13 @@ static void make_root(const struct request *request)
     make_directory(request, BASE "/tmp", 0755);
     mount_or_refuse(request, "tmp", BASE "/tmp", "tmpfs", MS_NOSUID | MS_NODEV,
                     "mode=1777,size=64m,nr_inodes=10000");
-    make_directory(request, BASE "/lab", 0755);
-    mount_or_refuse(request, "lab", BASE "/lab", "tmpfs", MS_NOSUID | MS_NODEV,
+    make_directory(request, BASE "/home", 0755);
+    make_directory(request, BASE LAB, 0755);
+    mount_or_refuse(request, "lab", BASE LAB, "tmpfs", MS_NOSUID | MS_NODEV,
                     "mode=755,size=64m,nr_inodes=10000");
     if (chdir(BASE) == -1 || syscall(SYS_pivot_root, ".", ".") == -1)
         refuse(request, "pivot_root");
-    if (umount2(".", MNT_DETACH) == -1 || chdir("/lab") == -1)
+    if (umount2(".", MNT_DETACH) == -1 || chdir(LAB) == -1)
         refuse(request, "leaving the old root");
     mount_or_refuse(request, NULL, "/", NULL,
                     MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV,
@@ -255,7 +259,7 @@ pid_t enter_sandbox(const struct request *request)
     if (!map_ids(init))
         refuse(request, "mapping IDs into a user namespace");
     report(request, "init %d", (int)init);
-    report(request, "lab /proc/%d/root/lab", (int)init);
+    report(request, "lab /proc/%d/root" LAB, (int)init);
     if (write(ready[1], "", 1) != 1)
         broken(request, "letting init go on");
     (void)close(ready[1]);
