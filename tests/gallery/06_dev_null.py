@@ -135,7 +135,7 @@ WRONG = [
             *body([OPENED.strip(), "for (int fd = 0; fd < 3; fd++)", "    (void)dup2(in, fd);", "(void)close(in);"]),
         ],
         fails="null_device",
-        says="inherited descriptors are still open",
+        says="inherited descriptors are still open: step 05",
     ),
     Wrong(
         "freopen of stdin alone",
@@ -162,7 +162,7 @@ WRONG = [
             "    umask(0);\n    if (daemon(0, 0) == -1)\n        return 1;\n" + END + "\n}\n"
         ),
         fails="null_device",
-        says="inherited descriptors are still open",
+        says="inherited descriptors are still open: step 05",
     ),
     Wrong(
         "ends with its input",
@@ -272,7 +272,7 @@ RIGHT = [
     ),  # fmt: skip
     Right(
         "reads its empty input again and again",
-        waiting(["char c;", "while (read(STDIN_FILENO, &c, 1) == 0 && write(STDOUT_FILENO, &c, 1) == 1)", "    sleep(1);"]),
+        waiting(["char c;", "while (read(STDIN_FILENO, &c, 1) == 0)", "    sleep(1);"]),
     ),
     Right(
         "waits with timerfd",

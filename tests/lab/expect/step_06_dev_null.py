@@ -43,14 +43,15 @@ CAUSES = (
     ),
     (
         lambda o: any(n in o.process.open_files and o.process.open_files[n].kind == "terminal" for n in STANDARD),
-        "a standard descriptor is still the terminal: it was not closed, or it was opened again",
+        "a standard descriptor is still the terminal: it was neither closed nor replaced by dup2(), or it was opened "
+        "again",
     ),
     (
         lambda o: any(n in o.process.open_files and not is_null(o, n) for n in STANDARD),
         lambda o: "only /dev/null reads as empty and swallows what is written: /dev/zero gives zeros without end, "
         "/dev/full fails every write, a file fills up"
         if not inherited(o)
-        else "inherited descriptors are still open beside it: not all were closed before",
+        else "inherited descriptors are still open beside it: step 05 closes them all",
     ),
     (
         lambda o: missing(o) == [0],
@@ -75,7 +76,7 @@ CAUSES = (
     ),
     (
         inherited,
-        "inherited descriptors are still open: not all were closed before",
+        "inherited descriptors are still open: step 05 closes them all",
     ),
     (True, "the program opened something more and left it open"),
 )

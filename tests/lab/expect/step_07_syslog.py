@@ -4,16 +4,20 @@ import os
 import re
 
 from lab.expect.model import Check, Scene, fate, says_why
+from lab.expect.step_05_close_fds import inherited
 from lab.expect.step_06_dev_null import CAUSES, STANDARD, is_null, others, with_access, wrong_access
 
 DAEMON = 3  # the facility LOG_DAEMON, RFC 3164 section 4.1.1
 
+FACILITIES = ("kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp")
+
 # <priority>, a time stamp if there is one (syslog(3) writes one; RFC 5424 has
-# another form, with a host before the tag), then the tag.
+# another form, with a host before the tag), then the tag. A colon ends the tag,
+# but one more before the PID is part of it, as journald and rsyslog see it.
 FORM = re.compile(
     r"<(?P<priority>\d{1,3})>"
-    r"(?:1 \S+ \S+ |[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d (?:\S+ (?=\S+:))?)?"
-    r"(?P<tag>[^\s\[:]+)"
+    r"(?:1 \S+ \S+ |[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d (?:[^\s:\[]+ (?=\S+:))?)? *"
+    r"(?P<tag>[^\s\[:]*(?::(?=[\[:]))?)"
 )
 
 
@@ -27,6 +31,17 @@ def parsed(o):
     return result
 
 
+def own(o):
+    """Of what parsed() gives: the messages that the daemon itself sent."""
+    return [message for message in parsed(o) if message[2] == o.process.pid]
+
+
+def facility_name(number):
+    if number < len(FACILITIES):
+        return f"{FACILITIES[number]} ({number})"
+    return f"local{number - 16} ({number})" if 16 <= number < 24 else str(number)
+
+
 def is_good(o, message):
     return message == (DAEMON, o.name, o.process.pid)
 
@@ -37,6 +52,11 @@ def quoted(o):
     lines = [f'"{m.text[:120]}" from process {m.sender or "that is gone"}' for m in o.messages[:3]]
     more = f", and {len(o.messages) - 3} more" if len(o.messages) > 3 else ""
     return ", ".join(lines) + more
+
+
+def sockets(o):
+    """The numbers above 2 at which a socket is open."""
+    return {n for n, d in others(o).items() if d.kind == "socket"}
 
 
 def null_and_log(o):
@@ -64,6 +84,11 @@ CHECKS = [
                 "the socket to the log took one of the numbers 0, 1, 2: the first message was sent, or LOG_NDELAY "
                 "given, while they were closed",
             ),
+            (
+                lambda o: sockets(o) - inherited(o) - o.log_peers,
+                "a socket is open that is not connected to /dev/log: connect() it, or close it once the message is "
+                "sent",
+            ),
             *CAUSES,
         ),
     ),
@@ -78,28 +103,30 @@ CHECKS = [
         causes=(
             (
                 lambda o: not o.messages,
-                "nothing reached /dev/log: syslog() was not called in the process that lives on, or its socket was "
-                "closed with the other descriptors (openlog() with LOG_NDELAY before them, say)",
+                "nothing reached /dev/log: syslog() was not called in the process that lives on, or setlogmask() "
+                "holds the message back, or its socket was closed with the other descriptors",
             ),
             (
-                lambda o: all(sender != o.process.pid for _, _, sender in parsed(o)),
-                "it was another process that sent it: the daemon itself has to, after the fork",
+                lambda o: not own(o),
+                "it was another process that sent it, one that has ended or a program that was started: the daemon "
+                "itself has to, in the process that lives on",
             ),
             (
-                lambda o: all(facility != DAEMON for facility, _, _ in parsed(o)),
-                lambda o: "its facility is "
-                + (
-                    "user, which is what syslog() takes if nobody says otherwise"
-                    if parsed(o)[0][0] == 1
-                    else f"{parsed(o)[0][0]}"
-                )
-                + ": LOG_DAEMON belongs into openlog(), or into the priority",
+                lambda o: all(facility is None for facility, _, _ in own(o)),
+                "it does not start with a priority: <30>, say, which is 8 * facility + level. syslog() writes it",
             ),
             (
-                lambda o: all(found != o.name for _, found, _ in parsed(o)),
-                lambda o: f'its tag is "{parsed(o)[0][1]}": the first argument of openlog() is the tag',
+                lambda o: all(facility != DAEMON for facility, _, _ in own(o)),
+                lambda o: f"its facility is {facility_name(own(o)[0][0])}"
+                + (", which is what syslog() takes if nobody says otherwise" if own(o)[0][0] == 1 else "")
+                + ": LOG_DAEMON belongs into openlog(), as the third argument, or into the priority",
             ),
-            (True, "facility, tag and sender are right, but never all three in one message"),
+            (
+                lambda o: all(found != o.name for _, found, _ in own(o)),
+                lambda o: f'its tag, the text before the PID or the colon, is "{own(o)[0][1]}": it is the first '
+                "argument of openlog(), which keeps the pointer and no copy",
+            ),
+            (True, "facility and tag are right, but never both in one message"),
         ),
     ),
     Check(
