@@ -41,7 +41,7 @@ WRONG = [
         "after the loop",
         [(SENT, ""), (END, END.replace("for (;;)", "while (pause() == -1)") + "\n" + SENT)],
         fails="reports_to_log",
-        says="syslog() was not called in the process that lives on",
+        says="or not before it waits",
     ),
     Wrong(
         "to standard error",
@@ -64,18 +64,18 @@ WRONG = [
         "by the parent, before the fork",
         [(SENT, ""), (FORKED, SENT + FORKED)],
         fails="reports_to_log",
-        says="it was another process that sent it, one that has ended",
+        says="another process sent it: the launched one, before the fork",
     ),
     Wrong(
         "by a child of the daemon",
         [(SENT, block("if (fork() == 0) {", SENT.strip(), "_exit(0);", "}", "(void)wait(NULL);"))],
         headers="sys/wait.h",
         fails="reports_to_log",
-        says="the daemon itself has to",
+        says="or a child or a program",
     ),
     Wrong(
         "by logger",
-        [(SENT, '    (void)!system("logger -p daemon.info -t 07_syslog running");\n')],
+        [(SENT, '    (void)!system("exec logger -p daemon.info -t 07_syslog running");\n')],
         fails="reports_to_log",
         says="or a program that was started",
     ),
@@ -98,7 +98,7 @@ WRONG = [
         "another tag",
         [("program_invocation_short_name", '"daemon"')],
         fails="reports_to_log",
-        says='is "daemon": it is the first argument of openlog()',
+        says='is "daemon": that is what stands before the PID',
     ),
     Wrong(
         "a path as the tag",
@@ -120,7 +120,7 @@ WRONG = [
             (SENT, '    snprintf(text, sizeof(text), "running");\n    syslog(LOG_INFO, "%s", text);\n'),
         ],
         fails="reports_to_log",
-        says="keeps the pointer and no copy",
+        says="of which it keeps the pointer and no copy",
     ),
     Wrong(
         "held back by its own mask",
@@ -154,7 +154,7 @@ WRONG = [
         ],
         headers=BY_HAND,
         fails="reports_to_log",
-        says="its socket was closed with the other descriptors",
+        says="had been closed with the other descriptors",
     ),
     Wrong(
         "by hand, another priority",
@@ -175,7 +175,7 @@ WRONG = [
         datagram('"<30>running in the background"'),
         headers=BY_HAND,
         fails="reports_to_log",
-        says='the text before the PID or the colon, is "running"',
+        says='its tag is "running"',
     ),
     Wrong(
         "two sockets",

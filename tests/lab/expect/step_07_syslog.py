@@ -46,10 +46,16 @@ def is_good(o, message):
     return message == (DAEMON, o.name, o.process.pid)
 
 
+def sender_of(message, o):
+    """Who sent it. The PID of one that has ended could be looked up or not, as it happened: it is not told."""
+    living = any(process.pid == message.sender for process in o.processes)
+    return f"process {message.sender}" if living else "a process that has ended"
+
+
 def quoted(o):
     if not o.messages:
         return "no message"
-    lines = [f'"{m.text[:120]}" from process {m.sender or "that is gone"}' for m in o.messages[:3]]
+    lines = [f'"{m.text[:120]}" from {sender_of(m, o)}' for m in o.messages[:3]]
     more = f", and {len(o.messages) - 3} more" if len(o.messages) > 3 else ""
     return ", ".join(lines) + more
 
@@ -72,12 +78,13 @@ CHECKS = [
         replaces=("null_device",),
         relaxes=True,
         holds=null_and_log,
-        expected=lambda o: "0 to read, 1 and 2 to write, all three the null device, and at most one socket to /dev/log",
+        expected=lambda o: "0 to read, 1 and 2 to write, all three the null device, and at most one socket to "
+        "/dev/log",
         observed=with_access,
         causes=(
             (
                 lambda o: set(others(o)) <= o.log_peers and len(others(o)) > 1,
-                "more than one socket to the log is open: openlog() once is enough",
+                "more than one socket to the log is open: one is enough, and syslog() opens its own",
             ),
             (
                 lambda o: any(n in o.log_peers for n in STANDARD if n in o.process.open_files),
@@ -86,8 +93,8 @@ CHECKS = [
             ),
             (
                 lambda o: sockets(o) - inherited(o) - o.log_peers,
-                "a socket is open that is not connected to /dev/log: connect() it, or close it once the message is "
-                "sent",
+                "a socket is open that is not connected to /dev/log, a Unix datagram socket: connect() it to that, "
+                "or close it once the message is sent",
             ),
             *CAUSES,
         ),
@@ -103,13 +110,14 @@ CHECKS = [
         causes=(
             (
                 lambda o: not o.messages,
-                "nothing reached /dev/log: syslog() was not called in the process that lives on, or setlogmask() "
-                "holds the message back, or its socket was closed with the other descriptors",
+                "nothing reached /dev/log: syslog() was not called in the process that lives on, or not before it "
+                "waits; or setlogmask() holds the message back; or the socket that it was written to had been "
+                "closed with the other descriptors",
             ),
             (
                 lambda o: not own(o),
-                "it was another process that sent it, one that has ended or a program that was started: the daemon "
-                "itself has to, in the process that lives on",
+                "another process sent it: the launched one, before the fork or in the part that is the parent's, or "
+                "a child or a program that was started to send it. The daemon itself has to",
             ),
             (
                 lambda o: all(facility is None for facility, _, _ in own(o)),
@@ -123,8 +131,8 @@ CHECKS = [
             ),
             (
                 lambda o: all(found != o.name for _, found, _ in own(o)),
-                lambda o: f'its tag, the text before the PID or the colon, is "{own(o)[0][1]}": it is the first '
-                "argument of openlog(), which keeps the pointer and no copy",
+                lambda o: f'its tag is "{own(o)[0][1]}": that is what stands before the PID or the colon. syslog() '
+                "writes the first argument of openlog() there, of which it keeps the pointer and no copy",
             ),
             (True, "facility and tag are right, but never both in one message"),
         ),
