@@ -123,6 +123,19 @@ WRONG = [
         says="of which it keeps the pointer and no copy",
     ),
     Wrong(
+        "the facility in one message, the tag in another",
+        [
+            (OPENED, "    (void)open_log;\n"),
+            (
+                SENT,
+                '    openlog("daemon", 0, LOG_DAEMON);\n    syslog(LOG_INFO, "up");\n    closelog();\n'
+                '    syslog(LOG_USER | LOG_INFO, "up");\n',
+            ),
+        ],
+        fails="reports_to_log",
+        says="but never both in one message",
+    ),
+    Wrong(
         "held back by its own mask",
         [(OPENED, OPENED + "    setlogmask(LOG_UPTO(LOG_NOTICE));\n")],
         fails="reports_to_log",
@@ -169,6 +182,13 @@ WRONG = [
         headers=BY_HAND,
         fails="reports_to_log",
         says="it does not start with a priority",
+    ),
+    Wrong(
+        "by hand, no priority, and then without openlog",
+        [(OPENED, "    (void)open_log;\n"), (SENT, datagram('"07_syslog: up"')[0][1] + SENT)],
+        headers=BY_HAND,
+        fails="reports_to_log",
+        says="its facility is user (1)",
     ),
     Wrong(
         "by hand, no tag",
@@ -262,6 +282,11 @@ RIGHT = [
     Right(
         "by hand, in the form of RFC 5424",
         datagram('"<30>1 2024-11-22T19:51:08.003Z host 07_syslog 4 - - running"'),
+        headers=BY_HAND,
+    ),
+    Right(
+        "by hand, by a path from the root directory it is in",
+        [(old, new.replace("/dev/log", "dev/log")) for old, new in datagram('"<30>07_syslog[4]: running"')],
         headers=BY_HAND,
     ),
     Right("by hand, a space after the priority", datagram('"<30> 07_syslog: running"'), headers=BY_HAND),

@@ -13,7 +13,7 @@ FACILITIES = ("kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news",
 
 # <priority>, a time stamp if there is one (syslog(3) writes one; RFC 5424 has
 # another form, with a host before the tag), then the tag. A colon ends the tag,
-# but one more before the PID is part of it, as journald and rsyslog see it.
+# but one before the PID is part of it, as journald has it.
 FORM = re.compile(
     r"<(?P<priority>\d{1,3})>"
     r"(?:1 \S+ \S+ |[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d (?:[^\s:\[]+ (?=\S+:))?)? *"
@@ -34,6 +34,11 @@ def parsed(o):
 def own(o):
     """Of what parsed() gives: the messages that the daemon itself sent."""
     return [message for message in parsed(o) if message[2] == o.process.pid]
+
+
+def facilities(o):
+    """The facilities of these, of those that name one."""
+    return [facility for facility, _, _ in own(o) if facility is not None]
 
 
 def facility_name(number):
@@ -60,6 +65,10 @@ def quoted(o):
     return ", ".join(lines) + more
 
 
+def standard_holds(o):
+    return all(is_null(o, n) for n in STANDARD) and not wrong_access(o)
+
+
 def sockets(o):
     """The numbers above 2 at which a socket is open."""
     return {n for n, d in others(o).items() if d.kind == "socket"}
@@ -67,7 +76,7 @@ def sockets(o):
 
 def null_and_log(o):
     extra = set(others(o)) - o.log_peers
-    return all(is_null(o, n) for n in STANDARD) and not wrong_access(o) and not extra and len(others(o)) <= 1
+    return standard_holds(o) and not extra and len(others(o)) <= 1
 
 
 CHECKS = [
@@ -92,7 +101,7 @@ CHECKS = [
                 "given, while they were closed",
             ),
             (
-                lambda o: sockets(o) - inherited(o) - o.log_peers,
+                lambda o: standard_holds(o) and not inherited(o) and sockets(o) - o.log_peers,
                 "a socket is open that is not connected to /dev/log, a Unix datagram socket: connect() it to that, "
                 "or close it once the message is sent",
             ),
@@ -120,13 +129,13 @@ CHECKS = [
                 "a child or a program that was started to send it. The daemon itself has to",
             ),
             (
-                lambda o: all(facility is None for facility, _, _ in own(o)),
+                lambda o: not facilities(o),
                 "it does not start with a priority: <30>, say, which is 8 * facility + level. syslog() writes it",
             ),
             (
-                lambda o: all(facility != DAEMON for facility, _, _ in own(o)),
-                lambda o: f"its facility is {facility_name(own(o)[0][0])}"
-                + (", which is what syslog() takes if nobody says otherwise" if own(o)[0][0] == 1 else "")
+                lambda o: DAEMON not in facilities(o),
+                lambda o: f"its facility is {facility_name(facilities(o)[0])}"
+                + (", which is what syslog() takes if nobody says otherwise" if facilities(o)[0] == 1 else "")
                 + ": LOG_DAEMON belongs into openlog(), as the third argument, or into the priority",
             ),
             (
