@@ -1,6 +1,7 @@
 """Step 06: 0, 1 and 2 are the null device."""
 
 from lab.expect.model import Check, Scene, fails_cleanly, fate, names
+from lab.expect.step_05_close_fds import inherited
 
 STANDARD = {0: "r", 1: "w", 2: "w"}  # what each has to be good for
 
@@ -14,6 +15,11 @@ def wrong_access(o):
     """The standard descriptors that are open, but not for what they are there for."""
     files = o.process.open_files
     return [n for n, need in STANDARD.items() if n in files and need not in files[n].access]
+
+
+def missing(o):
+    """The standard descriptors that are not open."""
+    return [n for n in STANDARD if n not in o.process.open_files]
 
 
 def others(o):
@@ -32,36 +38,45 @@ def holds(o):
 CAUSES = (
     (
         lambda o: not o.process.open_files,
-        "nothing is open: /dev/null was not opened in the process that lives on, or it was opened before all "
-        "was closed",
+        "nothing is open: /dev/null was not opened in the process that lives on, or open() failed, or it was "
+        "opened before all was closed",
     ),
     (
         lambda o: any(n in o.process.open_files and o.process.open_files[n].kind == "terminal" for n in STANDARD),
-        "a standard descriptor is still the terminal: it was not closed, or it was opened again",
+        "a standard descriptor is still the terminal: it was neither closed nor replaced by dup2(), or it was opened "
+        "again",
     ),
     (
         lambda o: any(n in o.process.open_files and not is_null(o, n) for n in STANDARD),
         lambda o: "only /dev/null reads as empty and swallows what is written: /dev/zero gives zeros without end, "
         "/dev/full fails every write, a file fills up"
-        if not set(o.shell.descriptors) & set(others(o))
-        else "inherited descriptors are still open beside it: not all were closed before",
+        if not inherited(o)
+        else "inherited descriptors are still open beside it: step 05 closes them all",
     ),
     (
-        lambda o: any(n not in o.process.open_files for n in STANDARD),
-        "not all three are there: open() gives the lowest free number, dup() and dup2() make the others",
+        lambda o: missing(o) == [0],
+        "0 is missing: it was not opened, or it was closed again. Where nothing is open, open() returns 0 itself: "
+        "close what it returned only if that is above 2",
+    ),
+    (
+        missing,
+        "not all three are there. open() gives the lowest free number, dup() and dup2() make duplicates of what is "
+        "open: one call for each of the three. Or one of the calls failed: what they return tells",
     ),
     (
         wrong_access,
-        lambda o: f"{wrong_access(o)[0]} cannot be {'read' if wrong_access(o)[0] == 0 else 'written'}: it was opened "
-        "O_RDONLY or O_WRONLY, and a duplicate is open for the same. O_RDWR serves all three",
+        lambda o: f"{wrong_access(o)[0]} cannot be "
+        + ("read: it was opened O_WRONLY" if wrong_access(o)[0] == 0 else "written: it was opened O_RDONLY")
+        + ", or is a duplicate of one that was. O_RDWR serves all three",
     ),
     (
         lambda o: all(d.kind == "null" for d in others(o).values()),
-        "the descriptor that open() returned is still open beside its duplicates: close it if it is above 2",
+        "one more descriptor of the null device is open: what open() returned, beside its duplicates (close it if it "
+        "is above 2), or a call too many",
     ),
     (
-        lambda o: set(others(o)) & set(o.shell.descriptors),
-        "inherited descriptors are still open: not all were closed before",
+        inherited,
+        "inherited descriptors are still open: step 05 closes them all",
     ),
     (True, "the program opened something more and left it open"),
 )

@@ -4,16 +4,20 @@ import os
 import re
 
 from lab.expect.model import Check, Scene, fails_cleanly, fate, says_why
+from lab.expect.step_05_close_fds import inherited
 from lab.expect.step_06_dev_null import CAUSES, STANDARD, is_null, others, with_access, wrong_access
 
 DAEMON = 3  # the facility LOG_DAEMON, RFC 3164 section 4.1.1
 
+FACILITIES = ("kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp")
+
 # <priority>, a time stamp if there is one (syslog(3) writes one; RFC 5424 has
-# another form, with a host before the tag), then the tag.
+# another form, with a host before the tag), then the tag. A colon ends the tag,
+# but one before the PID is part of it, as journald has it.
 FORM = re.compile(
     r"<(?P<priority>\d{1,3})>"
-    r"(?:1 \S+ \S+ |[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d (?:\S+ (?=\S+:))?)?"
-    r"(?P<tag>[^\s\[:]+)"
+    r"(?:1 \S+ \S+ |[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d (?:[^\s:\[]+ (?=\S+:))?)? *"
+    r"(?P<tag>[^\s\[:]*(?::(?=[\[:]))?)"
 )
 
 
@@ -27,21 +31,52 @@ def parsed(o):
     return result
 
 
+def own(o):
+    """Of what parsed() gives: the messages that the daemon itself sent."""
+    return [message for message in parsed(o) if message[2] == o.process.pid]
+
+
+def facilities(o):
+    """The facilities of these, of those that name one."""
+    return [facility for facility, _, _ in own(o) if facility is not None]
+
+
+def facility_name(number):
+    if number < len(FACILITIES):
+        return f"{FACILITIES[number]} ({number})"
+    return f"local{number - 16} ({number})" if 16 <= number < 24 else str(number)
+
+
 def is_good(o, message):
     return message == (DAEMON, o.name, o.process.pid)
+
+
+def sender_of(message, o):
+    """Who sent it. The PID of one that has ended could be looked up or not, as it happened: it is not told."""
+    living = any(process.pid == message.sender for process in o.processes)
+    return f"process {message.sender}" if living else "a process that has ended"
 
 
 def quoted(o):
     if not o.messages:
         return "no message"
-    lines = [f'"{m.text[:120]}" from process {m.sender or "that is gone"}' for m in o.messages[:3]]
+    lines = [f'"{m.text[:120]}" from {sender_of(m, o)}' for m in o.messages[:3]]
     more = f", and {len(o.messages) - 3} more" if len(o.messages) > 3 else ""
     return ", ".join(lines) + more
 
 
+def standard_holds(o):
+    return all(is_null(o, n) for n in STANDARD) and not wrong_access(o)
+
+
+def sockets(o):
+    """The numbers above 2 at which a socket is open."""
+    return {n for n, d in others(o).items() if d.kind == "socket"}
+
+
 def null_and_log(o):
     extra = set(others(o)) - o.log_peers
-    return all(is_null(o, n) for n in STANDARD) and not wrong_access(o) and not extra and len(others(o)) <= 1
+    return standard_holds(o) and not extra and len(others(o)) <= 1
 
 
 CHECKS = [
@@ -52,17 +87,23 @@ CHECKS = [
         replaces=("null_device",),
         relaxes=True,
         holds=null_and_log,
-        expected=lambda o: "0 to read, 1 and 2 to write, all three the null device, and at most one socket to /dev/log",
+        expected=lambda o: "0 to read, 1 and 2 to write, all three the null device, and at most one socket to "
+        "/dev/log",
         observed=with_access,
         causes=(
             (
                 lambda o: set(others(o)) <= o.log_peers and len(others(o)) > 1,
-                "more than one socket to the log is open: openlog() once is enough",
+                "more than one socket to the log is open: one is enough, and syslog() opens its own",
             ),
             (
                 lambda o: any(n in o.log_peers for n in STANDARD if n in o.process.open_files),
                 "the socket to the log took one of the numbers 0, 1, 2: the first message was sent, or LOG_NDELAY "
                 "given, while they were closed",
+            ),
+            (
+                lambda o: standard_holds(o) and not inherited(o) and sockets(o) - o.log_peers,
+                "a socket is open that is not connected to /dev/log, a Unix datagram socket: connect() it to that, "
+                "or close it once the message is sent",
             ),
             *CAUSES,
         ),
@@ -78,28 +119,31 @@ CHECKS = [
         causes=(
             (
                 lambda o: not o.messages,
-                "nothing reached /dev/log: syslog() was not called in the process that lives on, or its socket was "
-                "closed with the other descriptors (openlog() with LOG_NDELAY before them, say)",
+                "nothing reached /dev/log: syslog() was not called in the process that lives on, or not before it "
+                "waits; or setlogmask() holds the message back; or the socket that it was written to had been "
+                "closed with the other descriptors",
             ),
             (
-                lambda o: all(sender != o.process.pid for _, _, sender in parsed(o)),
-                "it was another process that sent it: the daemon itself has to, after the fork",
+                lambda o: not own(o),
+                "another process sent it: the launched one, before the fork or in the part that is the parent's, or "
+                "a child or a program that was started to send it. The daemon itself has to",
             ),
             (
-                lambda o: all(facility != DAEMON for facility, _, _ in parsed(o)),
-                lambda o: "its facility is "
-                + (
-                    "user, which is what syslog() takes if nobody says otherwise"
-                    if parsed(o)[0][0] == 1
-                    else f"{parsed(o)[0][0]}"
-                )
-                + ": LOG_DAEMON belongs into openlog(), or into the priority",
+                lambda o: not facilities(o),
+                "it does not start with a priority: <30>, say, which is 8 * facility + level. syslog() writes it",
             ),
             (
-                lambda o: all(found != o.name for _, found, _ in parsed(o)),
-                lambda o: f'its tag is "{parsed(o)[0][1]}": the first argument of openlog() is the tag',
+                lambda o: DAEMON not in facilities(o),
+                lambda o: f"its facility is {facility_name(facilities(o)[0])}"
+                + (", which is what syslog() takes if nobody says otherwise" if facilities(o)[0] == 1 else "")
+                + ": LOG_DAEMON belongs into openlog(), as the third argument, or into the priority",
             ),
-            (True, "facility, tag and sender are right, but never all three in one message"),
+            (
+                lambda o: all(found != o.name for _, found, _ in own(o)),
+                lambda o: f'its tag is "{own(o)[0][1]}": that is what stands before the PID or the colon. syslog() '
+                "writes the first argument of openlog() there, of which it keeps the pointer and no copy",
+            ),
+            (True, "facility and tag are right, but never both in one message"),
         ),
     ),
     Check(
