@@ -96,7 +96,7 @@ def right_answers():
 # What differs from launch to launch, and what stands for it in a kept report.
 NAMES = (
     (r"\b3\d\d\d\b", "HIGH"),  # the number of the descriptor beyond the limit
-    (r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d", "TIME"),
+    (r"\b[A-Z][a-z]{2}\s+\d?\d\s+\d\d:\d\d:\d\d", "TIME"),
     (r"(?<=PID )1\b|(?<=process )1\b", "INIT"),
     (r"(?<=SID )2\b|(?<=PID )2\b|(?<=process )2\b|\b2(?= is the shell)", "SHELL"),
     (
@@ -106,7 +106,7 @@ NAMES = (
     (r"(?<=PGID )4\b|(?<=SID )4\b|(?<=PID )4\b|(?<=process )4\b", "CHILD"),
     (r"(?<=PGID )5\b|(?<=SID )5\b|(?<=PID )5\b|(?<=process )5\b", "NEXT"),
     (r"\b3(?= and \d+ live| live)", "LAUNCHED"),
-    (r"\b4(?= live)", "CHILD"),
+    (r"\b4(?= live| and \w+ live| is a process)", "CHILD"),
     (r"\b5(?= live)", "NEXT"),
 )
 

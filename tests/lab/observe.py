@@ -201,8 +201,10 @@ def _log_peers(launch, process, inherited):
     if not own:
         return frozenset()
     names = set(_LOG_NAMES)
-    if not launch.sandboxed or "log" in launch.scene.without:
-        names.add(_UNCONNECTED)  # there may be no log: musl keeps the socket that it could not connect
+    sent = any(message.sender == process.pid for message in launch.messages)
+    if sent or not launch.sandboxed or "log" in launch.scene.without:
+        # It sends with sendto(); or there may be no log, and musl keeps what it could not connect.
+        names.add(_UNCONNECTED)
     try:
         pidfd = os.pidfd_open(launch.outer(process.pid))
     except OSError:

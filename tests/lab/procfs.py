@@ -88,7 +88,7 @@ class Descriptor(NamedTuple):
     number: int
     kind: str  # "null", "terminal", "device", "file", "folder", "pipe", "socket", or anon_inode's
     target: str  # the text of the link in /proc/PID/fd
-    access: str  # "r", "w" or "rw"
+    access: str  # "r", "w" or "rw"; "" where neither is possible, as with O_PATH: open(2)
     inherited: bool  # not close-on-exec: a program started with exec gets it too
     identity: tuple  # (device, inode) of what is open
     device: int  # the device number, of a device
@@ -126,7 +126,7 @@ def read_descriptor(folder, number):
         number=number,
         kind=_kind(status, target),
         target=target.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"),
-        access=_ACCESS.get(flags & os.O_ACCMODE, "r"),
+        access="" if flags & os.O_PATH else _ACCESS.get(flags & os.O_ACCMODE, ""),
         inherited=not flags & os.O_CLOEXEC,
         identity=(status.st_dev, status.st_ino),
         device=status.st_rdev,

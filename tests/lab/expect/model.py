@@ -105,6 +105,8 @@ def fate(o):
         parts.append(f"{len(alive)} processes live on")
     else:
         parts.append(f"{' and '.join(alive)} live{'s' if len(alive) == 1 else ''} on")
+    if not o.processes and o.messages:
+        parts.append(f'in the log: "{o.messages[-1].text[:120]}"')
     return "; ".join(parts) + printed(o)
 
 

@@ -28,7 +28,7 @@ def others(o):
 
 
 def with_access(o):
-    return ", ".join(f"{d} ({d.access})" for d in o.process.open_files.values()) or "none"
+    return ", ".join(f"{d} ({d.access or 'neither to read nor to write'})" for d in o.process.open_files.values()) or "none"
 
 
 def holds(o):
@@ -62,6 +62,11 @@ CAUSES = (
         missing,
         "not all three are there. open() gives the lowest free number, dup() and dup2() make duplicates of what is "
         "open: one call for each of the three. Or one of the calls failed: what they return tells",
+    ),
+    (
+        lambda o: any(not d.access for d in o.process.open_files.values()),
+        "what was opened can neither be read nor written: O_PATH, or an access mode that is none of O_RDONLY, "
+        "O_WRONLY and O_RDWR",
     ),
     (
         wrong_access,
