@@ -17,6 +17,20 @@ from lab.expect.model import (
 )
 
 
+def halted_by_vfork(o):
+    """Whether a parent stands still until its child ends or starts another program (state D: vfork(2))."""
+    parents = {p.ppid for p in o.processes}
+    return any(p.state == "D" and p.pid in parents for p in o.processes)
+
+
+# A row for the causes of what such a parent leads to.
+VFORK = (
+    halted_by_vfork,
+    "vfork() stops the parent until its child ends or starts another program with exec, and this child does "
+    "neither. Until then they share their memory, too. fork() makes a copy, and both run",
+)
+
+
 def lost(o):
     """The descriptors of the launch that the process no longer has."""
     had, has = o.shell.descriptors, o.process.descriptors
@@ -44,6 +58,7 @@ CHECKS = [
         expected=lambda o: "every process waits, as in for (;;) pause();",
         observed=lambda o: o.rest.why_not,
         causes=(
+            VFORK,
             (
                 True,
                 "a loop in it never ends, or it waits for something that never comes (a write that nobody "
@@ -64,7 +79,11 @@ CHECKS = [
             SHELL_LOST,
             (lambda o: o.exec_errno, lambda o: f"it could not be started: {os.strerror(o.exec_errno)}"),
             (lambda o: crash(o) and not o.processes, crash_cause),
-            (lambda o: not o.processes, "it came to its end: the program has to wait at the end of main()"),
+            (
+                lambda o: not o.processes,
+                "it came to its end: main() returned, or exit() was called. The program has to wait at the end of "
+                "main(), for ever, as in for (;;) pause();",
+            ),
             (lambda o: o.process.state in "Tt", "it is stopped: a signal such as SIGSTOP or SIGTTIN did that"),
             (True, "it makes another process: fork() is what step 02 adds, and too early here"),
         ),
@@ -99,7 +118,8 @@ CHECKS = [
         causes=(
             (
                 lambda o: o.process.sid != o.shell.sid,
-                "setsid() was called: a session of its own is what step 03 adds, and too early here",
+                "setsid() was called, by the program or in daemon(), which does later steps as well: a session of "
+                "its own is what step 03 adds, and too early here",
             ),
             (
                 lambda o: o.process.pgid == o.process.pid,

@@ -1,6 +1,7 @@
 """Step 02: the launched process ends, its child lives on and is adopted."""
 
 import os
+import signal
 
 from lab.expect.model import (
     CRASHED,
@@ -12,12 +13,20 @@ from lab.expect.model import (
     fate,
     life_verdict,
     role,
+    signal_name,
     star_for_failure,
 )
+from lab.expect.step_00_background import VFORK
 
 
 def job_lives(o):
     return o.job_status is None
+
+
+def group_was_ended(o):
+    """Whether the same signal ended the launched process and its child."""
+    ends = {o.job_status, *o.reaped.values()}
+    return crash(o) in (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM) and o.reaped and len(ends) == 1
 
 
 CHECKS = [
@@ -34,9 +43,15 @@ CHECKS = [
             SHELL_LOST,
             (lambda o: o.exec_errno, lambda o: f"it could not be started: {os.strerror(o.exec_errno)}"),
             (
+                lambda o: not o.processes and not job_lives(o) and group_was_ended(o),
+                lambda o: f"{signal_name(crash(o))} was sent to parent and child alike, as kill(0, ...) does: it "
+                "reaches the whole process group. The parent ends by _exit(0), the child waits for ever",
+            ),
+            (
                 lambda o: crash(o) and not job_lives(o) and not o.processes,
                 crash_cause,
             ),
+            VFORK,
             (
                 lambda o: o.processes and o.process.state in "Tt",
                 "the process is stopped: a signal such as SIGSTOP or SIGTTIN did that",
@@ -48,13 +63,20 @@ CHECKS = [
             ),
             (
                 lambda o: job_lives(o) and len(o.processes) == 1,
-                "only the launched process is there: fork() was not called, or it failed, or the parent waited for "
-                "the child to end and then went on. fork() gives 0 in the child: it is the child that has to go on",
+                "only the launched process is there: fork() was not called (a thread is no process), or it failed, "
+                "or the parent waited for the child to end and then went on. fork() gives 0 in the child: it is the "
+                "child that has to go on",
+            ),
+            (
+                lambda o: job_lives(o) and len(o.processes) > 2,
+                "fork() was called more than once, or in a loop that the children go round as well; and the parent "
+                "goes on. In this step one child is made, and the parent ends as soon as it is there",
             ),
             (
                 job_lives,
                 "the parent goes on as well: it waits for its child, or runs on into the code that is the "
-                "child's. It has to end as soon as the child is there",
+                "child's. It has to end as soon as the child is there. If the code seems to say so: is it fork()'s "
+                "own value that is tested? pid = fork() < 0 stores only the result of the comparison",
             ),
             (
                 lambda o: not o.processes and o.job_status == 0 and any(o.reaped.values()),
@@ -63,8 +85,8 @@ CHECKS = [
             ),
             (
                 lambda o: not o.processes and o.job_status == 0,
-                "the child ended too: it returned from main(), or both came to the same exit(). It has to wait "
-                "at the end, as in for (;;) pause();",
+                "the child ended too: it returned from main(), or both came to the same exit(), or what it waited "
+                "for came. It has to wait for ever at the end, as in for (;;) pause();",
             ),
             (
                 lambda o: not o.processes,
@@ -78,7 +100,7 @@ CHECKS = [
             (
                 True,
                 lambda o: f"the launched process {ended(o.job_status)}: whoever started it takes anything but "
-                "status 0 for a start that failed",
+                "status 0 for a start that failed. The parent ends by _exit(0) once fork() has made the child",
             ),
         ),
         verdict=lambda o: CRASHED if o.exec_errno else life_verdict(o),
