@@ -75,7 +75,7 @@ WRONG = [
     Wrong(
         "vfork in its place",
         [("fork()) {", "vfork()) {")],
-        fails="comes_to_rest one_lives_on is_adopted",
+        fails="one_lives_on is_adopted",
         says="vfork",
     ),
     Wrong(

@@ -112,7 +112,12 @@ WRONG = [
     ),
     Wrong("ends after a while", [(END, "    usleep(500000);")], fails=NOBODY, says="the child ended too"),
     Wrong("called twice", [(CALL, CALL + CALL)], fails=NOBODY, says="a call in it failed"),
-    Wrong("the test turned round", [("setsid() == -1", "setsid()")], fails=NOBODY, says="a call in it failed"),
+    Wrong(
+        "the test turned round",
+        [("setsid() == -1", "setsid()")],
+        fails=NOBODY,
+        says="the test is the wrong way round",
+    ),
     Wrong(
         "a terminal opened afterwards",
         [(CALL, CALL + NEW_TERMINAL.replace(" | FLAGS", ""))],
@@ -167,7 +172,7 @@ int main(void)
         "the root directory too",
         [(CALL, CALL + '    if (chdir("/") == -1)\n        die("chdir");\n')],
         fails="launch_directory",
-        says="chdir() was called: to move to the root directory is what step 04 adds",
+        says="to move to the root directory is what step 04 adds",
     ),
     Wrong(
         "the old mask put back",

@@ -55,7 +55,12 @@ WRONG = [
         says="or the call failed: look at what it returns",
     ),
     Wrong("a blank in the path", [('chdir("/")', 'chdir("/ ")')], fails=NOBODY, says="a call in it failed"),
-    Wrong("the test turned round", [('chdir("/") == -1', '!chdir("/")')], fails=NOBODY, says="a call in it failed"),
+    Wrong(
+        "the test turned round",
+        [('chdir("/") == -1', '!chdir("/")')],
+        fails=NOBODY,
+        says="the test is the wrong way round",
+    ),
     Wrong("another directory", [('chdir("/")', 'chdir("/tmp")')], fails=HERE, says="but to another directory"),
     Wrong(
         "opened but not moved to",

@@ -31,12 +31,14 @@ WAIT = "for (;;) pause();"
 NAME = 'prctl(PR_SET_NAME, "{}", 0, 0, 0);'
 
 RUNNING = [
-    Hostile("fork bomb", program=main("for (;;) fork();"), verdict=WRONG_STATE, says="the parent goes on as well"),
+    Hostile(
+        "fork bomb", program=main("for (;;) fork();"), verdict=WRONG_STATE, says="fork() was called more than once"
+    ),
     Hostile(
         "slow fork bomb",
         program=main("for (;;) { fork(); usleep(50000); }"),
         verdict=WRONG_STATE,
-        says="the parent goes on as well",
+        says="fork() was called more than once",
     ),
     Hostile(
         "forks and exits for ever",
@@ -48,7 +50,7 @@ RUNNING = [
         "ignores every signal",
         program=main(f"for (int i = 1; i < 65; i++) signal(i, SIG_IGN); {WAIT}"),
         headers="signal.h",
-        says="only the launched process is there",
+        says="only the launched process",
     ),
     Hostile(
         "a hundred daemons",
@@ -74,7 +76,7 @@ RUNNING = [
         "fills memory",
         program=main("char *p; while ((p = malloc(1 << 20)) || 1) if (p) memset(p, 1, 1 << 20);"),
         headers="stdlib.h string.h",
-        says="only the launched process is there",
+        says="only the launched process",
     ),
     Hostile(
         "fills memory in many processes",
@@ -82,7 +84,7 @@ RUNNING = [
             "char *p; for (int i = 0; i < 5; i++) fork(); for (;;) if ((p = malloc(1 << 20))) memset(p, 1, 1 << 20);"
         ),
         headers="stdlib.h string.h",
-        says="the parent goes on as well",
+        says="fork() was called more than once",
     ),
     Hostile(
         "fills the disk",
@@ -90,7 +92,7 @@ RUNNING = [
             'static char b[1 << 20]; int fd = creat("big", 0600); while (write(fd, b, sizeof b) > 0); ' + WAIT
         ),
         headers="fcntl.h",
-        says="only the launched process is there",
+        says="only the launched process",
     ),
     Hostile(
         "makes 100000 files",
@@ -98,12 +100,12 @@ RUNNING = [
             f'char n[20]; for (int i = 0; i < 100000; i++) {{ sprintf(n, "%d", i); creat(n, 0600); }} {WAIT}'
         ),
         headers="fcntl.h stdio.h",
-        says="only the launched process is there",
+        says="only the launched process",
     ),
     Hostile(
         "spins on all cores",
         program=main("for (int i = 0; i < 6; i++) fork(); for (;;);"),
-        says="the parent goes on as well",
+        says="fork() was called more than once",
     ),
     Hostile(
         "prints what looks like a report",
@@ -115,7 +117,7 @@ RUNNING = [
         "names itself so that proc parses wrongly",
         program=main('prctl(PR_SET_NAME, ") S 1 4 4\\n\\xff(", 0, 0, 0); for (;;) pause();'),
         headers="sys/prctl.h",
-        says="only the launched process is there",
+        says="only the launched process",
     ),
     Hostile(
         "becomes the solution",

@@ -180,7 +180,7 @@ def _state(launch, pid):
             links = [os.readlink(f"{folder}/{name}") for name in ("cwd", "exe")]
             opened = os.listdir(folder + "/fd")
         umask = procfs.read_umask(folder)
-        return stat._replace(state=""), links, opened, umask
+        return stat._replace(state="", system_time=0), links, opened, umask
     except ProcessLookupError:
         return None
 

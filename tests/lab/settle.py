@@ -137,7 +137,7 @@ class _Look:
         and may still be on its way. One that spends its time in system calls
         may be at work (a loop that closes a million descriptors, say).
         """
-        if self.state in "STt":
+        if self.state in "STtD":  # D: a parent that has called vfork(), say
             return True
         busy, system = self.cpu - before.cpu, self.system - before.system
         return busy >= BUSY and (system < busy / 2 or seconds >= WORK_QUIET)

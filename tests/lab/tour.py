@@ -15,7 +15,7 @@ COLUMNS = ("step", "PID", "PPID", "PGID", "SID", "TTY", "umask", "cwd", "descrip
 PROCESS_IDS = ("PID", "PPID", "PGID", "SID")
 
 WIDE = 120  # columns that the table needs with nothing shortened
-SHORT = (" terminal", "t"), (" file", "f"), (" pipe", "p"), (" socket", "s"), (" null", "n"), (" log", "l"), (",", "")
+SHORT = (" tty", "t"), (" file", "f"), (" pipe", "p"), (" socket", "s"), (" null", "n"), (" log", "l"), (",", "")
 
 LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")  # syslog(3)
 
@@ -38,7 +38,12 @@ def _shortened(row):
     descriptors = row["descriptors"]
     for long, short in SHORT:
         descriptors = descriptors.replace(long, short)
-    return row | {"step": row["step"][:2], "descriptors": descriptors, "log": row["log"].replace("daemon.", "")}
+    return row | {
+        "step": row["step"][:2],
+        "cwd": row["cwd"].replace("/home/", ""),
+        "descriptors": descriptors,
+        "log": row["log"].replace("daemon.", ""),
+    }
 
 
 def observe_steps(steps, sandbox=True):
@@ -109,7 +114,7 @@ def _terminal_name(device):
 def _descriptors(o, process):
     words = {}
     for number, descriptor in process.open_files.items():
-        kind = "log" if number in o.log_peers else descriptor.kind
+        kind = "log" if number in o.log_peers else "tty" if descriptor.kind == "terminal" else descriptor.kind
         # The number beyond the limit is another one each time: only its size tells.
         words.setdefault(kind, []).append(number if number < 256 else "3xxx")
     groups = []

@@ -24,9 +24,9 @@ def test_wrong_answer(row, examine_in_sandbox):
 
 
 @pytest.mark.parametrize("row", right_answers(), ids=identify)
-def test_right_answer(row, examine):
-    """Passes, with a sandbox and without."""
-    assert failed(examine(row.source(), row.step.number)) == set()
+def test_right_answer(row, examine_in_sandbox):
+    """Passes; without a sandbox, and in other environments, is what `make matrix` looks at."""
+    assert failed(examine_in_sandbox(row.source(), row.step.number)) == set()
 
 
 def test_the_gallery_is_large_enough():

@@ -146,7 +146,11 @@ CHECKS = [
         expected=lambda o: o.shell.cwd_text,
         observed=lambda o: o.process.cwd_text,
         causes=(
-            (True, "chdir() was called: to move to the root directory is what step 04 adds, and too early here"),
+            (
+                True,
+                "chdir() was called, as daemon(0, 0) does too: to move to the root directory is what step 04 adds, and "
+                "too early here",
+            ),
         ),
     ),
     Check(
@@ -165,6 +169,12 @@ CHECKS = [
         holds=lambda o: not lost(o),
         expected=lambda o: names(o.shell.descriptors),
         observed=lambda o: f"no longer open, or replaced: {names(lost(o))}",
-        causes=((True, "it closes or replaces descriptors: that is what steps 05 and 06 add, and too early here"),),
+        causes=(
+            (
+                True,
+                "it closes or replaces descriptors, as daemon(0, 0) does too: that is what steps 05 and 06 add, and "
+                "too early here",
+            ),
+        ),
     ),
 ]

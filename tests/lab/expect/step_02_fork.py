@@ -63,7 +63,8 @@ CHECKS = [
             ),
             (
                 lambda o: job_lives(o) and len(o.processes) == 1,
-                "only the launched process is there: fork() was not called (a thread is no process), or it failed, "
+                "only the launched process is there: fork() was not called or not reached (a thread is no process), or it "
+                "failed, "
                 "or the parent waited for the child to end and then went on. fork() gives 0 in the child: it is the "
                 "child that has to go on",
             ),
@@ -79,9 +80,13 @@ CHECKS = [
                 "own value that is tested? pid = fork() < 0 stores only the result of the comparison",
             ),
             (
+                lambda o: not o.processes and "Success" in o.printed,
+                "it took a call that worked for one that failed: the test is the wrong way round",
+            ),
+            (
                 lambda o: not o.processes and o.job_status == 0 and any(o.reaped.values()),
                 "the child gave up: a call in it failed, or its end was meant to be good and has the wrong status. "
-                "What it printed tells; if it did not, strace -f does",
+                "What it printed or logged tells. Once 2 is closed it cannot print: then strace -f tells",
             ),
             (
                 lambda o: not o.processes and o.job_status == 0,

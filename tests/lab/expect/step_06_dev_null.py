@@ -28,7 +28,10 @@ def others(o):
 
 
 def with_access(o):
-    return ", ".join(f"{d} ({d.access or 'neither to read nor to write'})" for d in o.process.open_files.values()) or "none"
+    return (
+        ", ".join(f"{d} ({d.access or 'neither to read nor to write'})" for d in o.process.open_files.values())
+        or "none"
+    )
 
 
 def holds(o):
