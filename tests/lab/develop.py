@@ -20,12 +20,13 @@ TESTS = ROOT / "tests"
 def test(rest):
     """Run the lab's own tests, with `rest` as options for pytest; returns the exit status.
 
-    On all processors, where pytest-xdist is there.
+    Side by side, where pytest-xdist is there.
     """
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     words = ["-c", str(TESTS / "pytest.ini"), "--rootdir", str(TESTS), "-p", "no:cacheprovider", "-ra"]
     if find_spec("xdist"):
-        words += ["-p", "xdist.plugin", "-n", str(os.cpu_count())]  # an -n in `rest` comes later, and counts
+        # More than processors, since many tests wait; an -n in `rest` comes later, and counts.
+        words += ["-p", "xdist.plugin", "-n", str((os.cpu_count() or 1) + 1)]
     status = int(pytest.main([*words, str(TESTS / "proof"), *rest]))
     return status if status < 2 else 2
 

@@ -29,6 +29,7 @@ BUSY = 0.05  # seconds of processor time within LONG_QUIET that make a busy loop
 MONTH = 30 * 24 * 3600.0  # seconds: who sleeps as long never wakes, for all that matters here
 MANY = 1000  # processes: who has made so many does not come to rest
 MUCH = 1 << 30  # bytes of memory: who has taken as much does not come to rest
+MANY_ORPHANS = 200  # that have ended: fewer than the launcher tells of
 FEW = 20  # orphans: who has left so many keeps making them
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGESIZE")
@@ -44,13 +45,13 @@ class Rest:
     note: str = ""  # what is not seen of it, though it is at rest
 
 
-def settle(launch: Launch, watch, limit=LIMIT):
-    """Wait until `launch` is at rest, at most `limit` seconds; returns a Rest.
+def settle(launch: Launch, watch, limit=None):
+    """Wait until `launch` is at rest, at most `limit` seconds (LIMIT); returns a Rest.
 
     `watch(pid)` describes the state of a process that counts, in any form that
     can be compared: what changes there is a change.
     """
-    deadline = time.monotonic() + limit
+    deadline = time.monotonic() + (LIMIT if limit is None else limit)
     quick = slow = None  # what has to stay as it is, and since when it does
     quick_since = slow_since = needed = 0.0
     before = {}
@@ -63,7 +64,7 @@ def settle(launch: Launch, watch, limit=LIMIT):
             if not pids or launch.shell_is_lost():
                 return Rest(True)
             continue
-        if len(pids) > MANY:
+        if len(pids) > MANY or len(launch.reaped) > MANY_ORPHANS:
             return Rest(False, "it keeps making processes")
         if launch.flooded:
             return Rest(False, "it prints without end")

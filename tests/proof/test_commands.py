@@ -212,7 +212,7 @@ def test_runs_side_by_side(answers):
     shutil.copytree(answers, wrong)
     edit(wrong / "03_setsid.c", "    start_session();\n", "")
     words = ["tests/run", "check", "--answers"]
-    for _ in range(3):
+    for _ in range(2):
         runs = [
             subprocess.Popen([*words, folder], cwd=ROOT, stdout=subprocess.PIPE, text=True)
             for folder in (answers, wrong, answers, wrong)

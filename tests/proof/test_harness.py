@@ -93,11 +93,11 @@ def test_dying_a_moment_later_is_seen(examine, edited):
     assert EXITED in verdicts(examination)
 
 
-def test_never_settling_is_told(examine, edited):
+def test_never_settling_is_told(examine, edited, monkeypatch):
     """Judged as it stands, when its time is up; what is right of it is said to be right."""
-    source = edited(
-        2, ("    for (;;)\n        pause();", "    for (;;) { if (fork() == 0) _exit(0); umask(umask(0)); }")
-    )
+    monkeypatch.setattr("lab.settle.LIMIT", 2.0)
+    forever = "    for (;;) { if (fork() == 0) _exit(0); wait(0); }"
+    source = "#include <sys/wait.h>\n" + edited(2, ("    for (;;)\n        pause();", forever))
     examination = examine(source, 2)
     assert "comes_to_rest" in failed(examination)
     assert NEVER_SETTLED in verdicts(examination)

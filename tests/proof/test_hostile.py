@@ -2,9 +2,9 @@
 
 import hashlib
 import os
+import select
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
@@ -29,32 +29,26 @@ def fingerprint():
 
 
 @pytest.fixture
-def namespaces(monkeypatch):
-    """The PID namespaces of all launches of a test: /proc/PID/ns/pid, namespaces(7)."""
-    seen = set()
+def inits(monkeypatch):
+    """A descriptor of every sandbox's init that a test starts, from pidfd_open(2).
+
+    When init has ended, all that was in its namespace has: pid_namespaces(7).
+    """
+    opened = []
     open_proc = Launch.open_proc
 
     def note(launch):
-        seen.add(os.stat(f"/proc/{launch.init}/ns/pid").st_ino)
+        opened.append(os.pidfd_open(launch.init))
         open_proc(launch)
 
     monkeypatch.setattr(Launch, "open_proc", note)
-    return seen
-
-
-def living_in(namespaces):
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if os.stat(folder / "ns" / "pid").st_ino in namespaces:
-                found.append(folder.name)
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            pass
-    return found
+    yield opened
+    for pidfd in opened:
+        os.close(pidfd)
 
 
 @pytest.mark.parametrize("row", HOSTILE, ids=lambda row: row.slug)
-def test_hostile_answer(row, examine_in_sandbox, namespaces):
+def test_hostile_answer(row, examine_in_sandbox, inits):
     source = row.source()
     if isinstance(source, str):
         source = source.replace("{solutions}", str(SOLUTIONS))
@@ -73,5 +67,6 @@ def test_hostile_answer(row, examine_in_sandbox, namespaces):
     verdicts = [result for result in examination.results() if result.verdict]
     assert (verdicts[0].verdict, verdicts[0].check.star) == (row.verdict, False), report
     assert any(row.says in result.because + result.observed for result in verdicts), report
-    assert living_in(namespaces) == []
+    assert sorted(select.select(inits, [], [], 0)[0]) == sorted(inits), "something lives on"
+    assert inits or not examination.build.compiles
     assert fingerprint() == before

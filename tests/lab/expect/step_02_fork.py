@@ -63,10 +63,9 @@ CHECKS = [
             ),
             (
                 lambda o: job_lives(o) and len(o.processes) == 1,
-                "only the launched process is there: fork() was not called or not reached (a thread is no process), or it "
-                "failed, "
-                "or the parent waited for the child to end and then went on. fork() gives 0 in the child: it is the "
-                "child that has to go on",
+                "only the launched process is there: fork() was not called or not reached (a thread is no process), "
+                "or it failed, or the parent waited for the child to end and then went on. fork() gives 0 in the "
+                "child: it is the child that has to go on",
             ),
             (
                 lambda o: job_lives(o) and len(o.processes) > 2,

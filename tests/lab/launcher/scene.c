@@ -92,7 +92,7 @@ static void limit_resources(const struct request *request)
         {RLIMIT_CORE, 0},
         {RLIMIT_AS, (tool ? 2048UL : 512UL) << 20},
         {RLIMIT_FSIZE, 64UL << 20},
-        {RLIMIT_CPU, tool ? 6 : 30}, /* seconds */
+        {RLIMIT_CPU, tool ? 4 : 30}, /* seconds */
         {RLIMIT_NPROC,
          request->sandbox && counts_processes() ? 64 : RLIM_INFINITY},
     };
