@@ -45,6 +45,7 @@ class Stat(NamedTuple):
     pgid: int
     sid: int
     terminal: int  # the device number, 0 for no controlling terminal
+    reaped: int  # minor page faults of children that it has waited for: more with every child
     system_time: int  # clock ticks that it has spent in system calls
     start: int  # clock ticks since the system booted
 
@@ -63,6 +64,7 @@ def read_stat(folder):
         pgid=int(fields[2]),
         sid=int(fields[3]),
         terminal=int(fields[4]),
+        reaped=int(fields[8]),
         system_time=int(fields[12]),
         start=int(fields[19]),
     )

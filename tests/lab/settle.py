@@ -21,6 +21,7 @@ from lab.launched import Launch
 
 LIMIT = 8.0  # seconds until an answer is judged as it stands
 QUIET = 0.004  # seconds without a change, where all wait for long
+LOOKS = 4  # at least, without a change
 LONG_QUIET = 0.8  # seconds without a change, where something may go on
 WORK_QUIET = 3.0  # seconds without a change, where it makes system calls all the time: it may be at work
 WAKE_TIME = 0.3  # seconds beyond the end of a short sleep, to see what comes of it
@@ -54,7 +55,7 @@ def settle(launch: Launch, watch, limit=None):
     deadline = time.monotonic() + (LIMIT if limit is None else limit)
     quick = slow = None  # what has to stay as it is, and since when it does
     quick_since = slow_since = needed = 0.0
-    before = {}
+    before, seen = {}, 0
     while (now := time.monotonic()) < deadline:
         launch.pump()
         time.sleep(POLL)
@@ -71,12 +72,15 @@ def settle(launch: Launch, watch, limit=None):
         if not looks or not _is_told(launch, looks):
             continue
 
-        # All wait for long, and are where they were: the usual end.
+        # All wait for long, and are where they were: the usual end. Zombies are
+        # part of the picture: a new one means that something goes on. A machine
+        # under load may stand still between two looks, hence more of them.
         if all(look.waits for look in looks):
-            picture = [look.picture for look in looks]
+            picture = pids, [look.picture for look in looks]
             if picture != quick:
-                quick, quick_since = picture, now
-            elif now - quick_since >= QUIET:
+                quick, quick_since, seen = picture, time.monotonic(), 0
+            seen += 1
+            if seen >= LOOKS and now - quick_since >= QUIET:
                 return Rest(True, note=_note(looks))
             continue
 
