@@ -32,12 +32,12 @@ NAME = 'prctl(PR_SET_NAME, "{}", 0, 0, 0);'
 
 RUNNING = [
     Hostile(
-        "fork bomb", program=main("for (;;) fork();"), verdict=WRONG_STATE, says="fork() was called more than once"
+        "fork bomb", program=main("for (;;) fork();"), verdict=NEVER_SETTLED, says="fork() was called more than once"
     ),
     Hostile(
         "slow fork bomb",
         program=main("for (;;) { fork(); usleep(50000); }"),
-        verdict=WRONG_STATE,
+        verdict=NEVER_SETTLED,
         says="fork() was called more than once",
     ),
     Hostile(
@@ -84,6 +84,7 @@ RUNNING = [
             "char *p; for (int i = 0; i < 5; i++) fork(); for (;;) if ((p = malloc(1 << 20))) memset(p, 1, 1 << 20);"
         ),
         headers="stdlib.h string.h",
+        verdict=NEVER_SETTLED,
         says="fork() was called more than once",
     ),
     Hostile(
@@ -105,6 +106,7 @@ RUNNING = [
     Hostile(
         "spins on all cores",
         program=main("for (int i = 0; i < 6; i++) fork(); for (;;);"),
+        verdict=NEVER_SETTLED,
         says="fork() was called more than once",
     ),
     Hostile(

@@ -31,7 +31,7 @@ MONTH = 30 * 24 * 3600.0  # seconds: who sleeps as long never wakes, for all tha
 MANY = 1000  # processes: who has made so many does not come to rest
 MUCH = 1 << 30  # bytes of memory: who has taken as much does not come to rest
 MANY_ORPHANS = 200  # that have ended: fewer than the launcher tells of
-FEW = 20  # orphans: who has left so many keeps making them
+FEW = 20  # processes that run, or orphans that have ended: more are none that come to rest
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGESIZE")
 POLL = 0.0003  # seconds between two looks: nothing tells of a process that comes to rest
@@ -93,6 +93,8 @@ def settle(launch: Launch, watch, limit=None):
         if state != slow:
             slow, slow_since, needed = state, now, LONG_QUIET
             before = {look.identity: look for look in looks}
+        if len(looks) > FEW and now - slow_since >= LONG_QUIET:
+            return Rest(False, f"more than {FEW} processes run at once")
         needed = max(needed, *(look.timeout + WAKE_TIME for look in looks))
         if now - slow_since >= needed and all(
             look.is_placed(before[look.identity], now - slow_since) for look in looks
