@@ -75,8 +75,10 @@ def settle(launch: Launch, watch, limit=None):
         # All wait for long, and are where they were: the usual end. Zombies are
         # part of the picture: a new one means that something goes on. A machine
         # under load may stand still between two looks, hence more of them.
-        if all(look.waits for look in looks):
-            picture = pids, [look.picture for look in looks]
+        # The shell belongs to it: it may be about to tell something, or to end.
+        shell = _look(launch, launch.shell)
+        if all(look.waits for look in looks) and (shell is None or shell.waits or shell.state in "Tt"):
+            picture = pids, [look.picture for look in (*looks, shell) if look is not None]
             if picture != quick:
                 quick, quick_since, seen = picture, time.monotonic(), 0
             seen += 1
