@@ -124,7 +124,7 @@ RUNNING = [
     Hostile(
         "becomes the solution",
         program=main(
-            'execl("/work/solutions/02_fork", "x", (char *)0); execl("../solutions/02_fork", "x", (char *)0); return 1;'
+            'execl("{solutions}/02_fork.c", "x", (char *)0); execl("../solutions/02_fork", "x", (char *)0); return 1;'
         ),
         verdict=EXITED,
         says="gave up",
