@@ -10,6 +10,7 @@ import ctypes
 import errno
 import os
 import socket
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import psutil
@@ -19,6 +20,7 @@ from lab.build import Build
 from lab.launch import Launchpad
 from lab.launched import Launch, Scene
 from lab.settle import Rest, settle
+from lab.toolbox import LabError
 
 # Descriptors that a program makes only to wait with: none is ever inherited in
 # a launch of the lab's.
@@ -91,7 +93,7 @@ def observe(pad: Launchpad, started: Launch, name, build):
 
     Returns an Observation. Raises LabError where the environment is at fault.
     """
-    with pad.wait_for_start(started) as launch:
+    with pad.wait_for_start(started) as launch, _in_sight():
         shell = read_process(launch, launch.shell, lambda descriptor: descriptor.inherited) or _ended(launch.shell)
         rest = settle(launch, lambda pid: _state(launch, pid))
         launch.drain()
@@ -122,6 +124,18 @@ def observe(pad: Launchpad, started: Launch, name, build):
         )
 
 
+@contextmanager
+def _in_sight():
+    """A process that hides what it has is no fault of the lab's."""
+    try:
+        yield
+    except PermissionError as denied:
+        raise LabError(
+            f"the kernel does not let the lab look at an answer ({denied.filename}): it has made itself invisible "
+            "(prctl(PR_SET_DUMPABLE, 0) does), or /proc is restricted here. Try as root"
+        ) from denied
+
+
 def _ended(pid):
     """In place of a shell that the answer has ended before it could be looked at."""
     return Process(
@@ -136,7 +150,7 @@ def _high_number():
 
 def _identity(path):
     """What a path or a link of /proc leads to: text can be forged, this cannot."""
-    with procfs.process_may_end():
+    with procfs.process_may_end(os.path.dirname(path)):
         status = os.stat(path)
     return status.st_dev, status.st_ino
 
@@ -152,7 +166,7 @@ def read_process(launch: Launch, pid, counts=lambda descriptor: True):
             process = look.Process(pid)
             ppid = process.ppid()
         stat = procfs.read_stat(folder)
-        with procfs.process_may_end():
+        with procfs.process_may_end(folder):
             cwd_text = os.readlink(folder + "/cwd")
         return Process(
             pid=pid,
@@ -176,7 +190,7 @@ def _state(launch, pid):
     folder = f"{launch.proc}/{pid}"
     try:
         stat = procfs.read_stat(folder)
-        with procfs.process_may_end():
+        with procfs.process_may_end(folder):
             links = [os.readlink(f"{folder}/{name}") for name in ("cwd", "exe")]
             opened = os.listdir(folder + "/fd")
         umask = procfs.read_umask(folder)

@@ -16,17 +16,34 @@ NULL_DEVICE = os.makedev(1, 3)
 
 
 @contextmanager
-def process_may_end():
-    """One exception for both ways in which /proc says that a process is gone."""
+def process_may_end(folder):
+    """One exception for all ways in which /proc says that a process is gone, or going.
+
+    A process on its way out has no memory any more: its files in /proc are then
+    root's, and nobody else may read them.
+    """
     try:
         yield
     except FileNotFoundError as gone:
         raise ProcessLookupError(*gone.args) from gone
+    except PermissionError as denied:
+        if _has_memory(folder):
+            raise
+        raise ProcessLookupError(*denied.args) from denied
 
 
-def read(path):
-    """All bytes of the file at `path`."""
-    with process_may_end():
+def _has_memory(folder):
+    try:
+        with open(folder + "/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+        return fields[0] not in b"ZX" and fields[20] != b"0"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def read(path, folder=None):
+    """All bytes of the file at `path`, which is in a process's `folder`, or deeper if that is given."""
+    with process_may_end(folder or os.path.dirname(path)):
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             parts = []
@@ -115,12 +132,12 @@ _ACCESS = {os.O_RDONLY: "r", os.O_WRONLY: "w", os.O_RDWR: "rw"}
 def read_descriptor(folder, number):
     """The Descriptor with this number; ProcessLookupError if it is not open."""
     link = f"{folder}/fd/{number}"
-    with process_may_end():
+    with process_may_end(folder):
         target = os.readlink(link)
         status = os.stat(link)
     details = dict(
         line.split(":", 1)
-        for line in read(f"{folder}/fdinfo/{number}").decode("ascii", "replace").splitlines()
+        for line in read(f"{folder}/fdinfo/{number}", folder).decode("ascii", "replace").splitlines()
         if ":" in line
     )
     flags = int(details["flags"], 8)
@@ -160,7 +177,7 @@ def read_descriptors(folder):
     One that is closed while this reads is left out; a process that ends is not
     mistaken for one with nothing open.
     """
-    with process_may_end():
+    with process_may_end(folder):
         numbers = sorted(int(name) for name in os.listdir(folder + "/fd"))
     found = {}
     for number in numbers:
@@ -178,7 +195,7 @@ def threads(folder):
     on: such a process lives.
     """
     living = []
-    with process_may_end():
+    with process_may_end(folder):
         names = os.listdir(folder + "/task")
     for name in sorted(names, key=int):
         try:

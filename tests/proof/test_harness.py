@@ -127,6 +127,16 @@ def test_a_process_that_is_gone_is_no_empty_process(read):
         read(f"/proc/{child.pid}")
 
 
+def test_denied_is_not_gone(tmp_path):
+    """What the kernel refuses to show is no empty table; only who is on its way out may refuse."""
+    (tmp_path / "stat").write_bytes(b"7 (a) S " + b"1 " * 19 + b"4096 0\n")
+    with pytest.raises(PermissionError), procfs.process_may_end(str(tmp_path)):
+        raise PermissionError(13, "denied")
+    (tmp_path / "stat").write_bytes(b"7 (a) R " + b"1 " * 19 + b"0 0\n")
+    with pytest.raises(ProcessLookupError), procfs.process_may_end(str(tmp_path)):
+        raise PermissionError(13, "denied")
+
+
 def test_a_zombie_is_not_alive():
     child = subprocess.Popen(["true"])
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
