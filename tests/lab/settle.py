@@ -180,11 +180,9 @@ def _look(launch, pid):
 
 
 def _call(thread):
-    """The words of /proc/PID/syscall; none if it runs, or is not ours to read."""
+    """The words of /proc/PID/syscall; none if it runs, is on its way out, or is not ours to read."""
     try:
         words = procfs.read(thread + "/syscall").split()
-    except ProcessLookupError:
-        raise
     except OSError:
         return ()
     return tuple(words) if len(words) > 2 else ()
