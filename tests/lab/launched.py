@@ -66,7 +66,6 @@ class Launch:
     shell: int = 0
     job: int = 0
     job_status: int | None = None  # as waitpid() gave it to the shell; None while it runs
-    job_stopped: bool = False
     exec_errno: int = 0
     lab: str = ""  # the job's working directory, as a path for pytest
     calls: dict = field(default_factory=dict)  # number: (kind, argument), see waits.c
@@ -131,8 +130,7 @@ class Launch:
             self.reaped[pid] = status
         elif word == "ended":
             pid, status = map(int, rest.split())
-            self.job_stopped = os.WIFSTOPPED(status)
-            if not self.job_stopped:
+            if not os.WIFSTOPPED(status):
                 self.job_status = status
 
     def _take_printed(self, name, fd):

@@ -14,12 +14,12 @@ import pytest
 from conftest import failed, processes_called, stars
 
 from lab import procfs
-from lab.answers import find_step
-from lab.build import Build
+from lab.answers import Answer, find_step
+from lab.build import Build, Builder
 from lab.expect.model import CRASHED, DOES_NOT_COMPILE, EXITED, NEVER_SETTLED
 from lab.launched import Scene
 from lab.observe import observe, start
-from lab.toolbox import ROOT
+from lab.toolbox import ROOT, SOLUTIONS
 
 SLEEP = "usleep(300000);"
 
@@ -396,9 +396,6 @@ def test_an_answer_never_runs_as_root(sandbox_pad, tmp_path):
 
 
 def test_no_file_is_left(pad, programs, tmp_path, monkeypatch):
-    from lab.answers import Answer
-    from lab.toolbox import SOLUTIONS
-
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     build = programs.build(Answer(find_step("3"), SOLUTIONS / "03_setsid.c"))
     assert look(pad, "03_setsid", build).process is not None
@@ -406,10 +403,6 @@ def test_no_file_is_left(pad, programs, tmp_path, monkeypatch):
 
 
 def test_no_file_of_an_interrupted_compiler_is_left(pad, tmp_path, monkeypatch):
-    from lab.answers import Answer
-    from lab.build import Builder
-    from lab.toolbox import SOLUTIONS
-
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     builder = Builder(pad, [Answer(find_step("7"), SOLUTIONS / "07_syslog.c")])
     launch = next(iter(builder.running.values()))[0]
@@ -422,9 +415,6 @@ def test_no_file_of_an_interrupted_compiler_is_left(pad, tmp_path, monkeypatch):
 
 def test_no_descriptor_is_left(pad, programs):
     """Neither in pytest: a hundred launches must not fill its table."""
-    from lab.answers import Answer
-    from lab.toolbox import SOLUTIONS
-
     build = programs.build(Answer(find_step("7"), SOLUTIONS / "07_syslog.c"))
     look(pad, "07_syslog", build)
     before = sorted(os.listdir("/proc/self/fd"))
