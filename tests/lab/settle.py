@@ -56,9 +56,10 @@ def settle(launch: Launch, watch, limit=None):
     quick = slow = None  # what has to stay as it is, and since when it does
     quick_since = slow_since = needed = 0.0
     before, seen = {}, 0
-    while (now := time.monotonic()) < deadline:
+    while time.monotonic() < deadline:
         launch.pump()
         time.sleep(POLL)
+        now = time.monotonic()  # before this look: it counts from after one to before another
         pids = launch.pids()
         looks = [look for pid in pids if (look := _look(launch, pid)) is not None]
         if not looks and _is_told(launch, looks):
