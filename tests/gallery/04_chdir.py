@@ -87,8 +87,8 @@ WRONG = [
         [
             (
                 LOOKED_AT,
-                '    if (mkdir("/tmp/empty", 0700) == -1 || chdir("/tmp/empty") == -1)\n        die("/tmp/empty");\n'
-                '    rmdir("/tmp/empty");',
+                '    if (mkdir("empty", 0700) == -1 || chdir("empty") == -1)\n        die("empty");\n'
+                '    rmdir("../empty");',
             )
         ],
         fails=HERE,

@@ -65,7 +65,7 @@ WRONG = [
         body(
             [
                 '(void)open("/dev/null", O_RDONLY);',
-                '(void)dup(open("/tmp/log", O_WRONLY | O_CREAT | O_APPEND, 0600));',
+                '(void)dup(fileno(tmpfile()));',
             ]
         ),
         fails="null_device",
@@ -150,7 +150,7 @@ WRONG = [
     ),
     Wrong(
         "a file of its own left open",
-        [(LOOKED_AT, LOOKED_AT + '    (void)open("/tmp/data", O_RDWR | O_CREAT, 0600);\n')],
+        [(LOOKED_AT, LOOKED_AT + '    (void)tmpfile();\n')],
         fails="null_device",
         says="the program opened something more",
     ),

@@ -3,11 +3,13 @@
 `verdict` is the kind of verdict that the first failing check gives.
 """
 
+import re
 from dataclasses import dataclass
 
 from gallery import Row
 from lab.expect.model import CRASHED, DOES_NOT_COMPILE, EXITED, NEVER_SETTLED, WRONG_STATE
 from lab.steps import STEPS
+from lab.toolbox import ROOT, SOLUTIONS
 
 
 @dataclass(eq=False)
@@ -17,9 +19,11 @@ class Hostile(Row):
     verdict: str = WRONG_STATE
     says: str = ""  # a phrase of what the learner is told
     binary: bytes = b""  # the whole file, in place of a program
+    sandboxed: bool = False  # nothing but a sandbox keeps it from passing
 
     def source(self):
-        return self.binary or super().source()
+        paths = {"{solutions}": str(SOLUTIONS), "{tests}": str(ROOT / "tests")}
+        return self.binary or re.sub("{solutions}|{tests}", lambda match: paths[match[0]], super().source())
 
 
 def main(body, before=""):
@@ -90,9 +94,10 @@ RUNNING = [
     Hostile(
         "fills the disk",
         program=main(
-            'static char b[1 << 20]; int fd = creat("big", 0600); while (write(fd, b, sizeof b) > 0); ' + WAIT
+            'static char b[1 << 20]; int fd = creat("big", 0600); signal(SIGXFSZ, SIG_IGN); '
+            "while (write(fd, b, sizeof b) > 0); " + WAIT
         ),
-        headers="fcntl.h",
+        headers="fcntl.h signal.h",
         says="only the launched process",
     ),
     Hostile(
@@ -137,8 +142,9 @@ RUNNING = [
     Hostile(
         "writes to the tests and reads the solutions",
         program=main(
-            'const char *p[] = {"/etc/passwd", "/usr/bin/cc", "/home/x", "/root/x"}; '
-            "for (int i = 0; i < 4; i++) if (open(p[i], O_WRONLY | O_CREAT, 0666) >= 0) for (;;) pause(); return 5;"
+            'const char *p[] = {"/etc/passwd", "/usr/bin/cc", "/home/x", "/root/x", '
+            '"{tests}/x", "{tests}/conftest.py", "{solutions}/02_fork.c"}; '
+            "for (int i = 0; i < 7; i++) if (open(p[i], O_WRONLY | O_CREAT, 0666) >= 0) for (;;) pause(); return 5;"
         ),
         headers="fcntl.h",
         verdict=EXITED,
@@ -152,7 +158,7 @@ COMPILING = [
     Hostile("includes dev zero", program='#include "/dev/zero"\nint main(void) { return 0; }\n'),
     Hostile("includes itself", program="#include __FILE__\nint main(void) { return 0; }\n"),
     Hostile("includes a solution", program='#include "../solutions/02_fork.c"\n'),
-    Hostile("includes a solution by its path", program='#include "{solutions}/02_fork.c"\n'),
+    Hostile("includes a solution by its path", program='#include "{solutions}/02_fork.c"\n', sandboxed=True),
     Hostile(
         "a macro that doubles 60 times",
         program=f"#define A0 1,\n{DOUBLE}\nint a[] = {{ A60 }};\nint main(void) {{}}\n",

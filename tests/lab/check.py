@@ -44,7 +44,8 @@ class Reporter:
     def _print_header(self, pad):
         if not pad.is_sandboxed():
             print(
-                f"No sandbox ({pad.why_not}): answers run as you, with your rights. Run none that you do not trust."
+                f"No sandbox ({pad.why_not}): answers are not shut off from the rest of this machine. "
+                "Run none that you do not trust."
             )
 
     def pytest_runtest_logreport(self, report):

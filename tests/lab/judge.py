@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from lab.answers import Answer, find_step
 from lab.build import Builder
 from lab.expect import expectations
-from lab.expect.model import UNCHECKED, Check, crash, crash_cause, fate, life_verdict
+from lab.expect.model import LOG_TO_PASS, UNCHECKED, Check, crash, crash_cause, fate, life_verdict
 from lab.launch import Launchpad
 from lab.observe import observe, start
 
@@ -77,9 +77,19 @@ class Examination:
             self._results[check.key] = self._judge(check)
         return self._results[check.key]
 
-    def results(self):
-        """All results, in the order of `checks`."""
-        return [self.result(check) for check in self.checks]
+    def results(self, stars=True):
+        """The results in the order of `checks`, with or without those of bonus checks."""
+        return [self.result(check) for check in self.checks if stars or not check.star]
+
+    @property
+    def failed(self):
+        """The keys of the checks that do not hold, bonus checks left out."""
+        return {result.check.key for result in self.results(stars=False) if result.failed}
+
+    @property
+    def skipped(self):
+        """The keys of the checks that cannot be checked here, bonus checks left out."""
+        return {result.check.key for result in self.results(stars=False) if result.status == SKIPPED}
 
     def observation(self, scene):
         """The Observation of a launch in this scene; launches once for all who ask."""
@@ -115,15 +125,16 @@ class Examination:
             return _evaluate(check, o) if check.key == "compiles" else Result(check, FOLLOWS)
         if check.star and any(self.result(other).failed for other in self.checks if not other.star):
             return Result(check, FOLLOWS)
-        if reason := self._why_not_here(check):
-            return Result(check, SKIPPED, UNCHECKED, because=reason)
+        skipped = Result(check, SKIPPED, UNCHECKED, because=self._why_not_here(check))
+        if skipped.because and check.needs_log != LOG_TO_PASS:
+            return skipped
         o = self.observation(check.scene)
         if check.on_process and (o.process is None or o.shell_lost):
             return _lost(check, o) if check.star else Result(check, FOLLOWS)
         result = _evaluate(check, o)
         if result.failed and any(self.result(other).failed for other in self.checks if other.key in check.follows):
             return Result(check, FOLLOWS)
-        return result
+        return skipped if skipped.because and not result.failed else result
 
     def _why_not_here(self, check):
         sandbox_needed = check.needs_log or check.scene.without

@@ -68,6 +68,7 @@ class Launch:
     job_status: int | None = None  # as waitpid() gave it to the shell; None while it runs
     exec_errno: int = 0
     lab: str = ""  # the job's working directory, as a path for pytest
+    program: tuple = ()  # (device, inode) of what was launched
     calls: dict = field(default_factory=dict)  # number: (kind, argument), see waits.c
     reaped: dict = field(default_factory=dict)  # PID: status, of orphans
     messages: list = field(default_factory=list)  # what arrived at /dev/log
@@ -118,6 +119,8 @@ class Launch:
             raise LabError(f"an answer could not be launched here: {rest}")
         if word == "lab":
             self.lab = rest
+        elif word == "program":
+            self.program = tuple(map(int, rest.split()))
         elif word in ("init", "shell", "job"):
             setattr(self, word, int(rest))
         elif word == "exec":

@@ -107,7 +107,7 @@ def observe(pad: Launchpad, started: Launch, name, build):
             scene=launch.scene,
             sandboxed=launch.sandboxed,
             adopter=launch.adopter,
-            program=_identity(f"{launch.lab}/{name}"),
+            program=launch.program,
             job=launch.job,
             job_status=launch.job_status,
             exec_errno=launch.exec_errno,
@@ -126,9 +126,11 @@ def observe(pad: Launchpad, started: Launch, name, build):
 
 @contextmanager
 def _in_sight():
-    """A process that hides what it has is no fault of the lab's."""
+    """A process that hides what it has is no fault of the lab's, nor is the end of the launcher."""
     try:
         yield
+    except ProcessLookupError as gone:
+        raise LabError("init, or what stands in for it, ended while it was looked at: something killed it") from gone
     except PermissionError as denied:
         raise LabError(
             f"the kernel does not let the lab look at an answer ({denied.filename}): it has made itself invisible "

@@ -35,6 +35,7 @@ FEW = 20  # processes that run, or orphans that have ended: more are none that c
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGESIZE")
 POLL = 0.0003  # seconds between two looks: nothing tells of a process that comes to rest
+SLOW_POLL = 0.003  # the same, of one that takes its time
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,14 @@ def settle(launch: Launch, watch, limit=None):
     `watch(pid)` describes the state of a process that counts, in any form that
     can be compared: what changes there is a change.
     """
-    deadline = time.monotonic() + (LIMIT if limit is None else limit)
+    started = now = time.monotonic()
+    deadline = started + (LIMIT if limit is None else limit)
     quick = slow = None  # what has to stay as it is, and since when it does
     quick_since = slow_since = needed = 0.0
     before, seen = {}, 0
     while time.monotonic() < deadline:
         launch.pump()
-        time.sleep(POLL)
+        time.sleep(min(max(POLL, (now - started) / 50), SLOW_POLL))
         now = time.monotonic()  # before this look: it counts from after one to before another
         pids = launch.pids()
         looks = [look for pid in pids if (look := _look(launch, pid)) is not None]

@@ -78,11 +78,6 @@ def edited():
     return edit
 
 
-def failed(examination):
-    """The keys of the checks that do not hold, bonus checks left out."""
-    return {check.key for check in examination.checks if not check.star and examination.result(check).failed}
-
-
 def stars(examination):
     """The keys of the bonus checks that hold or cannot be checked, and of those that do not."""
     results = [r for r in examination.results() if r.check.star]

@@ -1,7 +1,6 @@
 """Wrong answers are caught with the right words, right ones pass however they are written."""
 
 import pytest
-from conftest import failed
 
 from gallery import right_answers, with_names, wrong_answers
 from lab.report import describe
@@ -15,7 +14,7 @@ def identify(row):
 def test_wrong_answer(row, examine_in_sandbox):
     """Fails exactly the checks that its row names, and says why; the report is the one that was reviewed."""
     examination = examine_in_sandbox(row.source(), row.step.number)
-    assert failed(examination) == set(row.fails.split())
+    assert examination.failed == set(row.fails.split())
     first = next(result for result in examination.results() if result.because)
     assert row.says in first.because
     report = with_names(describe(examination)) + "\n"
@@ -26,7 +25,7 @@ def test_wrong_answer(row, examine_in_sandbox):
 @pytest.mark.parametrize("row", right_answers(), ids=identify)
 def test_right_answer(row, examine_in_sandbox):
     """Passes; without a sandbox, and in other environments, is what `make matrix` looks at."""
-    assert failed(examine_in_sandbox(row.source(), row.step.number)) == set()
+    assert examine_in_sandbox(row.source(), row.step.number).failed == set()
 
 
 def test_the_gallery_is_large_enough():

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import failed, processes_called, stars
+from conftest import processes_called, stars
 
 from lab import procfs
 from lab.answers import Answer, find_step
@@ -62,7 +62,7 @@ HEADERS = "".join(
 def test_every_way_to_wait_is_settled(way, examine, edited):
     source = edited(6, ("    for (;;)\n        pause();", "    " + WAITS[way]))
     examination = examine("#define _GNU_SOURCE\n" + HEADERS + source.replace("#define _GNU_SOURCE", ""), 6)
-    assert failed(examination) == set()
+    assert examination.failed == set()
 
 
 def test_slow_answers_are_waited_for(examine, edited):
@@ -73,23 +73,23 @@ def test_slow_answers_are_waited_for(examine, edited):
         ("    move_to_root();", SLEEP + "move_to_root();"),
     )
     examination = examine(source, 4)
-    assert failed(examination) == set()
+    assert examination.failed == set()
 
 
 def test_slow_parents_are_waited_for(examine, edited):
     examination = examine(edited(3, ("_exit(EXIT_SUCCESS)", SLEEP + "_exit(EXIT_SUCCESS)")), 3)
-    assert failed(examination) == set()
+    assert examination.failed == set()
 
 
 def test_a_sleep_of_a_second_on_the_way(examine, edited):
     """Is longer than an answer need take, and still not mistaken for the end."""
     examination = examine(edited(3, ("    start_session();", "    sleep(1); start_session();")), 3)
-    assert failed(examination) == set()
+    assert examination.failed == set()
 
 
 def test_dying_a_moment_later_is_seen(examine, edited):
     examination = examine(edited(3, ("    for (;;)\n        pause();", SLEEP + "return 0;")), 3)
-    assert "one_lives_on" in failed(examination)
+    assert "one_lives_on" in examination.failed
     assert EXITED in verdicts(examination)
 
 
@@ -100,7 +100,7 @@ def test_never_settling_is_told(examine, edited, monkeypatch):
     source = "#include <sys/wait.h>\n" + edited(2, ("    for (;;)\n        pause();", forever))
     examination = examine(source, 2)
     assert not examination.observation(Scene()).rest.settled, examination.observation(Scene())
-    assert "comes_to_rest" in failed(examination)
+    assert "comes_to_rest" in examination.failed
     assert NEVER_SETTLED in verdicts(examination)
 
 
@@ -111,7 +111,7 @@ def test_names_that_break_parsers(examine, edited):
     """/proc/PID/stat holds the name as the process chose it."""
     rename = '    prctl(PR_SET_NAME, ") S 1 2\\n(\\xff 0 9", 0, 0, 0);\n    for (;;)'
     examination = examine("#include <sys/prctl.h>\n" + edited(3, ("    for (;;)", rename)), 3)
-    assert failed(examination) == set()
+    assert examination.failed == set()
 
 
 def test_stat_is_split_at_the_last_parenthesis(tmp_path):
@@ -147,7 +147,7 @@ def test_a_zombie_is_not_alive():
 
 def test_zombies_do_not_count(examine, edited):
     examination = examine(edited(2, ("    for (;;)", "    if (fork() == 0) _exit(0);\n    for (;;)")), 2)
-    assert failed(examination) == set()
+    assert examination.failed == set()
 
 
 def test_a_terminal_newer_than_psutils_map(examine, edited):
@@ -156,7 +156,7 @@ def test_a_terminal_newer_than_psutils_map(examine, edited):
 
     psutil.Process().terminal()
     examination = examine(edited(2), 3)
-    assert {"leads_session", "no_terminal"} <= failed(examination)
+    assert {"leads_session", "no_terminal"} <= examination.failed
 
 
 def test_every_kind_of_descriptor_is_seen(examine, edited):
@@ -171,7 +171,7 @@ def test_every_kind_of_descriptor_is_seen(examine, edited):
         source = "#include <fcntl.h>\n#include <sys/eventfd.h>\n#include <sys/socket.h>\n"
         source += edited(5, ("    close_descriptors();\n\n", f"    close_descriptors();\n    {call}\n"))
         examination = examine(source.replace("#define _GNU_SOURCE", ""), 5)
-        assert failed(examination) == {"nothing_open"}
+        assert examination.failed == {"nothing_open"}
         assert kind in {d.kind for d in examination.observation(Scene()).process.descriptors.values()}
 
 
@@ -190,7 +190,7 @@ def test_the_root_directory_is_an_inode_not_a_name(examine, edited):
     """A removed directory can be called anything, "/ (deleted)" in /proc looks much like it."""
     go = 'mkdir("d", 0700) == -1 || chdir("d") == -1 || rmdir("../d") == -1'
     examination = examine(edited(4, ('chdir("/") == -1', go)), 4)
-    assert failed(examination) == {"in_root_directory"}
+    assert examination.failed == {"in_root_directory"}
     result = next(r for r in examination.results() if r.check.key == "in_root_directory")
     assert "removed" in result.because
 
@@ -242,7 +242,7 @@ def test_the_log_knows_who_sent_it(sandbox_pad, examine, edited, pad):
     source = edited(7, ('    syslog(LOG_INFO, "running in the background");\n', ""))
     source = source.replace("    leave_parent();", '    syslog(LOG_INFO, "running");\n    leave_parent();')
     examination = examine(source, 7)
-    assert "reports_to_log" in failed(examination)
+    assert "reports_to_log" in examination.failed
     result = next(r for r in examination.results() if r.check.key == "reports_to_log")
     assert "another process" in result.because
 
@@ -299,7 +299,7 @@ def test_bonus_checks_can_be_missed(examine, edited):
     }
     for step, change in careless.items():
         examination = examine(edited(step, change), step)
-        assert failed(examination) == set()
+        assert examination.failed == set()
         assert stars(examination) == (set(), {f"{find_step(str(step)).name[3:]}_fails"})
 
 
@@ -317,7 +317,7 @@ def test_nothing_outlives_a_launch(examine, edited):
     name = f"lab-{os.getpid()}"
     source = edited(2, ("    for (;;)\n        pause();", STUBBORN % name))
     examination = examine("#include <signal.h>\n#include <sys/prctl.h>\n" + source, 2)
-    assert "one_lives_on" in failed(examination)
+    assert "one_lives_on" in examination.failed
     assert processes_called(name) == []
 
 

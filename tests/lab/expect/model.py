@@ -14,6 +14,9 @@ EXITED = "exited too soon"
 NEVER_SETTLED = "never settled"
 UNCHECKED = "cannot be checked here"
 
+LOG_TO_JUDGE = "without the log there is nothing to look at"
+LOG_TO_PASS = "without the log only some of what is wrong can be seen"
+
 
 @dataclass(eq=False)
 class Check:
@@ -38,7 +41,7 @@ class Check:
     on_process: bool = True  # looks at the process: there has to be one
     star: bool = False  # a bonus check
     scene: Scene = field(default_factory=Scene)  # a bonus check has a launch of its own
-    needs_log: bool = False  # can be checked only where /dev/log is the lab's
+    needs_log: str = ""  # LOG_TO_JUDGE, LOG_TO_PASS: what takes a /dev/log that is the lab's
     since: object = None  # the step that added it: set by expect.added()
 
     def cause(self, o):

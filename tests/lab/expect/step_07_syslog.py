@@ -3,7 +3,7 @@
 import os
 import re
 
-from lab.expect.model import Check, Scene, fails_cleanly, fate, says_why
+from lab.expect.model import LOG_TO_JUDGE, LOG_TO_PASS, Check, Scene, fails_cleanly, fate, says_why
 from lab.expect.step_05_close_fds import inherited
 from lab.expect.step_06_dev_null import CAUSES, STANDARD, is_null, others, with_access, wrong_access
 
@@ -86,6 +86,7 @@ CHECKS = [
         read="null(4), syslog(3)",
         replaces=("null_device",),
         relaxes=True,
+        needs_log=LOG_TO_PASS,
         holds=null_and_log,
         expected=lambda o: "0 to read, 1 and 2 to write, all three the null device, and at most one socket to "
         "/dev/log",
@@ -112,7 +113,7 @@ CHECKS = [
         key="reports_to_log",
         says="a message of facility daemon, tagged with its name, has reached the log",
         read="syslog(3)",
-        needs_log=True,
+        needs_log=LOG_TO_JUDGE,
         holds=lambda o: any(is_good(o, message) for message in parsed(o)),
         expected=lambda o: f'facility daemon ({DAEMON}), tag "{o.name}", sent by process {o.process.pid}',
         observed=quoted,
@@ -162,7 +163,7 @@ CHECKS = [
         says="tells the log as well when a call fails",
         read="syslog(3)",
         star=True,
-        needs_log=True,
+        needs_log=LOG_TO_JUDGE,
         on_process=False,
         scene=Scene(fault="chdir-EACCES"),
         holds=lambda o: fails_cleanly(o) and any("denied" in m.text for m in o.messages),
@@ -182,7 +183,7 @@ CHECKS = [
         says="logs the numbers and ends with 1 if they are not 0, 1 and 2",
         read="syslog(3), dup(2)",
         star=True,
-        needs_log=True,
+        needs_log=LOG_TO_JUDGE,
         on_process=False,
         scene=Scene(fault="close-ignored"),
         holds=lambda o: came_out_right(o) or gave_up(o),

@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +67,14 @@ noreturn void broken(const struct request *request, const char *what)
 {
     report(request, "broken %s: %s", what, strerror(errno));
     _exit(EXIT_FAILURE);
+}
+
+/* Another user, for good. Fails where the ID is not mapped. */
+void become(const struct request *request, uid_t id)
+{
+    if (setgroups(0, NULL) == -1 || setresgid(id, id, id) == -1 ||
+        setresuid(id, id, id) == -1)
+        refuse(request, "becoming another user");
 }
 
 static noreturn void usage(const char *what)
@@ -187,6 +197,10 @@ static void lay_out_files(const struct request *request)
                       file->mode);
         if (fd == -1 || fchmod(fd, file->mode) == -1)
             broken(request, file->name);
+        struct stat status;
+        if (i == 0 && fstat(fd, &status) == 0)
+            report(request, "program %ju %ju", (uintmax_t)status.st_dev,
+                   (uintmax_t)status.st_ino);
         off_t offset = 0;
         ssize_t count;
         do
@@ -207,7 +221,16 @@ static int remove_entry(const char *path, const struct stat *status, int type,
     return 0;
 }
 
-static void enter_subreaper(const struct request *request)
+/* Root's answers get an ID of their own: nothing else is theirs to change, to
+   signal or to count. Where it is not mapped they run as root:
+   user_namespaces(7). */
+static uid_t choose_id(void)
+{
+    uid_t id = OWNER_OF_NOTHING + (uid_t)getpid();
+    return geteuid() == 0 && chown(lab_on_disk, id, id) == 0 ? id : 0;
+}
+
+static void enter_subreaper(struct request *request)
 {
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == -1)
         broken(request, "PR_SET_CHILD_SUBREAPER");
@@ -218,6 +241,7 @@ static void enter_subreaper(const struct request *request)
         broken(request, lab_on_disk);
     if (chdir(lab_on_disk) == -1 || setenv("TMPDIR", lab_on_disk, 1) == -1)
         broken(request, lab_on_disk); /* what a compiler leaves goes with it */
+    request->id = choose_id();
     report(request, "init %d", (int)getpid());
     report(request, "lab %s", lab_on_disk);
 }
@@ -255,11 +279,26 @@ static int kill_children(void)
     return found;
 }
 
+/* All processes of an ID at once, however quickly they fork: kill(2). */
+static void kill_owned(const struct request *request)
+{
+    pid_t killer = fork();
+    if (killer == 0) {
+        become(request, request->id);
+        (void)kill(-1, SIGKILL);
+        _exit(EXIT_SUCCESS);
+    }
+    if (killer > 0)
+        (void)waitpid(killer, NULL, 0);
+}
+
 /* In a namespace init's end is the end of all; without one, of nobody else. */
 static noreturn void end(const struct request *request)
 {
     if (request->sandbox)
         _exit(EXIT_SUCCESS);
+    if (request->id != 0)
+        kill_owned(request);
     for (int killed = kill_children(); killed > 0; killed = kill_children())
         while (killed-- > 0)
             (void)waitpid(-1, NULL, 0);

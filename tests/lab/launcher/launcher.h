@@ -14,6 +14,7 @@
  *   broken WHY             the launcher itself failed
  *   init PID               init's PID as pytest sees it
  *   lab PATH               the working directory of the job, from pytest's root
+ *   program DEVICE INODE   the first of the files, as fstat() tells it
  *   terminal, log          with the descriptor that pytest looks at attached
  *   calls NAME=N:KIND:ARG  the system calls that wait: see waits.c
  *   shell PID              as the sandbox sees it
@@ -32,7 +33,10 @@
 #include <stdnoreturn.h>
 #include <sys/types.h>
 
-enum { MAX_FILES = 64 };
+enum {
+    MAX_FILES = 64,
+    OWNER_OF_NOTHING = 1900000000 /* an ID beyond all that are handed out */
+};
 
 /* A file to lay into the working directory: its bytes come from a descriptor,
    since the sandbox may not be able to open what pytest can. */
@@ -48,6 +52,7 @@ struct request {
     const char *scene;    /* "job", "shell" or "tool": see scene.c */
     int output;           /* scene "tool": its standard output and error */
     int high;             /* the number of the descriptor beyond the limit */
+    uid_t id;             /* whom the scene runs as; 0: as whoever started us */
     const char *stdio;    /* "terminal", "closed", or "pipe" */
     const char *fault;    /* a row of the table in faults.c, or NULL */
     bool no_null, no_log; /* leave these out of /dev */
@@ -59,6 +64,7 @@ struct request {
 /* launcher.c */
 void report(const struct request *request, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+void become(const struct request *request, uid_t id);
 void report_descriptor(const struct request *request, const char *name, int fd);
 noreturn void broken(const struct request *request, const char *what);
 void reset_signals(void);

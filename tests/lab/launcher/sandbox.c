@@ -31,7 +31,7 @@ enum { INSIDE_ID = 1000 };
 
 /* For root's answers: first an ID beyond all that are handed out, then, where
    that is not mapped (in a container, say), the traditional nobody. */
-static const unsigned owner_of_nothing[] = {1900000000, 65534};
+static const unsigned owner_of_nothing[] = {OWNER_OF_NOTHING, 65534};
 
 /* The tmpfs that becomes the root is mounted here, over what is there. */
 #define BASE "/tmp"
@@ -227,10 +227,8 @@ static void settle_in(const struct request *request, int maps_written,
     if (read(maps_written, &go, 1) != 1)
         _exit(EXIT_FAILURE); /* refused already, by the outer process */
     (void)close(maps_written);
-    if (is_root && (setgroups(0, NULL) == -1 ||
-                    setresgid(INSIDE_ID, INSIDE_ID, INSIDE_ID) == -1 ||
-                    setresuid(INSIDE_ID, INSIDE_ID, INSIDE_ID) == -1))
-        refuse(request, "taking on an ID in the namespace");
+    if (is_root)
+        become(request, INSIDE_ID);
     if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1 ||
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1)
         broken(request, "prctl");

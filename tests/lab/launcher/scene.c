@@ -45,6 +45,9 @@ static int open_terminal(const struct request *request)
     int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (master == -1 || grantpt(master) == -1 || unlockpt(master) == -1)
         broken(request, "posix_openpt");
+    if (request->id != 0 &&
+        chown(ptsname(master), request->id, (gid_t)-1) == -1)
+        broken(request, "giving away the terminal");
     report_descriptor(request, "terminal", master);
     return master;
 }
@@ -79,9 +82,9 @@ static bool counts_processes(void)
 }
 
 /* What a program may take. Its files lie in file systems of 64 MiB. Without a
-   namespace of its own the limit on processes would count all of the user's:
-   getrlimit(2), user_namespaces(7); on Linux before 5.14 it does so anyway, and
-   is left alone there. */
+   namespace or an ID of its own the limit on processes would count all of the
+   user's: getrlimit(2), user_namespaces(7); on Linux before 5.14 it does so in
+   a namespace too, and is left alone there. */
 static void limit_resources(const struct request *request)
 {
     bool tool = strcmp(request->scene, "tool") == 0;
@@ -94,7 +97,9 @@ static void limit_resources(const struct request *request)
         {RLIMIT_FSIZE, 64UL << 20},
         {RLIMIT_CPU, tool ? 4 : 30}, /* seconds */
         {RLIMIT_NPROC,
-         request->sandbox && counts_processes() ? 64 : RLIM_INFINITY},
+         request->id != 0 || (request->sandbox && counts_processes())
+             ? 64
+             : RLIM_INFINITY},
     };
     for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
         struct rlimit now;
@@ -195,6 +200,8 @@ static noreturn void be_shell(const struct request *request)
 /* In the child that start_scene() made; init keeps the far ends open. */
 static noreturn void play(const struct request *request, int master)
 {
+    if (request->id != 0)
+        become(request, request->id);
     report(request, "shell %d", (int)getpid());
     umask(LAUNCH_UMASK);
     if (strcmp(request->scene, "tool") == 0) {
