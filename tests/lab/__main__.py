@@ -85,7 +85,7 @@ def run_verdicts(options):
     """Judge all known answers in this environment: what `matrix` runs in each of its own."""
     from lab.matrix import verdicts
 
-    return verdicts(options.sandbox, options.output, options.repeat)
+    return verdicts(options.sandbox, options.output, options.right, options.repeat, options.workers)
 
 
 COMMANDS = {
@@ -115,7 +115,9 @@ def parse(arguments):
             command.add_argument("--only", metavar="WORDS", help="only the environments whose name holds this")
         if name == "verdicts":
             command.add_argument("--output", type=int, default=1, metavar="FD", help="the descriptor to report on")
+            command.add_argument("--right", action="store_true", help="the right answers alone")
             command.add_argument("--repeat", type=int, default=1, metavar="N", help="judge each answer N times")
+            command.add_argument("--workers", type=int, default=2, metavar="N", help="so many answers at a time")
         if name in ("check", "tour", "verdicts"):
             command.add_argument(
                 "--no-sandbox",

@@ -23,7 +23,7 @@ from lab.judge import Workshop
 from lab.launch import Launchpad
 from lab.report import describe
 from lab.steps import STEPS
-from lab.toolbox import ROOT, SKELETONS, SOLUTIONS, LabError
+from lab.toolbox import ROOT, LabError
 from lab.tour import observe_steps, table
 
 BLOCK = re.compile(
@@ -42,7 +42,7 @@ class Handouts:
         self.pad = Launchpad()
         if not self.pad.is_sandboxed():
             raise LabError(f"what the handouts show is run in a sandbox, and there is none: {self.pad.why_not}")
-        self._programs = None
+        self._programs = {}  # path of a source: bytes
         self._rows = None
 
     def fresh(self, text):
@@ -76,7 +76,7 @@ class Handouts:
     def _type(self, commands):
         """What each of the commands printed."""
         script = ["set -m; export COLUMNS=100", *(f"{command}\nprintf '{MARK}'" for command in commands)]
-        files = [("\n".join(script).encode() + b"\n", 0o644, ".script"), *self.programs()]
+        files = [("\n".join(script).encode() + b"\n", 0o644, ".script"), *self.programs(commands)]
         with self.pad.shell(files, ["bash", ".script"]) as launch:
             deadline = time.monotonic() + RUN_TIME
             while launch.printed.count(MARK.encode()) < len(commands):
@@ -86,18 +86,15 @@ class Handouts:
             printed = launch.printed.decode("utf-8", "replace").replace("\r\n", "\n")
         return printed.split(MARK)
 
-    def programs(self):
-        """All programs as a learner has them after `make build`, as (bytes, mode, name)."""
-        if self._programs is None:
-            self._programs = []
-            for folder in (SOLUTIONS, SKELETONS):
-                answers = [Answer(step, folder / f"{step.name}.c") for step in STEPS]
-                builder = Builder(self.pad, answers)
-                self._programs += [
-                    (builder.build(answer).program, 0o755, f"build/{folder.name}/{answer.step.name}")
-                    for answer in answers
-                ]
-        return self._programs
+    def programs(self, commands):
+        """The programs that the commands name, as `make build` makes them: (bytes, mode, name)."""
+        named = sorted(set(re.findall(r"build/((?:solutions|steps)/\w+)", " ".join(commands))))
+        answers = [Answer(find_step(name.split("/")[1]), ROOT / f"{name}.c") for name in named]
+        builder = Builder(self.pad, [answer for answer in answers if answer.path not in self._programs])
+        for answer in answers:
+            if answer.path not in self._programs:
+                self._programs[answer.path] = builder.build(answer).program
+        return [(self._programs[answer.path], 0o755, f"build/{name}") for name, answer in zip(named, answers)]
 
 
 def paths():

@@ -126,11 +126,14 @@ def _run(cell):
 # ---- what runs in a cell -------------------------------------------------------
 
 
-def verdicts(sandbox, output, repeat=1):
-    """Judge the whole gallery and print what is wrong, and a closing line; returns 1 if something is."""
-    count = len(wrong_answers()) + len(right_answers())
-    jobs = [(sandbox, worker, repeat) for worker in range(WORKERS)]
-    with ProcessPoolExecutor(WORKERS) as pool:
+def verdicts(sandbox, output, right=False, repeat=1, workers=WORKERS):
+    """Judge the gallery, or its right answers alone, `repeat` times, `workers` answers at a time.
+
+    Prints what is wrong, and a closing line; returns 1 if something is.
+    """
+    count = len(right_answers()) + (0 if right else len(wrong_answers()))
+    jobs = [(sandbox, right, worker, workers, repeat) for worker in range(workers)]
+    with ProcessPoolExecutor(workers) as pool:
         wrong = sum(pool.map(_judge_part, jobs), [])
     with os.fdopen(output, "w", closefd=False) as file:
         file.writelines(line + "\n" for line in wrong)
@@ -139,9 +142,9 @@ def verdicts(sandbox, output, repeat=1):
 
 
 def _judge_part(job):
-    sandbox, worker, repeat = job
+    sandbox, right, worker, workers, repeat = job
     pad = Launchpad(sandbox)
-    rows = [*wrong_answers(), *right_answers()][worker::WORKERS]
+    rows = [*([] if right else wrong_answers()), *right_answers()][worker::workers]
     lines = []
     with tempfile.TemporaryDirectory() as folder:
         for row in rows:

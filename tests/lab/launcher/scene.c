@@ -95,7 +95,7 @@ static void limit_resources(const struct request *request)
         {RLIMIT_CORE, 0},
         {RLIMIT_AS, (tool ? 2048UL : 512UL) << 20},
         {RLIMIT_FSIZE, 64UL << 20},
-        {RLIMIT_CPU, tool ? 4 : 30}, /* seconds */
+        {RLIMIT_CPU, tool ? 2 : 30}, /* seconds */
         {RLIMIT_NPROC,
          request->id != 0 || (request->sandbox && counts_processes())
              ? 64
