@@ -120,7 +120,7 @@ WRONG = [
     ),
     Wrong(
         "before the fork and a log opened after it",
-        [(CALL, '    (void)tmpfile();\n'), (FORKED, CALL + FORKED)],
+        [(CALL, "    (void)tmpfile();\n"), (FORKED, CALL + FORKED)],
         fails="nothing_open",
         says="the program opened it itself",
     ),

@@ -65,7 +65,7 @@ WRONG = [
         body(
             [
                 '(void)open("/dev/null", O_RDONLY);',
-                '(void)dup(fileno(tmpfile()));',
+                "(void)dup(fileno(tmpfile()));",
             ]
         ),
         fails="null_device",
@@ -150,7 +150,7 @@ WRONG = [
     ),
     Wrong(
         "a file of its own left open",
-        [(LOOKED_AT, LOOKED_AT + '    (void)tmpfile();\n')],
+        [(LOOKED_AT, LOOKED_AT + "    (void)tmpfile();\n")],
         fails="null_device",
         says="the program opened something more",
     ),

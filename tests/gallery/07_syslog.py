@@ -54,7 +54,7 @@ WRONG = [
         [
             (
                 SENT,
-                block('FILE *log = tmpfile();', 'fprintf(log, "running\\n");', "fflush(log);"),
+                block("FILE *log = tmpfile();", 'fprintf(log, "running\\n");', "fflush(log);"),
             )
         ],
         fails="null_device_and_log reports_to_log",
@@ -225,7 +225,7 @@ WRONG = [
     ),
     Wrong(
         "a file beside the socket",
-        [(SENT, SENT + '    (void)tmpfile();\n')],
+        [(SENT, SENT + "    (void)tmpfile();\n")],
         fails="null_device_and_log",
         says="the program opened something more",
     ),

@@ -14,6 +14,7 @@ from lab.build import Builder
 from lab.expect import expectations
 from lab.expect.model import LOG_TO_PASS, UNCHECKED, Check, crash, crash_cause, fate, life_verdict
 from lab.launch import Launchpad
+from lab.launched import Scene
 from lab.observe import observe, start
 
 PASSED, FAILED, FOLLOWS, SKIPPED = "passed", "failed", "follows", "skipped"
@@ -62,8 +63,8 @@ class Examination:
         self.pad = pad
         self.builder = builder
         self.checks = expectations(answer.step)
-        self._started = {}  # scene: Launch
-        self._observations = {}  # scene: Observation
+        self._started = {}  # (scene, turn): Launch
+        self._observations = {}  # (scene, turn): Observation
         self._results = {}
 
     @property
@@ -91,21 +92,33 @@ class Examination:
         """The keys of the checks that cannot be checked here, bonus checks left out."""
         return {result.check.key for result in self.results(stars=False) if result.status == SKIPPED}
 
-    def observation(self, scene):
-        """The Observation of a launch in this scene; launches once for all who ask."""
-        if scene not in self._observations:
+    def observation(self, scene, turn=0):
+        """The Observation of a launch in this scene; launches once for all who ask.
+
+        Where a scene is launched more than once, `turn` says which launch is meant.
+        """
+        if (scene, turn) not in self._observations:
             self.builder.advance()
             name, build = self.answer.step.name, self.build
-            if scene not in self._started:
-                self._start_all(scene, name, build)
-            self._observations[scene] = observe(self.pad, self._started.pop(scene), name, build)
-        return self._observations[scene]
+            if (scene, turn) not in self._started:
+                self._start_all(scene, turn, name, build)
+            started = self._started.pop((scene, turn))
+            self._observations[scene, turn] = observe(self.pad, started, name, build)
+        return self._observations[scene, turn]
 
-    def _start_all(self, scene, name, build):
-        """Bonus checks are launched side by side: they come to rest while others are looked at."""
-        scenes = {check.scene for check in self.checks if check.star and not self._why_not_here(check)}
-        for each in scenes if scene in scenes else {scene}:
-            self._started[each] = start(self.pad, name, build, each)
+    def _start_all(self, scene, turn, name, build):
+        """Launches in scenes of their own start side by side: they come to rest while others are looked at."""
+        wanted = {(scene, turn): None}
+        for check in self._like(scene):
+            wanted.update({(check.scene, number): None for number in range(check.times)})
+        for each in wanted:
+            if each not in self._started and each not in self._observations:
+                self._started[each] = start(self.pad, name, build, each[0])
+
+    def _like(self, scene):
+        """The checks with scenes of their own that are looked at together: bonus checks apart from the others."""
+        stars = {check.star for check in self.checks if check.scene == scene != Scene()}
+        return [c for c in self.checks if c.scene != Scene() and c.star in stars and not self._why_not_here(c)]
 
     def forget(self):
         """Launch and judge anew when asked next; what was compiled stays."""
@@ -131,6 +144,10 @@ class Examination:
         o = self.observation(check.scene)
         if check.on_process and (o.process is None or o.shell_lost):
             return _lost(check, o) if check.star else Result(check, FOLLOWS)
+        turns = (self.observation(check.scene, turn) for turn in range(check.times))
+        o = next((each for each in turns if not check.holds(each)), o)  # the first that is wrong, if there is one
+        if reason := check.unseen(o):
+            return Result(check, SKIPPED, UNCHECKED, because=reason)
         result = _evaluate(check, o)
         if result.failed and any(self.result(other).failed for other in self.checks if other.key in check.follows):
             return Result(check, FOLLOWS)

@@ -94,6 +94,10 @@ class Launchpad:
         words += [f"without={what}" for what in scene.without]
         if scene.fault:
             words.append(f"fault={scene.fault}")
+        if scene.leads:
+            words.append("leads=yes")
+        if scene.signals:
+            words.append(f"signals={scene.signals}")
         return self._start("job", files, words, [f"./{name}"], scene)
 
     def wait_for_start(self, launch):

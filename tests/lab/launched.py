@@ -7,6 +7,7 @@ they are called `outer`.
 from __future__ import annotations
 
 import array
+import errno
 import os
 import re
 import select
@@ -40,6 +41,9 @@ class Scene:
     stdio: str = "terminal"  # or "closed", or "pipe" for standard output
     fault: str = ""  # a row of the table in launcher/faults.c
     without: tuple = ()  # "null", "log": not in /dev
+    leads: bool = False  # it leads a session on a terminal of its own, as under sshd
+    signals: str = ""  # "held": every signal is ignored, and blocked too
+    then: str = ""  # what is done to it once it is at rest: a signal's name, or "terminal": it opens one
 
 
 @dataclass
@@ -73,6 +77,7 @@ class Launch:
     reaped: dict = field(default_factory=dict)  # PID: status, of orphans
     messages: list = field(default_factory=list)  # what arrived at /dev/log
     printed: bytearray = field(default_factory=bytearray)  # to the terminal or the output
+    opened: int | None = None  # what came of "terminal": a descriptor, or -errno
     flooded: bool = False  # more than KEPT_OUTPUT was printed
     pipe_closed: bool = False  # scene "pipe": its reader has got end of file
     proc: str = "/proc"  # the /proc whose PIDs are the job's own
@@ -123,6 +128,8 @@ class Launch:
             self.program = tuple(map(int, rest.split()))
         elif word in ("init", "shell", "job"):
             setattr(self, word, int(rest))
+        elif word == "opened":
+            self.opened = int(rest)
         elif word == "exec":
             self.exec_errno = int(rest)
         elif word == "calls":
@@ -249,6 +256,19 @@ class Launch:
     def adopter(self):
         """The PID of whatever adopts orphans here."""
         return 1 if self.sandboxed else self.init
+
+    # ---- doing something to it ---------------------------------------
+
+    def make_open_terminal(self, pid):
+        """Make a process open a terminal that is nobody's, without O_NOCTTY: open(2).
+
+        Returns the descriptor, or a negative errno where that cannot be done here.
+        """
+        self.control.send(b"terminal %d" % pid)
+        deadline = time.monotonic() + DRAIN_TIME
+        while self.opened is None and time.monotonic() < deadline:
+            self.pump(0.01)
+        return -errno.ETIMEDOUT if self.opened is None else self.opened
 
     # ---- ending it -----------------------------------------------------
 

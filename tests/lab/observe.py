@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import signal
 import socket
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -45,6 +46,8 @@ class Process:
     cwd_text: str
     program: tuple  # (device, inode) of the executable
     descriptors: dict  # number: procfs.Descriptor
+    blocked: frozenset = frozenset()  # numbers of signals
+    ignored: frozenset = frozenset()
 
     @property
     def open_files(self):
@@ -75,6 +78,9 @@ class Observation:
     messages: tuple  # launch.Message, in the order of their arrival
     printed: str  # to the terminal, or to the pipe in its place
     pipe_closed: bool  # scene "pipe": the reader has got end of file
+    left: tuple = ()  # PIDs that live on after scene.then was done
+    opened: int | None = None  # then="terminal": the descriptor that it got, or -errno
+    got_terminal: bool = False  # then="terminal": it has a controlling terminal afterwards
     log_peers: frozenset = field(default_factory=frozenset)  # descriptors that are connected to /dev/log
 
     @property
@@ -99,7 +105,8 @@ def observe(pad: Launchpad, started: Launch, name, build):
         launch.drain()
         found = {pid: read_process(launch, pid) for pid in sorted(launch.pids()[:MAX_PROCESSES])}
         living = [process for process in found.values() if process is not None]
-        inherited = {descriptor.identity for descriptor in shell.descriptors.values()}
+        peers = _log_peers(launch, living[-1], shell) if living else frozenset()
+        after = _then(launch, living[-1]) if living and launch.scene.then else {}
         return Observation(
             name=name,
             build=build,
@@ -120,8 +127,23 @@ def observe(pad: Launchpad, started: Launch, name, build):
             messages=tuple(launch.messages),
             printed=launch.printed.decode("utf-8", "backslashreplace").replace("\r\n", "\n"),
             pipe_closed=launch.pipe_closed,
-            log_peers=_log_peers(launch, living[-1], inherited) if living else frozenset(),
+            log_peers=peers,
+            **after,
         )
+
+
+def _then(launch, process):
+    """Do what the scene has for later, wait for what comes of it, and look again; fields of an Observation."""
+    after = {}
+    if launch.scene.then == "terminal":
+        after["opened"] = launch.make_open_terminal(process.pid)
+    else:
+        os.kill(launch.outer(process.pid), signal.Signals[launch.scene.then])
+    settle(launch, lambda pid: _state(launch, pid))
+    again = {pid: read_process(launch, pid) for pid in launch.pids()}
+    after["left"] = tuple(pid for pid, found in again.items() if found is not None)
+    after["got_terminal"] = any(found is not None and found.terminal for found in again.values())
+    return after
 
 
 @contextmanager
@@ -182,6 +204,8 @@ def read_process(launch: Launch, pid, counts=lambda descriptor: True):
             cwd_text=cwd_text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"),
             program=_identity(folder + "/exe"),
             descriptors={n: d for n, d in procfs.read_descriptors(folder).items() if counts(d)},
+            blocked=procfs.read_signals(folder, "SigBlk"),
+            ignored=procfs.read_signals(folder, "SigIgn"),
         )
     except (ProcessLookupError, psutil.NoSuchProcess):
         return None
@@ -206,12 +230,13 @@ _LOG_NAMES = ("/dev/log", "/run/systemd/journal/dev-log")
 _SYS_PIDFD_GETFD = 438  # the same on every architecture: pidfd_getfd(2)
 
 
-def _log_peers(launch, process, inherited):
+def _log_peers(launch, process, shell):
     """The numbers of the sockets of `process` that lead to the log.
 
     /proc does not tell a socket's other end. So the socket itself is fetched
     and asked; before Linux 5.6 every socket of the program's own counts.
     """
+    inherited = {descriptor.identity for descriptor in shell.descriptors.values()}
     own = [d.number for d in process.descriptors.values()
            if d.kind == "socket" and d.identity not in inherited]  # fmt: skip
     if not own:

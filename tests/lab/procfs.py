@@ -101,6 +101,18 @@ def read_umask(folder):
         raise ProcessLookupError(f"{folder} has ended") from None
 
 
+_LIBC_SIGNALS = 0b11 << 31  # 32 and 33: libc keeps them for itself, signal(7)
+
+
+def read_signals(folder, which):
+    """The numbers of the signals in one of the sets of `status`: "SigBlk", "SigIgn"."""
+    try:
+        bits = int(read_status(folder)[which], 16) & ~_LIBC_SIGNALS
+    except KeyError:
+        raise ProcessLookupError(f"{folder} has ended") from None
+    return frozenset(number for number in range(1, 65) if bits >> (number - 1) & 1)
+
+
 class Descriptor(NamedTuple):
     """An open descriptor, seen from outside."""
 

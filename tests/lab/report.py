@@ -29,7 +29,7 @@ def explain(step, result):
 def describe(examination):
     """A step's results, a line per check; the first thing that is wrong is explained."""
     step = examination.answer.step
-    lines = [f"{step.name:<15}{step.title}"]
+    lines = [f"{step.name:<13}  {step.title}"]
     explained = False
     for result in examination.results():
         lines.append(_line(step, result))

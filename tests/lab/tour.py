@@ -3,19 +3,20 @@
 import shutil
 
 from lab.answers import Answer
-from lab.expect.model import WRONG_STATE, role
+from lab.expect.model import WRONG_STATE, role, signal_name
 from lab.expect.step_07_syslog import parsed
 from lab.judge import Workshop
 from lab.launched import Scene
 from lab.steps import STEPS
 from lab.toolbox import SOLUTIONS, LabError
 
-COLUMNS = ("step", "PID", "PPID", "PGID", "SID", "TTY", "umask", "cwd", "descriptors", "log")
+COLUMNS = ("step", "PID", "PPID", "PGID", "SID", "TTY", "umask", "cwd", "descriptors", "sig", "log")
 
+HELD = Scene(signals="held")
 PROCESS_IDS = ("PID", "PPID", "PGID", "SID")
 
-WIDE = 120  # columns that the table needs with nothing shortened
-SHORT = (" tty", "t"), (" file", "f"), (" pipe", "p"), (" socket", "s"), (" null", "n"), (" log", "l"), (",", "")
+WIDE = 110  # columns that the table needs with nothing shortened
+SHORT = {"tty": "t", "file": "f", "pipe": "p", "socket": "s", "null": "n", "log": "l"}
 
 LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")  # syslog(3)
 
@@ -24,24 +25,20 @@ def tour(sandbox):
     """Print the table, as wide as the terminal allows; returns the exit status."""
     rows = observe_steps(STEPS, sandbox)
     narrow = shutil.get_terminal_size((WIDE, 24)).columns < WIDE
-    print(table([_shortened(row) for row in rows] if narrow else rows))
+    print(table([_shortened(row) for row in rows], 0) if narrow else table(rows))
     print("\n[ ] is what the step changed.")
     print(f"PIDs are as the process itself sees them: {rows[0]['who']}.")
     print("3xxx is a number from 3000 to 3999, above the soft limit of 256.")
-    if narrow:
-        print("t is the terminal, f a file, p a pipe, s a socket, n the null device, l the log")
+    print("t is the terminal, f a file, p a pipe, s a socket, n the null device, l the log.")
+    print("sig is what is ignored: + is what was inherited, H is SIGHUP.")
     return 0
 
 
 def _shortened(row):
-    """For narrow terminals: the step's number, and descriptors by their first letter."""
-    descriptors = row["descriptors"]
-    for long, short in SHORT:
-        descriptors = descriptors.replace(long, short)
+    """For narrow terminals: the step's number, no facility."""
     return row | {
         "step": row["step"][:2],
         "cwd": row["cwd"].replace("/home/", ""),
-        "descriptors": descriptors,
         "log": row["log"].replace("daemon.", ""),
     }
 
@@ -54,13 +51,17 @@ def observe_steps(steps, sandbox=True):
     answers = [Answer(step, SOLUTIONS / f"{step.name}.c") for step in steps]
     workshop = Workshop(answers, sandbox)
     try:
-        return [_row(answer, workshop.examinations[answer].observation(Scene())) for answer in answers]
+        examinations = [workshop.examinations[answer] for answer in answers]
+        return [_row(e.answer, e.observation(Scene()), e.observation(HELD)) for e in examinations]
     finally:
         workshop.close()
 
 
-def table(rows):
-    """The rows as text, a column as wide as it has to be; what changed is in brackets."""
+def table(rows, margin=1):
+    """The rows as text, a column as wide as it has to be; what changed is in brackets.
+
+    `margin` is how far the numbers are kept apart.
+    """
     cells = [{c: f" {c} " for c in COLUMNS}]
     for before, row in zip([rows[0], *rows], rows):
         is_new = {
@@ -68,16 +69,16 @@ def table(rows):
         }
         cells.append({c: f"[{row[c]}]" if is_new[c] else f" {row[c]} " for c in COLUMNS})
     width = {c: max(len(row[c]) for row in cells) for c in COLUMNS}
-    lines = ("".join(_aligned(row[c], width[c], c) for c in COLUMNS).rstrip() for row in cells)
+    lines = ("".join(_aligned(row[c], width[c], c, margin) for c in COLUMNS).rstrip() for row in cells)
     return "\n".join(lines)
 
 
-def _aligned(text, width, column):
+def _aligned(text, width, column, margin):
     """Numbers to the right; the margin for the brackets is there without them too."""
-    return text.rjust(width + 1) if column in PROCESS_IDS else " " * (column == "TTY") + text.ljust(width)
+    return text.rjust(width + margin) if column in PROCESS_IDS else " " * (column == "TTY") + text.ljust(width)
 
 
-def _row(answer, o):
+def _row(answer, o, held):
     p = o.process
     if p is None:
         raise LabError(f"{answer.path.name} left no process to look at ({WRONG_STATE}): make check ANSWERS=solutions")
@@ -91,6 +92,7 @@ def _row(answer, o):
         "umask": f"{p.umask:04o}",
         "cwd": p.cwd_text if o.sandboxed or p.cwd != o.shell.cwd else "(launch)",
         "descriptors": _descriptors(o, p),
+        "sig": _signals(o, held),
         "log": _log(o) if o.sandboxed else "?",
         # Without a sandbox every launch has PIDs of its own: whose they are tells.
         "compared": {
@@ -119,9 +121,15 @@ def _descriptors(o, process):
         words.setdefault(kind, []).append(number if number < 256 else "3xxx")
     groups = []
     for kind, numbers in words.items():
-        text = " ".join(map(str, numbers)).replace("0 1 2", "0-2")
-        groups.append(f"{text} {kind}")
-    return ", ".join(groups) or "none"
+        groups.append(" ".join(map(str, numbers)).replace("0 1 2", "0-2") + SHORT.get(kind, f" {kind}"))
+    return " ".join(groups) or "none"
+
+
+def _signals(o, held):
+    """What it ignores, and whether it makes a difference with which signal state it was launched."""
+    own = " ".join(signal_name(number).replace("SIGHUP", "H") for number in sorted(o.process.ignored))
+    reset = held.process and held.process.ignored == o.process.ignored and not held.process.blocked
+    return own if reset else f"+ {own}".strip()
 
 
 def _log(o):

@@ -8,6 +8,7 @@ module of a later step says that a check of its own replaces them.
 from functools import cache
 from importlib import import_module
 
+from lab.launched import Scene
 from lab.steps import STEPS
 
 
@@ -36,5 +37,10 @@ def expectations(step):
                 old = in_force.pop(key)
                 if check.relaxes:
                     check.since = old.since
-    # Whether there is a process to look at comes before what it looks like.
-    return tuple(sorted(in_force.values(), key=lambda check: (check.star, check.on_process, check.since.number)))
+
+    # Whether there is a process to look at comes before what it looks like, and
+    # the usual launch before those with scenes of their own.
+    def order(check):
+        return check.star, check.scene != Scene(), check.on_process, check.since.number
+
+    return tuple(sorted(in_force.values(), key=order))

@@ -40,7 +40,9 @@ class Check:
     follows: tuple = ()  # keys: where one of them fails, this is bound to fail
     on_process: bool = True  # looks at the process: there has to be one
     star: bool = False  # a bonus check
-    scene: Scene = field(default_factory=Scene)  # a bonus check has a launch of its own
+    scene: Scene = field(default_factory=Scene)  # what is not the usual one is a launch of its own
+    times: int = 1  # so many launches, and it has to hold in each
+    unseen: object = lambda o: ""  # why it could not be checked here, as far as the launch itself shows
     needs_log: str = ""  # LOG_TO_JUDGE, LOG_TO_PASS: what takes a /dev/log that is the lab's
     since: object = None  # the step that added it: set by expect.added()
 

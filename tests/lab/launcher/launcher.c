@@ -110,6 +110,10 @@ static struct request read_request(char **argv)
         } else if (strcmp(*argv, "without") == 0) {
             request.no_null |= strcmp(value, "null") == 0;
             request.no_log |= strcmp(value, "log") == 0;
+        } else if (strcmp(*argv, "leads") == 0) {
+            request.leads = strcmp(value, "yes") == 0;
+        } else if (strcmp(*argv, "signals") == 0) {
+            request.signals_held = strcmp(value, "held") == 0;
         } else if (strcmp(*argv, "file") == 0) {
             /* file=DESCRIPTOR:MODE:NAME */
             if (request.file_count == MAX_FILES)
@@ -323,6 +327,18 @@ static void reap(const struct request *request, int *told)
     }
 }
 
+/* What pytest asks for; end of file ends all. */
+static void take_order(const struct request *request)
+{
+    char text[64];
+    ssize_t size = recv(request->control, text, sizeof(text) - 1, MSG_DONTWAIT);
+    if (size <= 0)
+        end(request);
+    text[size] = '\0';
+    if (strncmp(text, "terminal ", 9) == 0)
+        open_terminal_in(request, atoi(text + 9));
+}
+
 static noreturn void serve(const struct request *request)
 {
     sigset_t child;
@@ -338,7 +354,7 @@ static noreturn void serve(const struct request *request)
         if (poll(watched, 2, -1) == -1 && errno != EINTR)
             broken(request, "poll");
         if (watched[0].revents != 0)
-            end(request);
+            take_order(request);
         struct signalfd_siginfo unused;
         (void)read(children, &unused, sizeof(unused));
         reap(request, &told);

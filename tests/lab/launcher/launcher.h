@@ -6,6 +6,7 @@
  *   sandbox.c    the namespaces and the root directory that an answer sees
  *   scene.c      the stand-in for the login shell, its terminal, the job
  *   faults.c     makes chosen system calls fail in the job
+ *   inject.c     makes a process that runs open a terminal
  *   waits.c      the numbers of the system calls in which a process waits
  *
  * It talks to pytest over one socket (SOCK_SEQPACKET), a line per message:
@@ -22,6 +23,11 @@
  *   exec ERRNO             why it could not
  *   ended PID STATUS       what the shell's waitpid() said of the job
  *   reaped PID STATUS      what init's waitpid() said of an orphan
+ *   opened RESULT          of "terminal PID": a descriptor, or -errno
+ *
+ * and pytest says over it
+ *
+ *   terminal PID           to make that process open a terminal
  *
  * End of file on that socket, in either direction, means that the other side is
  * gone: the launcher then ends all that it started.
@@ -56,6 +62,8 @@ struct request {
     const char *stdio;    /* "terminal", "closed", or "pipe" */
     const char *fault;    /* a row of the table in faults.c, or NULL */
     bool no_null, no_log; /* leave these out of /dev */
+    bool leads;        /* the job leads a session, on a terminal of its own */
+    bool signals_held; /* every signal is ignored, and blocked too */
     struct file files[MAX_FILES];
     int file_count;
     char **argv;
@@ -77,11 +85,15 @@ noreturn void refuse(const struct request *request, const char *what);
 
 /* scene.c */
 void start_scene(const struct request *request);
+int open_terminal(const struct request *request);
 
 /* waits.c */
 void report_waiting_calls(const struct request *request);
 
 /* faults.c */
 void inject_fault(const struct request *request);
+
+/* inject.c */
+void open_terminal_in(const struct request *request, pid_t pid);
 
 #endif

@@ -40,15 +40,15 @@ static void place(const struct request *request, int fd, int number)
     (void)close(fd);
 }
 
-static int open_terminal(const struct request *request)
+/* The master of a fresh terminal, of which nobody has the other side yet. */
+int open_terminal(const struct request *request)
 {
     int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (master == -1 || grantpt(master) == -1 || unlockpt(master) == -1)
         broken(request, "posix_openpt");
-    if (request->id != 0 &&
+    if (request->id != 0 && geteuid() == 0 &&
         chown(ptsname(master), request->id, (gid_t)-1) == -1)
         broken(request, "giving away the terminal");
-    report_descriptor(request, "terminal", master);
     return master;
 }
 
@@ -144,6 +144,26 @@ static void open_inheritance(const struct request *request)
     (void)close(high);
 }
 
+/* As under sshd or a terminal emulator: the job is started as the leader of a
+   session on a fresh terminal, whose other side the shell holds. */
+static int open_own_terminal(const struct request *request)
+{
+    int master = open_terminal(request);
+    move_up(request, &master);
+    report_descriptor(request, "stdout", master);
+    return master;
+}
+
+/* Every signal that can be ignored or blocked is, but for libc's own two. */
+static void hold_signals(void)
+{
+    sigset_t all;
+    (void)sigfillset(&all);
+    for (int number = 1; number < NSIG; number++)
+        (void)signal(number, SIG_IGN);
+    (void)sigprocmask(SIG_SETMASK, &all, NULL);
+}
+
 static void set_stdio(const struct request *request)
 {
     if (strcmp(request->stdio, "closed") == 0) {
@@ -165,6 +185,8 @@ static noreturn void run(const struct request *request)
     limit_resources(request);
     reset_signals();
     set_stdio(request);
+    if (request->signals_held)
+        hold_signals();
     inject_fault(request);
     report(request, "job %d", (int)getpid());
     (void)execvp(request->argv[0], request->argv);
@@ -178,11 +200,14 @@ static noreturn void be_shell(const struct request *request)
     static const int ignored[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU};
     for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
         (void)signal(ignored[i], SIG_IGN);
+    int own = request->leads ? open_own_terminal(request) : -1;
     pid_t job = fork();
     if (job == -1)
         broken(request, "fork");
     if (job == 0) {
-        if (setpgid(0, 0) == -1 || tcsetpgrp(0, getpid()) == -1)
+        if (request->leads)
+            take_terminal(request, own);
+        else if (setpgid(0, 0) == -1 || tcsetpgrp(0, getpid()) == -1)
             broken(request, "the foreground of the terminal");
         run(request);
     }
@@ -226,6 +251,8 @@ void start_scene(const struct request *request)
         (void)close(log);
     }
     int master = tool ? -1 : open_terminal(request);
+    if (!tool)
+        report_descriptor(request, "terminal", master);
     pid_t child = fork();
     if (child == -1)
         broken(request, "fork");
