@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 from lab.answers import Answer, find_step
 from lab.build import Builder
-from lab.expect import expectations
+from lab.expect import arguments, expectations
 from lab.expect.model import LOG_TO_PASS, UNCHECKED, Check, crash, crash_cause, fate, life_verdict
 from lab.launch import Launchpad
 from lab.launched import Scene
@@ -113,7 +113,7 @@ class Examination:
             wanted.update({(check.scene, number): None for number in range(check.times)})
         for each in wanted:
             if each not in self._started and each not in self._observations:
-                self._started[each] = start(self.pad, name, build, each[0])
+                self._started[each] = start(self.pad, name, build, each[0], arguments(self.answer.step))
 
     def _like(self, scene):
         """The checks with scenes of their own that are looked at together: bonus checks apart from the others."""

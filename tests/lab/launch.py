@@ -83,13 +83,13 @@ class Launchpad:
         self.sandboxed = None if sandbox else False
         self.why_not = "" if sandbox else "switched off with --no-sandbox"
 
-    def job(self, name, program, scene=Scene(), high=3999):
-        """Launch `program` (bytes) as the answer called `name`, in a `scene`.
+    def job(self, name, program, scene=Scene(), arguments=(), high=3999):
+        """Launch `program` (bytes) as the answer called `name`, in a `scene`, with `arguments`.
 
         `high` is the number of the descriptor beyond the soft limit. Comes back
         at once: see wait_for_start().
         """
-        files = [(program, 0o755, name)]
+        files = [(program, 0o755, name), *((data, 0o644, other) for other, data in scene.files)]
         words = [f"stdio={scene.stdio}", f"high={high}"]
         words += [f"without={what}" for what in scene.without]
         if scene.fault:
@@ -98,7 +98,9 @@ class Launchpad:
             words.append("leads=yes")
         if scene.signals:
             words.append(f"signals={scene.signals}")
-        return self._start("job", files, words, [f"./{name}"], scene)
+        if any(deed.startswith("again") for deed in scene.then):
+            words.append("processes=512")
+        return self._start("job", files, words, [f"./{name}", *arguments], scene)
 
     def wait_for_start(self, launch):
         """Wait until the program of a job runs; returns the launch, which ends where this fails."""

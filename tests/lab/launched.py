@@ -24,6 +24,7 @@ from lab import procfs
 from lab.toolbox import LabError
 
 END_TIME = 10  # seconds for everything to be gone after the end
+AGAIN_TIME = 5  # seconds for what was started again to end
 DRAIN_TIME = 0.5  # seconds for what was printed to come through the terminal
 MAX_PUMPS = 1000  # looks at what has come, before it counts as a flood
 KEPT_OUTPUT = 64 * 1024  # bytes of what a job prints that are kept
@@ -43,7 +44,10 @@ class Scene:
     without: tuple = ()  # "null", "log": not in /dev
     leads: bool = False  # it leads a session on a terminal of its own, as under sshd
     signals: str = ""  # "held": every signal is ignored, and blocked too
-    then: str = ""  # what is done to it once it is at rest: a signal's name, or "terminal": it opens one
+    then: tuple = ()  # what is done once it is at rest: a signal's name; "terminal": it opens one;
+    # "again N": N more are started
+    files: tuple = ()  # (name, bytes) in its working directory
+    arguments: tuple | None = None  # in place of those that the step has
 
 
 @dataclass
@@ -77,6 +81,7 @@ class Launch:
     reaped: dict = field(default_factory=dict)  # PID: status, of orphans
     messages: list = field(default_factory=list)  # what arrived at /dev/log
     printed: bytearray = field(default_factory=bytearray)  # to the terminal or the output
+    again: list = field(default_factory=list)  # PIDs of what was started by "again"
     opened: int | None = None  # what came of "terminal": a descriptor, or -errno
     flooded: bool = False  # more than KEPT_OUTPUT was printed
     pipe_closed: bool = False  # scene "pipe": its reader has got end of file
@@ -128,6 +133,8 @@ class Launch:
             self.program = tuple(map(int, rest.split()))
         elif word in ("init", "shell", "job"):
             setattr(self, word, int(rest))
+        elif word == "again":
+            self.again.append(int(rest))
         elif word == "opened":
             self.opened = int(rest)
         elif word == "exec":
@@ -165,6 +172,9 @@ class Launch:
 
     def _take_output(self, fd):
         self._take_printed("output", fd)
+
+    def _take_again(self, fd):
+        self._take_printed("again", fd)
 
     def _take_log(self, fd):
         with socket.socket(fileno=os.dup(fd)) as log:
@@ -269,6 +279,13 @@ class Launch:
         while self.opened is None and time.monotonic() < deadline:
             self.pump(0.01)
         return -errno.ETIMEDOUT if self.opened is None else self.opened
+
+    def start_again(self, count):
+        """Start the program `count` times more, at once, and wait until all that was started has ended."""
+        self.control.send(b"again %d" % count)
+        deadline = time.monotonic() + AGAIN_TIME
+        while (len(self.again) < count or not set(self.again) <= set(self.reaped)) and time.monotonic() < deadline:
+            self.pump(0.01)
 
     # ---- ending it -----------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import signal
 import socket
@@ -28,6 +29,7 @@ from lab.toolbox import LabError
 WAITING_KINDS = ("anon_inode:[eventpoll]", "anon_inode:[signalfd]", "anon_inode:[timerfd]")
 
 
+PID_FILE = "daemon.pid"  # what -p names, in the working directory
 MAX_PROCESSES = 100  # that are looked at; more are too many in any case
 
 
@@ -56,6 +58,16 @@ class Process:
 
 
 @dataclass(frozen=True)
+class PidFile:
+    """The file that -p names, at one moment."""
+
+    text: str
+    mode: int
+    identity: tuple  # (device, inode)
+    locked: bool  # by anybody, with flock() or fcntl()
+
+
+@dataclass(frozen=True)
 class Observation:
     """Everything that a check may look at."""
 
@@ -78,6 +90,8 @@ class Observation:
     messages: tuple  # launch.Message, in the order of their arrival
     printed: str  # to the terminal, or to the pipe in its place
     pipe_closed: bool  # scene "pipe": the reader has got end of file
+    pid_file: PidFile | None = None  # None where there is none
+    pid_file_after: PidFile | None = None  # after scene.then
     left: tuple = ()  # PIDs that live on after scene.then was done
     opened: int | None = None  # then="terminal": the descriptor that it got, or -errno
     got_terminal: bool = False  # then="terminal": it has a controlling terminal afterwards
@@ -89,9 +103,11 @@ class Observation:
         return self.processes[-1] if self.processes else None
 
 
-def start(pad: Launchpad, name, build, scene=Scene()):
+def start(pad: Launchpad, name, build, scene=Scene(), arguments=()):
     """Launch `build`'s program as the answer `name`; what comes back is for observe()."""
-    return pad.job(name, build.program, scene, high=_high_number())
+    if scene.arguments is not None:
+        arguments = scene.arguments
+    return pad.job(name, build.program, scene, arguments, high=_high_number())
 
 
 def observe(pad: Launchpad, started: Launch, name, build):
@@ -106,6 +122,7 @@ def observe(pad: Launchpad, started: Launch, name, build):
         found = {pid: read_process(launch, pid) for pid in sorted(launch.pids()[:MAX_PROCESSES])}
         living = [process for process in found.values() if process is not None]
         peers = _log_peers(launch, living[-1], shell) if living else frozenset()
+        pid_file = _pid_file(launch)
         after = _then(launch, living[-1]) if living and launch.scene.then else {}
         return Observation(
             name=name,
@@ -128,6 +145,7 @@ def observe(pad: Launchpad, started: Launch, name, build):
             printed=launch.printed.decode("utf-8", "backslashreplace").replace("\r\n", "\n"),
             pipe_closed=launch.pipe_closed,
             log_peers=peers,
+            pid_file=pid_file,
             **after,
         )
 
@@ -135,15 +153,41 @@ def observe(pad: Launchpad, started: Launch, name, build):
 def _then(launch, process):
     """Do what the scene has for later, wait for what comes of it, and look again; fields of an Observation."""
     after = {}
-    if launch.scene.then == "terminal":
-        after["opened"] = launch.make_open_terminal(process.pid)
-    else:
-        os.kill(launch.outer(process.pid), signal.Signals[launch.scene.then])
-    settle(launch, lambda pid: _state(launch, pid))
+    for deed in launch.scene.then:
+        word, _, count = deed.partition(" ")
+        if word == "terminal":
+            after["opened"] = launch.make_open_terminal(process.pid)
+        elif word == "again":
+            launch.start_again(int(count))
+        else:
+            os.kill(launch.outer(process.pid), signal.Signals[word])
+        settle(launch, lambda pid: _state(launch, pid))
+    after["pid_file_after"] = _pid_file(launch)
     again = {pid: read_process(launch, pid) for pid in launch.pids()}
     after["left"] = tuple(pid for pid, found in again.items() if found is not None)
     after["got_terminal"] = any(found is not None and found.terminal for found in again.values())
     return after
+
+
+def _pid_file(launch):
+    """A PidFile, None if there is none; locked is what cannot be locked once more."""
+    try:
+        with open(f"{launch.lab}/{PID_FILE}", "r+b") as file:
+            status = os.fstat(file.fileno())
+            locked = not (_lockable(fcntl.flock, file) and _lockable(fcntl.lockf, file))
+            text = file.read(1000).decode("utf-8", "backslashreplace")
+            return PidFile(text, status.st_mode & 0o7777, (status.st_dev, status.st_ino), locked)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return None
+
+
+def _lockable(lock, file):
+    try:
+        lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(file, fcntl.LOCK_UN)
+        return True
+    except BlockingIOError:
+        return False
 
 
 @contextmanager

@@ -22,6 +22,13 @@ def added(step):
 
 
 @cache
+def arguments(step):
+    """What the step's program is launched with: the ARGUMENTS of its module and of those before."""
+    modules = [import_module(f"{__name__}.step_{each.name}") for each in STEPS if each.number <= step.number]
+    return tuple(word for module in modules for word in getattr(module, "ARGUMENTS", ()))
+
+
+@cache
 def expectations(step):
     """All checks that an answer to `step` has to pass, then the step's own bonus."""
     in_force = {}

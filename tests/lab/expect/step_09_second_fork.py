@@ -41,7 +41,7 @@ CHECKS = [
         says="opening a terminal without O_NOCTTY does not get it one",
         read="open(2), credentials(7)",
         follows=("leads_nothing", "no_terminal"),
-        scene=Scene(then="terminal"),
+        scene=Scene(then=("terminal",)),
         unseen=lambda o: f"the lab could not make it open a terminal: {os.strerror(-o.opened)}"
         if o.opened is not None and o.opened < 0
         else "",

@@ -4,7 +4,7 @@ import signal
 
 from lab.expect.model import Check, Scene, fate, signal_name
 
-HELD = Scene(signals="held", then="SIGTERM")
+HELD = Scene(signals="held", then=("SIGTERM",))
 
 
 def listed(numbers):

@@ -86,8 +86,11 @@ static noreturn void usage(const char *what)
 /* One word per argument, "key=value", until "--" and the program to run. */
 static struct request read_request(char **argv)
 {
-    struct request request = {
-        .control = -1, .output = -1, .scene = "job", .stdio = "terminal"};
+    struct request request = {.control = -1,
+                              .output = -1,
+                              .scene = "job",
+                              .stdio = "terminal",
+                              .processes = 64};
     for (argv++; *argv != NULL && strcmp(*argv, "--") != 0; argv++) {
         char *value = strchr(*argv, '=');
         if (value == NULL)
@@ -110,6 +113,8 @@ static struct request read_request(char **argv)
         } else if (strcmp(*argv, "without") == 0) {
             request.no_null |= strcmp(value, "null") == 0;
             request.no_log |= strcmp(value, "log") == 0;
+        } else if (strcmp(*argv, "processes") == 0) {
+            request.processes = (rlim_t)atoi(value);
         } else if (strcmp(*argv, "leads") == 0) {
             request.leads = strcmp(value, "yes") == 0;
         } else if (strcmp(*argv, "signals") == 0) {
@@ -199,7 +204,8 @@ static void lay_out_files(const struct request *request)
         }
         int fd = open(file->name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC,
                       file->mode);
-        if (fd == -1 || fchmod(fd, file->mode) == -1)
+        if (fd == -1 || fchmod(fd, file->mode) == -1 ||
+            (request->id != 0 && fchown(fd, request->id, request->id) == -1))
             broken(request, file->name);
         struct stat status;
         if (i == 0 && fstat(fd, &status) == 0)
@@ -337,6 +343,8 @@ static void take_order(const struct request *request)
     text[size] = '\0';
     if (strncmp(text, "terminal ", 9) == 0)
         open_terminal_in(request, atoi(text + 9));
+    else if (strncmp(text, "again ", 6) == 0)
+        start_again(request, atoi(text + 6));
 }
 
 static noreturn void serve(const struct request *request)

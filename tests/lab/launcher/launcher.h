@@ -24,10 +24,12 @@
  *   ended PID STATUS       what the shell's waitpid() said of the job
  *   reaped PID STATUS      what init's waitpid() said of an orphan
  *   opened RESULT          of "terminal PID": a descriptor, or -errno
+ *   again PID              of "again N": each process that was started
  *
  * and pytest says over it
  *
  *   terminal PID           to make that process open a terminal
+ *   again N                to start the program N times more, all at once
  *
  * End of file on that socket, in either direction, means that the other side is
  * gone: the launcher then ends all that it started.
@@ -37,6 +39,7 @@
 
 #include <stdbool.h>
 #include <stdnoreturn.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 enum {
@@ -62,6 +65,7 @@ struct request {
     const char *stdio;    /* "terminal", "closed", or "pipe" */
     const char *fault;    /* a row of the table in faults.c, or NULL */
     bool no_null, no_log; /* leave these out of /dev */
+    rlim_t processes;     /* so many at most, where they can be counted */
     bool leads;        /* the job leads a session, on a terminal of its own */
     bool signals_held; /* every signal is ignored, and blocked too */
     struct file files[MAX_FILES];
@@ -85,6 +89,7 @@ noreturn void refuse(const struct request *request, const char *what);
 
 /* scene.c */
 void start_scene(const struct request *request);
+void start_again(const struct request *request, int count);
 int open_terminal(const struct request *request);
 
 /* waits.c */

@@ -98,7 +98,7 @@ static void limit_resources(const struct request *request)
         {RLIMIT_CPU, tool ? 2 : 30}, /* seconds */
         {RLIMIT_NPROC,
          request->id != 0 || (request->sandbox && counts_processes())
-             ? 64
+             ? request->processes
              : RLIM_INFINITY},
     };
     for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
@@ -180,18 +180,23 @@ static void set_stdio(const struct request *request)
 }
 
 /* Says that it runs before it does: afterwards it is the program's turn. */
-static noreturn void run(const struct request *request)
+static noreturn void run_as(const struct request *request, const char *name)
 {
     limit_resources(request);
     reset_signals();
-    set_stdio(request);
     if (request->signals_held)
         hold_signals();
     inject_fault(request);
-    report(request, "job %d", (int)getpid());
+    report(request, "%s %d", name, (int)getpid());
     (void)execvp(request->argv[0], request->argv);
     report(request, "exec %d", errno);
     _exit(127);
+}
+
+static noreturn void run(const struct request *request)
+{
+    set_stdio(request);
+    run_as(request, "job");
 }
 
 /* As job control does it: credentials(7), tcsetpgrp(3). */
@@ -260,4 +265,31 @@ void start_scene(const struct request *request)
         play(request, master);
     if (master != -1)
         (void)close(master);
+}
+
+/* As a boot script starts it: no terminal, a session of its own. What is
+   printed comes through one pipe. */
+void start_again(const struct request *request, int count)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) == -1)
+        broken(request, "pipe2");
+    report_descriptor(request, "again", ends[0]);
+    (void)close(ends[0]);
+    for (int i = 0; i < count; i++) {
+        pid_t child = fork();
+        if (child == -1)
+            broken(request, "fork");
+        if (child == 0) {
+            if (request->id != 0)
+                become(request, request->id);
+            umask(LAUNCH_UMASK);
+            (void)setsid();
+            if (dup2(ends[1], 1) == -1 || dup2(ends[1], 2) == -1)
+                broken(request, "dup2");
+            limit_files(request);
+            run_as(request, "again");
+        }
+    }
+    (void)close(ends[1]);
 }
