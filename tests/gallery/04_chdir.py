@@ -54,7 +54,12 @@ WRONG = [
         fails=HERE,
         says="or the call failed: look at what it returns",
     ),
-    Wrong("a blank in the path", [('chdir("/")', 'chdir("/ ")')], fails=NOBODY, says="a call in it failed"),
+    Wrong(
+        "a blank in the path",
+        [('chdir("/")', 'chdir("/ ")')],
+        fails=NOBODY,
+        says="what it printed or logged tells which",
+    ),
     Wrong(
         "the test turned round",
         [('chdir("/") == -1', '!chdir("/")')],

@@ -93,7 +93,7 @@ WRONG = [
         closing("close_listed();")
         + [("        if (fd != dirfd(list))\n            (void)close", "        (void)close")],
         fails="one_lives_on " + OF_A_PROCESS,
-        says="the child gave up",
+        says="readdir() fails when its own descriptor is closed",
     ),
     Wrong(
         "the null device too early",

@@ -56,7 +56,7 @@ WRONG = [
         "a misspelt path, and looked at",
         [('"/dev/null"', '"/dev/nul"')],
         fails=NO_PROCESS,
-        says="the child gave up: a call in it failed",
+        says="open() where the path is wrong",
     ),
     Wrong("dev zero", [('"/dev/null"', '"/dev/zero"')], fails="null_device", says="only /dev/null reads as empty"),
     Wrong("dev full", [('"/dev/null"', '"/dev/full"')], fails="null_device", says="/dev/full fails every write"),
@@ -167,7 +167,7 @@ WRONG = [
         "ends with its input",
         [(END, "    char c;\n    while (read(STDIN_FILENO, &c, 1) > 0)\n        ;\n    return 0;")],
         fails=NO_PROCESS,
-        says="the child ended too",
+        says="which /dev/null gives at once",
     ),
     Wrong(
         "another program in its place",

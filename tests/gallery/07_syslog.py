@@ -146,7 +146,7 @@ WRONG = [
         [(SENT, ""), (CLOSED, CLOSED + SENT)],
         needs_log=True,
         fails=NO_PROCESS,
-        says="the child gave up",
+        says="0 was taken when /dev/null was opened",
     ),
     Wrong(
         "first message while nothing is open, and not looked at",
