@@ -117,7 +117,7 @@ WRONG = [
         "a mask for safety",
         [(CALL, CALL + "    umask(022);\n")],
         fails="umask_is_zero",
-        says="or again with it after umask(0)",
+        says="in place of 0 or after umask(0)",
     ),
     Wrong(
         "in place of the session",
