@@ -101,7 +101,7 @@ WRONG = [
         "a second fork after it",
         [(CALL, CALL + FORKED)],
         fails="leads_session",
-        says="A second fork is what step 09 adds",
+        says="a second fork is what step 09 is about",
     ),
     Wrong(
         "a second fork and its parent stays",
