@@ -116,7 +116,7 @@ WRONG = [
         "a copy of the terminal kept",
         closing("int kept = dup(STDERR_FILENO);", "close_range(0, kept - 1, 0);", "close_range(kept + 1, ~0U, 0);"),
         fails="nothing_open",
-        says="6 leads to what 0 led to at the launch",
+        says="6 leads to where 0, 1, 2 led at the launch",
     ),
     Wrong(
         "before the fork and a log opened after it",

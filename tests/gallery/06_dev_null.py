@@ -77,7 +77,7 @@ WRONG = [
         "0 alone",
         body(['(void)open("/dev/null", O_RDWR);']),
         fails="null_device",
-        says="open() gives the lowest free number",
+        says="open() and dup() give the lowest free number",
     ),
     Wrong(
         "0 and 1 alone",
@@ -89,7 +89,7 @@ WRONG = [
         "dup2 with its arguments swapped",
         body([OPENED.strip(), "(void)dup2(STDOUT_FILENO, in);", "(void)dup2(STDERR_FILENO, in);"]),
         fails="null_device",
-        says="one of the calls failed",
+        says="dup2(old, new) makes new a duplicate of old",
     ),
     Wrong(
         "closes what open gave, which is 0",
