@@ -18,7 +18,7 @@ WRONG = [
         "after the loop that never ends",
         [(CALL, ""), (END, END + "\n\n" + CALL)],
         fails="umask_is_zero",
-        says="umask(0) was not called",
+        says="after a loop that never ends",
     ),
     Wrong(
         "the old mask put back at once",

@@ -39,7 +39,7 @@ WRONG = [
         "before the fork and looked at",
         [(FORKED, ""), (CALL, CALL + FORKED)],
         fails=NOBODY,
-        says="it gave up, with this status: a call failed",
+        says="it gave up because setsid() failed (EPERM)",
     ),
     Wrong(
         "no fork before it",
@@ -51,7 +51,7 @@ WRONG = [
         "tried before the fork until it works",
         [(FORKED, ""), (LOOKED_AT, "    while (setsid() == -1)\n        ;"), (CALL, CALL + FORKED)],
         fails="one_lives_on is_adopted leads_session no_terminal",
-        says="only the launched process is there",
+        says="a loop before it never ends",
     ),
     Wrong(
         "in the parent",
@@ -101,7 +101,7 @@ WRONG = [
         "a second fork after it",
         [(CALL, CALL + FORKED)],
         fails="leads_session",
-        says="A second fork is what step 09 adds",
+        says="a second fork is what step 09 is about",
     ),
     Wrong(
         "a second fork and its parent stays",
@@ -111,7 +111,7 @@ WRONG = [
         says="fork() was called more than once",
     ),
     Wrong("ends after a while", [(END, "    usleep(500000);")], fails=NOBODY, says="the child ended too"),
-    Wrong("called twice", [(CALL, CALL + CALL)], fails=NOBODY, says="a call in it failed"),
+    Wrong("called twice", [(CALL, CALL + CALL)], fails=NOBODY, says="so does a process after its first setsid()"),
     Wrong(
         "the test turned round",
         [("setsid() == -1", "setsid()")],
@@ -160,7 +160,7 @@ int main(void)
 }
 """,
         fails=NOBODY,
-        says="the terminal's hang-up ended it",
+        says="its terminal was hung up",
     ),
     Wrong(
         "setsid(1) runs something else",

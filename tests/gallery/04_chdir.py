@@ -40,7 +40,7 @@ WRONG = [
         says='the shell of system("cd /"), it moves only that one',
     ),
     Wrong("PWD set", [(LOOKED_AT, '    setenv("PWD", "/", 1);')], fails=HERE, says="was not called"),
-    Wrong("chroot in its place", [(LOOKED_AT, '    chroot("/");')], fails=HERE, says="chroot() moves none"),
+    Wrong("chroot in its place", [(LOOKED_AT, '    chroot("/");')], fails=HERE, says="chroot() and open() move none"),
     Wrong("a dot for a slash", [('chdir("/")', 'chdir(".")')], fails=HERE, says="or another path was given"),
     Wrong(
         "home as the shell writes it",
@@ -54,7 +54,12 @@ WRONG = [
         fails=HERE,
         says="or the call failed: look at what it returns",
     ),
-    Wrong("a blank in the path", [('chdir("/")', 'chdir("/ ")')], fails=NOBODY, says="a call in it failed"),
+    Wrong(
+        "a blank in the path",
+        [('chdir("/")', 'chdir("/ ")')],
+        fails=NOBODY,
+        says="what it printed or logged tells which",
+    ),
     Wrong(
         "the test turned round",
         [('chdir("/") == -1', '!chdir("/")')],
@@ -67,7 +72,7 @@ WRONG = [
         [(LOOKED_AT, '    if (open("/", O_RDONLY | O_DIRECTORY) == -1)\n        die("open /");')],
         headers="fcntl.h",
         fails=HERE,
-        says="was not called in the process that lives on",
+        says="chroot() and open() move none",
     ),
     Wrong(
         "and back again",
@@ -94,7 +99,7 @@ WRONG = [
         fails=HERE,
         says="a directory that has been removed",
     ),
-    Wrong("after the waiting", [(CALL, ""), (END, END + "\n" + CALL)], fails=HERE, says="was not called"),
+    Wrong("after the waiting", [(CALL, ""), (END, END + "\n" + CALL)], fails=HERE, says="or not before it waits"),
     Wrong("no waiting after it", [(END, "    return 0;")], fails=NOBODY, says="the child ended too"),
     Wrong(
         "descriptors closed too",
@@ -112,7 +117,7 @@ WRONG = [
         "a mask for safety",
         [(CALL, CALL + "    umask(022);\n")],
         fails="umask_is_zero",
-        says="or again with it after umask(0)",
+        says="in place of 0 or after umask(0)",
     ),
     Wrong(
         "in place of the session",

@@ -93,7 +93,7 @@ WRONG = [
         closing("close_listed();")
         + [("        if (fd != dirfd(list))\n            (void)close", "        (void)close")],
         fails="one_lives_on " + OF_A_PROCESS,
-        says="the child gave up",
+        says="readdir() fails when its own descriptor is closed",
     ),
     Wrong(
         "the null device too early",
@@ -116,7 +116,7 @@ WRONG = [
         "a copy of the terminal kept",
         closing("int kept = dup(STDERR_FILENO);", "close_range(0, kept - 1, 0);", "close_range(kept + 1, ~0U, 0);"),
         fails="nothing_open",
-        says="6 leads to what 0 led to at the launch",
+        says="6 leads to where 0, 1, 2 led at the launch",
     ),
     Wrong(
         "before the fork and a log opened after it",

@@ -56,7 +56,7 @@ WRONG = [
         "a misspelt path, and looked at",
         [('"/dev/null"', '"/dev/nul"')],
         fails=NO_PROCESS,
-        says="the child gave up: a call in it failed",
+        says="open() where the path is wrong",
     ),
     Wrong("dev zero", [('"/dev/null"', '"/dev/zero"')], fails="null_device", says="only /dev/null reads as empty"),
     Wrong("dev full", [('"/dev/null"', '"/dev/full"')], fails="null_device", says="/dev/full fails every write"),
@@ -77,7 +77,7 @@ WRONG = [
         "0 alone",
         body(['(void)open("/dev/null", O_RDWR);']),
         fails="null_device",
-        says="open() gives the lowest free number",
+        says="open() and dup() give the lowest free number",
     ),
     Wrong(
         "0 and 1 alone",
@@ -89,7 +89,7 @@ WRONG = [
         "dup2 with its arguments swapped",
         body([OPENED.strip(), "(void)dup2(STDOUT_FILENO, in);", "(void)dup2(STDERR_FILENO, in);"]),
         fails="null_device",
-        says="one of the calls failed",
+        says="dup2(old, new) makes new a duplicate of old",
     ),
     Wrong(
         "closes what open gave, which is 0",
@@ -167,7 +167,7 @@ WRONG = [
         "ends with its input",
         [(END, "    char c;\n    while (read(STDIN_FILENO, &c, 1) > 0)\n        ;\n    return 0;")],
         fails=NO_PROCESS,
-        says="the child ended too",
+        says="which /dev/null gives at once",
     ),
     Wrong(
         "another program in its place",

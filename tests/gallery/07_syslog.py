@@ -120,7 +120,7 @@ WRONG = [
             (SENT, '    snprintf(text, sizeof(text), "running");\n    syslog(LOG_INFO, "%s", text);\n'),
         ],
         fails="reports_to_log",
-        says="of which it keeps the pointer and no copy",
+        says="it keeps the pointer and no copy",
     ),
     Wrong(
         "the facility in one message, the tag in another",
@@ -146,7 +146,7 @@ WRONG = [
         [(SENT, ""), (CLOSED, CLOSED + SENT)],
         needs_log=True,
         fails=NO_PROCESS,
-        says="the child gave up",
+        says="0 was taken when /dev/null was opened",
     ),
     Wrong(
         "first message while nothing is open, and not looked at",
@@ -196,7 +196,7 @@ WRONG = [
         datagram('"<30>running in the background"'),
         headers=BY_HAND,
         fails="reports_to_log",
-        says='its tag is "running"',
+        says="or else before the first colon or blank",
     ),
     Wrong(
         "two sockets",

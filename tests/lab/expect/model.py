@@ -130,12 +130,14 @@ def crash(o):
 
 
 CRASHES = {
-    signal.SIGSEGV: "it used memory that is not its own: a bad pointer, or a stack that grew too far",
-    signal.SIGBUS: "it used memory that has nothing behind it",
+    signal.SIGSEGV: "it used memory that is not its own, or that it may only read: a bad pointer, a string constant "
+    "written to, or a stack that grew too far",
+    signal.SIGBUS: "it used memory that has nothing behind it, such as what is mapped beyond the end of a file",
     signal.SIGABRT: "it called abort(), as a failed assert() and a damaged heap do",
     signal.SIGFPE: "it divided by zero, or an integer operation overflowed",
     signal.SIGILL: "it ran into something that is no instruction",
-    signal.SIGHUP: "the terminal's hang-up ended it",
+    signal.SIGHUP: "its terminal was hung up, or SIGHUP was sent to it. The terminal that forkpty() gives a child is "
+    "hung up once the parent, which holds its other side, has ended: a daemon needs none, setsid() is enough",
 }
 
 

@@ -96,7 +96,13 @@ CHECKS = [
         holds=lambda o: o.process.program == o.program,
         expected=lambda o: "the program that was launched",
         observed=lambda o: f"PID {o.process.pid} runs another one",
-        causes=((True, "it started another program, with exec or system(): a daemon does its work itself"),),
+        causes=(
+            (
+                True,
+                "it started another program, with exec or system(), and that one lives on. This program itself has "
+                "to live on",
+            ),
+        ),
     ),
     Check(
         key="parent_is_shell",
@@ -148,8 +154,8 @@ CHECKS = [
         causes=(
             (
                 True,
-                "chdir() was called, as daemon(0, 0) does too: to move to the root directory is what step 04 adds, and "
-                "too early here",
+                "chdir() was called, by the program or in daemon(): to move to the root directory is what step 04 "
+                "adds, and too early here",
             ),
         ),
     ),

@@ -19,8 +19,8 @@ CHECKS = [
             (
                 lambda o: o.process.umask == o.shell.umask,
                 lambda o: f"{o.shell.umask:04o} is the shell's: umask(0) was not called in the process that lives "
-                "on (a child, or a command run by system(), has a umask of its own), or it comes after a loop that "
-                "never ends, or the old mask was put back after it, as umask(umask(0)) does",
+                "on (its parent, a child, a command run by system(): each has a umask of its own), or it comes after "
+                "a loop that never ends, or the old mask was put back after it, as umask(umask(0)) does",
             ),
             (
                 lambda o: o.process.umask in DECIMAL,
@@ -29,10 +29,13 @@ CHECKS = [
             ),
             (
                 lambda o: o.process.umask & 0o400,
-                "this mask takes away even the owner's right to read. It names the bits to take away, not those to "
-                "grant: 0 takes away none",
+                "this mask takes away even the owner's right to read: a mask names the bits to take away, not those to "
+                "grant. 0 takes away none",
             ),
-            (True, "umask() was called with this value, or again with it after umask(0). 0 takes away nothing"),
+            (
+                True,
+                "umask() was called with this value, in place of 0 or after umask(0). A mask of 0 takes away nothing",
+            ),
         ),
     ),
 ]

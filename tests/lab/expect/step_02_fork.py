@@ -13,6 +13,7 @@ from lab.expect.model import (
     fate,
     life_verdict,
     role,
+    says_why,
     signal_name,
     star_for_failure,
 )
@@ -27,6 +28,11 @@ def group_was_ended(o):
     """Whether the same signal ended the launched process and its child."""
     ends = {o.job_status, *o.reaped.values()}
     return crash(o) in (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM) and o.reaped and len(ends) == 1
+
+
+def child_gave_up(o):
+    """Whether the parent ended as it should, and the child with a status other than 0."""
+    return not o.processes and o.job_status == 0 and any(o.reaped.values())
 
 
 CHECKS = [
@@ -63,9 +69,9 @@ CHECKS = [
             ),
             (
                 lambda o: job_lives(o) and len(o.processes) == 1,
-                "only the launched process is there: fork() was not called or not reached (a thread is no process), "
-                "or it failed, or the parent waited for the child to end and then went on. fork() gives 0 in the "
-                "child: it is the child that has to go on",
+                "only the launched process is there: fork() was not called (a thread is no process) or not reached (a "
+                "loop before it never ends), or it failed, or the parent waited for the child to end and then went "
+                "on. fork() gives 0 in the child: it is the child that has to go on",
             ),
             (
                 lambda o: job_lives(o) and len(o.processes) > 2,
@@ -75,27 +81,47 @@ CHECKS = [
             (
                 job_lives,
                 "the parent goes on as well: it waits for its child, or runs on into the code that is the "
-                "child's. It has to end as soon as the child is there. If the code seems to say so: is it fork()'s "
-                "own value that is tested? pid = fork() < 0 stores only the result of the comparison",
+                "child's. It has to end as soon as the child is there. If your code has that, look at the test: "
+                "pid = fork() < 0 stores the result of the comparison, not the PID",
             ),
             (
                 lambda o: not o.processes and "Success" in o.printed,
                 "it took a call that worked for one that failed: the test is the wrong way round",
             ),
             (
-                lambda o: not o.processes and o.job_status == 0 and any(o.reaped.values()),
-                "the child gave up: a call in it failed, or its end was meant to be good and has the wrong status. "
-                "What it printed or logged tells. Once 2 is closed it cannot print: then strace -f tells",
+                lambda o: not o.processes and says_why(o, "setsid") and says_why(o, "not permitted"),
+                "it gave up because setsid() failed (EPERM), as it does in a process that leads a process group. The "
+                "launched process leads one; so does a process after its first setsid(). The child that fork() "
+                "makes does not: call it there, once",
+            ),
+            (
+                lambda o: child_gave_up(o) and any("1, 2, 3" in message.text for message in o.messages),
+                "the child gave up: 0 was taken when /dev/null was opened. Either it had not been closed, or the "
+                "socket to the log got it: the first syslog() opens that (with LOG_NDELAY openlog() does). Log once "
+                "/dev/null is open",
+            ),
+            (
+                lambda o: child_gave_up(o) and (o.printed or o.messages),
+                "the child gave up: a call in it failed, and what it printed or logged tells which. Or it came to its "
+                "end, with this status: there it has to wait for ever",
+            ),
+            (
+                child_gave_up,
+                "the child gave up: a call in it failed, and nothing says which (once 2 is closed it cannot print). "
+                "strace -f does: readdir() fails when its own descriptor is closed, open() where the path is wrong. Or "
+                "what open() and dup() gave was not 0, 1 and 2. Or it came to its end, with this status: there it has "
+                "to wait for ever",
             ),
             (
                 lambda o: not o.processes and o.job_status == 0,
-                "the child ended too: it returned from main(), or both came to the same exit(), or what it waited "
-                "for came. It has to wait for ever at the end, as in for (;;) pause();",
+                "the child ended too: it returned from main(), or both came to the same exit(), or what it waited for "
+                "came (an end of file, say, which /dev/null gives at once). It has to wait for ever at the end, as in "
+                "for (;;) pause();",
             ),
             (
                 lambda o: not o.processes,
-                "it gave up, with this status: a call failed, or what should be the status of a good start "
-                "is another",
+                "the launched process gave up, with this status: a call failed (what it printed tells which), or its "
+                "end was meant to be good. Status 0 says so: _exit(0)",
             ),
             (
                 lambda o: len(o.processes) > 1,

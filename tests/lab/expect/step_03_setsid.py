@@ -35,14 +35,14 @@ CHECKS = [
         causes=(
             (
                 lambda o: o.process.sid == o.shell.sid and o.process.pgid == o.process.pid,
-                "it leads a process group, but is still in the shell's session: either it is the launched "
-                "process, as a shell's job is one, or setpgid() made it one. In a process that leads a group "
-                "setsid() fails (EPERM), and setpgid() alone starts no session",
+                "it leads a process group, but is still in the shell's session: it is the launched process, which the "
+                "shell made the leader of a group, or setpgid() or setpgrp() made it one. In a process that leads a "
+                "group setsid() fails (EPERM), and setpgid() alone starts no session",
             ),
             (
                 lambda o: o.process.sid == o.shell.sid and not o.process.terminal,
                 "it gave up its terminal, as TIOCNOTTY does, but is still in the shell's session. setsid() starts "
-                "a session of its own, which has none",
+                "a session of its own, which has no terminal",
             ),
             (
                 lambda o: o.process.sid == o.shell.sid,
@@ -56,7 +56,7 @@ CHECKS = [
             (
                 True,
                 "a session was started, but by a process that has ended since: this one was forked after "
-                "setsid(). A second fork is what step 09 adds",
+                "setsid(). Here no fork comes after it: a second fork is what step 09 is about",
             ),
         ),
     ),

@@ -14,9 +14,10 @@ CHECKS = [
         causes=(
             (
                 lambda o: o.process.cwd == o.shell.cwd,
-                'it is where it was launched: chdir("/") was not called in the process that lives on, or it went '
-                "back, or another path was given, or the call failed: look at what it returns. In another process, "
-                'such as the parent or the shell of system("cd /"), it moves only that one. chroot() moves none',
+                'it is where it was launched: chdir("/") was not called in the process that lives on, or not before it '
+                "waits, or it went back, or another path was given, or the call failed: look at what it returns. In "
+                'another process, such as the parent or the shell of system("cd /"), it moves only that one. '
+                "chroot() and open() move none",
             ),
             (
                 lambda o: o.process.cwd_text.endswith(" (deleted)"),

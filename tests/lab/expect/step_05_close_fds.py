@@ -33,10 +33,11 @@ def closed(o):
 
 
 def copies(o):
-    """What of the launch is open at a number that is not its own: {number there: number at launch}."""
-    launched = {d.identity: n for n, d in reversed(list(o.shell.descriptors.items()))}
-    found = o.process.open_files
-    return {n: launched[d.identity] for n, d in found.items() if n not in inherited(o) and d.identity in launched}
+    """What of the launch is open at a number that is not its own: {number there: numbers at the launch}."""
+    launched = o.shell.descriptors.items()
+    found = [(n, d.identity) for n, d in o.process.open_files.items() if n not in inherited(o)]
+    same = {n: ", ".join(str(m) for m, d in launched if d.identity == identity) for n, identity in found}
+    return {n: numbers for n, numbers in same.items() if numbers}
 
 
 STANDARD = {0, 1, 2}
@@ -55,8 +56,8 @@ CAUSES = (
     (
         lambda o: inherited(o) == set(o.shell.descriptors),
         "all of them are open: nothing was closed in the process that lives on (closing in the parent does nothing "
-        "to the child's copies), or the call that should do it failed, as close_range() does (EINVAL) where first "
-        "is above last. fcloseall() closes no descriptor",
+        "to the child's copies), or not before it waits, or the call that should do it failed, as close_range() "
+        "does (EINVAL) where first is above last. fcloseall() closes no descriptor",
     ),
     (
         lambda o: inherited(o) and min(inherited(o)) > 1024,
@@ -93,7 +94,7 @@ CAUSES = (
     ),
     (
         copies,
-        lambda o: "{} leads to what {} led to at the launch: dup() or F_DUPFD made a copy before the others were "
+        lambda o: "{} leads to where {} led at the launch: dup() or F_DUPFD made a copy before the others were "
         "closed, or it was opened again".format(*next(iter(copies(o).items()))),
     ),
     (

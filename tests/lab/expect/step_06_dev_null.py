@@ -41,13 +41,13 @@ def holds(o):
 CAUSES = (
     (
         lambda o: not o.process.open_files,
-        "nothing is open: /dev/null was not opened in the process that lives on, or open() failed, or it was "
-        "opened before all was closed",
+        "nothing is open: /dev/null was not opened in the process that lives on, or not before it waits, or open() "
+        "failed, or it was opened before all was closed",
     ),
     (
         lambda o: any(n in o.process.open_files and o.process.open_files[n].kind == "terminal" for n in STANDARD),
-        "a standard descriptor is still the terminal: it was neither closed nor replaced by dup2(), or it was opened "
-        "again",
+        "a standard descriptor is still the terminal: it was neither closed before /dev/null was opened, as step 05 "
+        "closes all, nor replaced by dup2(); or the terminal was opened again",
     ),
     (
         lambda o: any(n in o.process.open_files and not is_null(o, n) for n in STANDARD),
@@ -63,8 +63,8 @@ CAUSES = (
     ),
     (
         missing,
-        "not all three are there. open() gives the lowest free number, dup() and dup2() make duplicates of what is "
-        "open: one call for each of the three. Or one of the calls failed: what they return tells",
+        "not all three are there, and it takes one call for each of the three: open() and dup() give the lowest free "
+        "number, dup2(old, new) makes new a duplicate of old. Or one of the calls failed: what they return tells",
     ),
     (
         lambda o: any(not d.access for d in o.process.open_files.values()),

@@ -103,12 +103,12 @@ def null_device_and(key, says, expected, replaces):
             (
                 lambda o: any(n in o.log_peers for n in STANDARD if n in o.process.open_files),
                 "the socket to the log took one of the numbers 0, 1, 2: the first message was sent, or LOG_NDELAY "
-                "given, while they were closed",
+                "given, while they were closed. Both belong after the opening of /dev/null",
             ),
             (
                 lambda o: standard_holds(o) and not inherited(o) and sockets(o) - o.log_peers,
-                "a socket is open that is not connected to /dev/log, a Unix datagram socket: connect() it to that, "
-                "or close it once the message is sent",
+                "a socket is open that is not connected to /dev/log. That is a Unix datagram socket: connect() one of "
+                "this kind to it, or close yours once the message is sent",
             ),
             *CAUSES,
         ),
@@ -154,8 +154,9 @@ CHECKS = [
             ),
             (
                 lambda o: all(found != o.name for _, found, _ in own(o)),
-                lambda o: f'its tag is "{own(o)[0][1]}": that is what stands before the PID or the colon. syslog() '
-                "writes the first argument of openlog() there, of which it keeps the pointer and no copy",
+                lambda o: f'its tag is "{own(o)[0][1]}": that is what stands before the PID, or else before the first '
+                "colon or blank. syslog() writes the first argument of openlog() there; it keeps the pointer and no "
+                "copy, so the text has to stay as it is",
             ),
             (True, "facility and tag are right, but never both in one message"),
         ),
