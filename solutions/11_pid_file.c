@@ -156,10 +156,8 @@ static char *absolute(const char *name)
 static bool is_still_there(int fd, const char *path)
 {
     struct stat ours, theirs;
-    if (fstat(fd, &ours) == -1)
-        die(path);
-    return stat(path, &theirs) == 0 && ours.st_dev == theirs.st_dev &&
-           ours.st_ino == theirs.st_ino;
+    return fstat(fd, &ours) == 0 && stat(path, &theirs) == 0 &&
+           ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
 /* Lock first: what stands in it belongs to whoever has the lock. */

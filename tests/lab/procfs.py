@@ -101,7 +101,7 @@ def read_umask(folder):
         raise ProcessLookupError(f"{folder} has ended") from None
 
 
-_LIBC_SIGNALS = 0b11 << 31  # 32 and 33: libc keeps them for itself, signal(7)
+_LIBC_SIGNALS = 0b111 << 31  # 32 and 33, and 34 of musl's: libc keeps them for itself, signal(7)
 
 
 def read_signals(folder, which):

@@ -44,7 +44,7 @@ CHECKS = [
         scene=Scene(leads=True),
         times=TIMES,
         follows=("one_lives_on",),
-        holds=lambda o: len(o.processes) == 1,
+        holds=lambda o: o.job_status == 0 and len(o.processes) == 1,
         expected=lambda o: "launched as the leader of a terminal's session, as by ssh -t: one process lives on, every "
         "time",
         observed=lambda o: f"one of {TIMES} times: {fate(o)}",
