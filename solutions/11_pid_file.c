@@ -140,15 +140,14 @@ static void open_dev_null(void)
 }
 
 /* From the root: the daemon leaves the directory that a name starts in. */
-static char *absolute(const char *name)
+static const char *absolute(const char *name)
 {
     char *directory = getcwd(NULL, 0);
     char *path = NULL;
-    if (directory == NULL)
-        die("getcwd");
-    if (asprintf(&path, "%s/%s", *name == '/' ? "" : directory, name) == -1)
-        die("asprintf");
-    free(directory);
+    if (*name == '/')
+        return name;
+    if (directory == NULL || asprintf(&path, "%s/%s", directory, name) == -1)
+        die("the directory of the launch");
     return path;
 }
 
@@ -177,9 +176,9 @@ static void write_pid_file(const char *path)
 }
 
 /* The only option: -p FILE. */
-static char *read_options(int argc, char *argv[])
+static const char *read_options(int argc, char *argv[])
 {
-    char *pid_file = NULL;
+    const char *pid_file = NULL;
     int option;
     while ((option = getopt(argc, argv, "p:")) == 'p')
         pid_file = absolute(optarg);
@@ -193,7 +192,7 @@ static char *read_options(int argc, char *argv[])
 int main(int argc, char *argv[])
 {
     open_log();
-    char *pid_file = read_options(argc, argv);
+    const char *pid_file = read_options(argc, argv);
     clear_umask();
     reset_signals();
     ignore_hangup();

@@ -185,12 +185,13 @@ int main(void)
         [(FORKED + CALL, '    if (daemon(0, 0) == -1)\n        die("daemon");\n')],
         fails="launch_directory launch_files",
         says="too early here",
+        glibc=True,
     ),
 ]
 
 RIGHT = [
     Right("a raw system call", [("setsid() == -1", "syscall(SYS_setsid) == -1")], headers="sys/syscall.h"),
-    Right("daemon(1, 1)", [(FORKED + CALL, '    if (daemon(1, 1) == -1)\n        die("daemon");\n')]),
+    Right("daemon(1, 1)", [(FORKED + CALL, '    if (daemon(1, 1) == -1)\n        die("daemon");\n')], glibc=True),
     Right(
         "posix_spawn with a session",
         [

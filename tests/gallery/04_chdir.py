@@ -112,6 +112,7 @@ WRONG = [
         [(FORKED + SESSION + CALL, '    if (daemon(0, 0) == -1)\n        die("daemon");\n')],
         fails="launch_files",
         says="too early here",
+        glibc=True,
     ),
     Wrong(
         "a mask for safety",

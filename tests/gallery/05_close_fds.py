@@ -34,12 +34,14 @@ WRONG = [
         [(CALL, ""), ("        _exit(EXIT_SUCCESS);", "        closefrom(0);\n        _exit(EXIT_SUCCESS);")],
         fails="nothing_open",
         says=NOTHING_CLOSED,
+        glibc=True,
     ),
     Wrong(
         "swapped arguments",
         closing("(void)close_range(~0U, 0, 0);"),
         fails="nothing_open",
         says="as close_range() does (EINVAL) where first is above last",
+        glibc=True,
     ),
     Wrong(
         "down from the largest int",
@@ -55,7 +57,9 @@ WRONG = [
         says="they are marked close-on-exec",
     ),
     Wrong("only 0 to 2", below(3), fails="nothing_open", says="only 0, 1 and 2 were closed"),
-    Wrong("only from 3", closing("closefrom(3);"), fails="nothing_open", says="only 3 and up were closed"),
+    Wrong(
+        "only from 3", closing("closefrom(3);"), fails="nothing_open", says="only 3 and up were closed", glibc=True
+    ),
     Wrong("only below 2", below(2), fails="nothing_open", says="nothing from 2 up was closed"),
     Wrong(
         "0 left out with the dots",
@@ -111,12 +115,14 @@ WRONG = [
         ],
         fails="nothing_open",
         says="as after daemon(3)",
+        glibc=True,
     ),
     Wrong(
         "a copy of the terminal kept",
         closing("int kept = dup(STDERR_FILENO);", "close_range(0, kept - 1, 0);", "close_range(kept + 1, ~0U, 0);"),
         fails="nothing_open",
         says="6 leads to where 0, 1, 2 led at the launch",
+        glibc=True,
     ),
     Wrong(
         "before the fork and a log opened after it",
@@ -127,14 +133,19 @@ WRONG = [
 ]
 
 RIGHT = [
-    Right("closefrom", closing("closefrom(0);")),
-    Right("the C library's close_range", closing("if (close_range(0, ~0U, 0) == -1)", '    die("close_range");')),
+    Right("closefrom", closing("closefrom(0);"), glibc=True),
+    Right(
+        "the C library's close_range",
+        closing("if (close_range(0, ~0U, 0) == -1)", '    die("close_range");'),
+        glibc=True,
+    ),
     Right(
         "close_range with a table of its own",
         closing("(void)close_range(0, ~0U, CLOSE_RANGE_UNSHARE);"),
         headers="linux/close_range.h",
+        glibc=True,
     ),
-    Right("in two parts", closing("(void)close_range(3, ~0U, 0);", "(void)close_range(0, 2, 0);")),
+    Right("in two parts", closing("(void)close_range(3, ~0U, 0);", "(void)close_range(0, 2, 0);"), glibc=True),
     Right("the list", closing("close_listed();")),
     Right("the list of a thread", closing("close_listed();") + [("/proc/self/fd", "/proc/thread-self/fd")]),
     Right(
@@ -238,6 +249,7 @@ RIGHT = [
             *closing("(void)close_range(0, ~0U, CLOSE_RANGE_CLOEXEC);"),
         ],
         headers="linux/close_range.h",
+        glibc=True,
     ),
     Right("before the fork", [(FORKED + BETWEEN + CALL, CALL + FORKED + BETWEEN)]),
     Right("before the session", [(BETWEEN + CALL, CALL + BETWEEN)]),

@@ -121,6 +121,7 @@ WRONG = [
         ],
         fails="reports_to_log",
         says="it keeps the pointer and no copy",
+        glibc=True,
     ),
     Wrong(
         "the facility in one message, the tag in another",
@@ -249,7 +250,7 @@ RIGHT = [
     ),
     Right("no LOG_PID", [("LOG_PID", "0")]),
     Right("every option", [("LOG_PID", "LOG_PID | LOG_CONS | LOG_NOWAIT | LOG_PERROR")]),
-    Right("no ident, which gives the program's name", [("program_invocation_short_name", "NULL")]),
+    Right("no ident, which gives the program's name", [("program_invocation_short_name", "NULL")], glibc=True),
     Right("several messages, of several levels", [(SENT, SENT + SENT.replace("INFO", "ERR") + SENT)]),
     Right("one of another facility first", [(SENT, SENT.replace("(LOG_INFO", "(LOG_USER | LOG_INFO") + SENT)]),
     Right("a text with colons", [('"running in the background"', '"state: running: in the background [ok]: %m"')]),
@@ -257,7 +258,7 @@ RIGHT = [
         "facility in the priority",
         [("LOG_PID, LOG_DAEMON", "0, 0"), ("(LOG_INFO", "(LOG_DAEMON | LOG_INFO")],
     ),
-    Right("by a macro of its own", [("(LOG_INFO", "(LOG_MAKEPRI(LOG_DAEMON, LOG_WARNING)")]),
+    Right("by a macro of its own", [("(LOG_INFO", "(LOG_MAKEPRI(LOG_DAEMON, LOG_WARNING)")], glibc=True),
     Right(
         "vsyslog",
         [

@@ -33,6 +33,7 @@ class Row:
     headers: str = ""  # names to include, separated by spaces
     program: str = ""  # the whole source, in place of an edit
     needs_log: bool = False  # it is wrong only where somebody listens at /dev/log
+    glibc: bool = False  # it relies on glibc: musl has no such call, or one that does something else
     step: object = None  # set when its table is read
 
     @property

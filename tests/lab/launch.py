@@ -12,7 +12,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from lab.launched import Launch, Refused, Scene
+from lab.launched import PID_FILE, Launch, Refused, Scene
 from lab.toolbox import BUILD, ENVIRONMENT, ROOT, LabError
 
 SOURCES = Path(__file__).with_name("launcher")
@@ -98,6 +98,8 @@ class Launchpad:
             words.append("leads=yes")
         if scene.signals:
             words.append(f"signals={scene.signals}")
+        if arguments:
+            words.append(f"watched={PID_FILE}")
         if any(deed.startswith("again") for deed in scene.then):
             words.append("processes=512")
         return self._start("job", files, words, [f"./{name}", *arguments], scene)

@@ -24,6 +24,7 @@ from lab import procfs
 from lab.toolbox import LabError
 
 END_TIME = 10  # seconds for everything to be gone after the end
+PID_FILE = "daemon.pid"  # what -p names, in the working directory
 AGAIN_TIME = 5  # seconds for what was started again to end
 DRAIN_TIME = 0.5  # seconds for what was printed to come through the terminal
 MAX_PUMPS = 1000  # looks at what has come, before it counts as a flood
@@ -81,6 +82,7 @@ class Launch:
     reaped: dict = field(default_factory=dict)  # PID: status, of orphans
     messages: list = field(default_factory=list)  # what arrived at /dev/log
     printed: bytearray = field(default_factory=bytearray)  # to the terminal or the output
+    found: str | None = None  # in the PID file, at the moment when the job returned
     again: list = field(default_factory=list)  # PIDs of what was started by "again"
     opened: int | None = None  # what came of "terminal": a descriptor, or -errno
     flooded: bool = False  # more than KEPT_OUTPUT was printed
@@ -133,6 +135,8 @@ class Launch:
             self.program = tuple(map(int, rest.split()))
         elif word in ("init", "shell", "job"):
             setattr(self, word, int(rest))
+        elif word == "found":
+            self.found = rest
         elif word == "again":
             self.again.append(int(rest))
         elif word == "opened":

@@ -14,12 +14,13 @@ import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from gallery import right_answers, wrong_answers
 from lab.judge import examiner
 from lab.launch import Launchpad
-from lab.toolbox import ROOT, LabError
+from lab.toolbox import ROOT, LabError, compiler
 
 WORKERS = 2
 CELL_TIME = 900  # seconds
@@ -131,20 +132,33 @@ def verdicts(sandbox, output, right=False, repeat=1, workers=WORKERS):
 
     Prints what is wrong, and a closing line; returns 1 if something is.
     """
-    count = len(right_answers()) + (0 if right else len(wrong_answers()))
+    every = [*([] if right else wrong_answers()), *right_answers()]
+    left_out = [row.slug for row in every if row.glibc and not _has_glibc()]
     jobs = [(sandbox, right, worker, workers, repeat) for worker in range(workers)]
     with ProcessPoolExecutor(workers) as pool:
         wrong = sum(pool.map(_judge_part, jobs), [])
     with os.fdopen(output, "w", closefd=False) as file:
         file.writelines(line + "\n" for line in wrong)
-        file.write(f"{count * repeat} verdicts, {len(wrong)} false\n")
+        note = f"{len(left_out)} rows left out, which need glibc; " if left_out else ""
+        file.write(f"{note}{(len(every) - len(left_out)) * repeat} verdicts, {len(wrong)} false\n")
+
+
+@cache
+def _has_glibc():
+    """Whether the compiler's C library is glibc."""
+    done = subprocess.run(
+        [*compiler(), "-E", "-P", "-"], input="#include <features.h>\n__GLIBC__\n", stdout=subprocess.PIPE, text=True,
+        stderr=subprocess.DEVNULL, check=False,
+    )  # fmt: skip
+    return done.stdout.split()[-1:] != ["__GLIBC__"]
     return 1 if wrong else 0
 
 
 def _judge_part(job):
     sandbox, right, worker, workers, repeat = job
     pad = Launchpad(sandbox)
-    rows = [*([] if right else wrong_answers()), *right_answers()][worker::workers]
+    rows = [*([] if right else wrong_answers()), *right_answers()]
+    rows = [row for row in rows if not row.glibc or _has_glibc()][worker::workers]
     lines = []
     with tempfile.TemporaryDirectory() as folder:
         for row in rows:

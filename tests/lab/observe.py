@@ -20,7 +20,7 @@ import psutil
 from lab import procfs
 from lab.build import Build
 from lab.launch import Launchpad
-from lab.launched import Launch, Scene
+from lab.launched import PID_FILE, Launch, Scene
 from lab.settle import Rest, settle
 from lab.toolbox import LabError
 
@@ -29,7 +29,6 @@ from lab.toolbox import LabError
 WAITING_KINDS = ("anon_inode:[eventpoll]", "anon_inode:[signalfd]", "anon_inode:[timerfd]")
 
 
-PID_FILE = "daemon.pid"  # what -p names, in the working directory
 MAX_PROCESSES = 100  # that are looked at; more are too many in any case
 
 
@@ -92,6 +91,9 @@ class Observation:
     pipe_closed: bool  # scene "pipe": the reader has got end of file
     pid_file: PidFile | None = None  # None where there is none
     pid_file_after: PidFile | None = None  # after scene.then
+    found: str | None = None  # what was in the PID file when the job returned
+    again: tuple = ()  # the statuses of what was started again, None for one that has not ended
+    again_printed: str = ""
     left: tuple = ()  # PIDs that live on after scene.then was done
     opened: int | None = None  # then="terminal": the descriptor that it got, or -errno
     got_terminal: bool = False  # then="terminal": it has a controlling terminal afterwards
@@ -146,6 +148,7 @@ def observe(pad: Launchpad, started: Launch, name, build):
             pipe_closed=launch.pipe_closed,
             log_peers=peers,
             pid_file=pid_file,
+            found=launch.found,
             **after,
         )
 
@@ -158,7 +161,10 @@ def _then(launch, process):
         if word == "terminal":
             after["opened"] = launch.make_open_terminal(process.pid)
         elif word == "again":
+            before = len(launch.printed)
             launch.start_again(int(count))
+            after["again_printed"] = launch.printed[before:].decode("utf-8", "backslashreplace")
+            after["again"] = tuple(launch.reaped.get(pid) for pid in launch.again)
         else:
             os.kill(launch.outer(process.pid), signal.Signals[word])
         settle(launch, lambda pid: _state(launch, pid))

@@ -2,7 +2,7 @@
 
 from lab.expect.model import LOG_TO_JUDGE, Check, Scene, fails_cleanly, fate, says_why
 from lab.expect.step_07_syslog import null_device_and
-from lab.observe import PID_FILE
+from lab.launched import PID_FILE
 
 ARGUMENTS = ("-p", PID_FILE)  # relative: to the directory that it is launched in
 

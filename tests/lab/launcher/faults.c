@@ -41,11 +41,12 @@
 #define SYS_close_range 436
 #endif
 
-enum { MAX_CALLS = 4 };
+enum { MAX_CALLS = 4, KILLED = -1 };
 
 static const struct fault {
     const char *name;
-    int error; /* 0: the call does nothing and says that it worked */
+    int error; /* 0: the call does nothing and says that it worked;
+                  KILLED: it ends the process */
     int calls[MAX_CALLS];
 } faults[] = {
     {"fork-EAGAIN", EAGAIN, {SYS_clone, SYS_clone3, SYS_fork, SYS_vfork}},
@@ -53,6 +54,8 @@ static const struct fault {
     {"chdir-EACCES", EACCES, {SYS_chdir, SYS_fchdir}},
     {"close_range-ENOSYS", ENOSYS, {SYS_close_range}},
     {"close_range-EPERM", EPERM, {SYS_close_range}},
+    {"setsid-killed", KILLED, {SYS_setsid}},
+    {"chdir-killed", KILLED, {SYS_chdir, SYS_fchdir}},
     {"close-ignored", 0, {SYS_close, SYS_close_range}},
 };
 
@@ -85,7 +88,9 @@ void inject_fault(const struct request *request)
         ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)fault->calls[i], 0,
                      1));
         ADD(BPF_STMT(BPF_RET | BPF_K,
-                     SECCOMP_RET_ERRNO | (unsigned)fault->error));
+                     fault->error == KILLED
+                         ? SECCOMP_RET_KILL_PROCESS
+                         : SECCOMP_RET_ERRNO | (unsigned)fault->error));
     }
     ADD(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
 #undef ADD

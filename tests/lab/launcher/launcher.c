@@ -113,6 +113,8 @@ static struct request read_request(char **argv)
         } else if (strcmp(*argv, "without") == 0) {
             request.no_null |= strcmp(value, "null") == 0;
             request.no_log |= strcmp(value, "log") == 0;
+        } else if (strcmp(*argv, "watched") == 0) {
+            request.watched = value;
         } else if (strcmp(*argv, "processes") == 0) {
             request.processes = (rlim_t)atoi(value);
         } else if (strcmp(*argv, "leads") == 0) {

@@ -22,6 +22,7 @@
  *   job PID                the same; it is about to run its program
  *   exec ERRNO             why it could not
  *   ended PID STATUS       what the shell's waitpid() said of the job
+ *   found TEXT             what was then in the file that is watched
  *   reaped PID STATUS      what init's waitpid() said of an orphan
  *   opened RESULT          of "terminal PID": a descriptor, or -errno
  *   again PID              of "again N": each process that was started
@@ -65,9 +66,10 @@ struct request {
     const char *stdio;    /* "terminal", "closed", or "pipe" */
     const char *fault;    /* a row of the table in faults.c, or NULL */
     bool no_null, no_log; /* leave these out of /dev */
-    rlim_t processes;     /* so many at most, where they can be counted */
-    bool leads;        /* the job leads a session, on a terminal of its own */
-    bool signals_held; /* every signal is ignored, and blocked too */
+    const char *watched; /* a file to look into when the job returns, or NULL */
+    rlim_t processes;    /* so many at most, where they can be counted */
+    bool leads;          /* the job leads a session, on a terminal of its own */
+    bool signals_held;   /* every signal is ignored, and blocked too */
     struct file files[MAX_FILES];
     int file_count;
     char **argv;

@@ -199,6 +199,16 @@ static noreturn void run(const struct request *request)
     run_as(request, "job");
 }
 
+/* Looks at once: a moment later it may be another answer. */
+static void look_into(const struct request *request)
+{
+    char text[64];
+    int fd = open(request->watched, O_RDONLY | O_CLOEXEC);
+    ssize_t size = fd == -1 ? 0 : read(fd, text, sizeof(text));
+    (void)close(fd);
+    report(request, "found %.*s", size > 0 ? (int)size : 0, text);
+}
+
 /* As job control does it: credentials(7), tcsetpgrp(3). */
 static noreturn void be_shell(const struct request *request)
 {
@@ -220,6 +230,8 @@ static noreturn void be_shell(const struct request *request)
     do {
         if (waitpid(job, &status, WUNTRACED) == -1)
             broken(request, "waitpid");
+        if (request->watched != NULL)
+            look_into(request);
         (void)tcsetpgrp(0, getpgrp()); /* the prompt is the shell's again */
         report(request, "ended %d %d", (int)job, status);
     } while (WIFSTOPPED(status));
