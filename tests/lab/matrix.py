@@ -132,15 +132,22 @@ def verdicts(sandbox, output, right=False, repeat=1, workers=WORKERS):
 
     Prints what is wrong, and a closing line; returns 1 if something is.
     """
-    every = [*([] if right else wrong_answers()), *right_answers()]
-    left_out = [row.slug for row in every if row.glibc and not _has_glibc()]
+    rows, left_out = _rows(right)
     jobs = [(sandbox, right, worker, workers, repeat) for worker in range(workers)]
     with ProcessPoolExecutor(workers) as pool:
         wrong = sum(pool.map(_judge_part, jobs), [])
     with os.fdopen(output, "w", closefd=False) as file:
         file.writelines(line + "\n" for line in wrong)
         note = f"{len(left_out)} rows left out, which need glibc; " if left_out else ""
-        file.write(f"{note}{(len(every) - len(left_out)) * repeat} verdicts, {len(wrong)} false\n")
+        file.write(f"{note}{len(rows) * repeat} verdicts, {len(wrong)} false\n")
+    return 1 if wrong else 0
+
+
+def _rows(right):
+    """The rows to judge, and those that cannot be judged with this C library."""
+    rows = [*([] if right else wrong_answers()), *right_answers()]
+    left_out = [row for row in rows if row.glibc and not _has_glibc()]
+    return [row for row in rows if row not in left_out], left_out
 
 
 @cache
@@ -151,14 +158,12 @@ def _has_glibc():
         stderr=subprocess.DEVNULL, check=False,
     )  # fmt: skip
     return done.stdout.split()[-1:] != ["__GLIBC__"]
-    return 1 if wrong else 0
 
 
 def _judge_part(job):
     sandbox, right, worker, workers, repeat = job
     pad = Launchpad(sandbox)
-    rows = [*([] if right else wrong_answers()), *right_answers()]
-    rows = [row for row in rows if not row.glibc or _has_glibc()][worker::workers]
+    rows = _rows(right)[0][worker::workers]
     lines = []
     with tempfile.TemporaryDirectory() as folder:
         for row in rows:
