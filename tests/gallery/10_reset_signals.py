@@ -100,7 +100,7 @@ WRONG = [
         "ends at the first error",
         [(SET, '        if (signal(number, SIG_DFL) == SIG_ERR)\n            die("signal");\n')],
         fails=NO_PROCESS,
-        says="it gave up, with this status",
+        says="the launched process gave up, with this status",
     ),
     Wrong(
         "SIGTERM only",
