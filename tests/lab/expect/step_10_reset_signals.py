@@ -6,6 +6,13 @@ from lab.expect.model import Check, Scene, fate, signal_name
 
 HELD = Scene(signals="held", then=("SIGTERM",))
 
+FEW = 10  # signals: fewer are left by a program that set them itself, or missed some
+
+
+def kept(o):
+    """The signals that are ignored and should not be."""
+    return o.process.ignored - {signal.SIGHUP}
+
 
 def listed(numbers):
     """Some signals by name, "none" for none."""
@@ -33,28 +40,41 @@ CHECKS = [
         causes=(
             (lambda o: o.process is None, "launched like that it does not live on"),
             (
-                lambda o: o.process.blocked and o.process.ignored > {signal.SIGHUP},
-                "what is ignored and what is blocked is inherited through fork() and execve(): both have to be undone, "
-                "by SIG_DFL for every signal and by an empty mask",
+                lambda o: o.process.blocked and kept(o),
+                "what is ignored and what is blocked is inherited through fork() and execve(): both have to be undone "
+                "in the process that lives on, or before it is forked, by SIG_DFL for every signal and by an empty "
+                "mask",
             ),
             (
-                lambda o: o.process.blocked and len(o.process.blocked) < 10,
+                lambda o: 0 < len(o.process.blocked) < FEW,
                 "these signals were left blocked, or the program blocks them itself: sigprocmask(SIG_SETMASK) with an "
                 "empty set leaves none",
             ),
             (
                 lambda o: o.process.blocked,
                 "the mask is inherited too, and was not emptied: sigprocmask(SIG_SETMASK) with an empty set does "
-                "that, where SIG_UNBLOCK takes out only what it is given",
+                "that. SIG_UNBLOCK takes out only what it is given, SIG_BLOCK takes out nothing, and sigfillset() "
+                "makes a full set",
             ),
             (
-                lambda o: o.process.ignored > {signal.SIGHUP} and min(o.process.ignored - {signal.SIGHUP}) >= 32,
-                "the real-time signals are missing: the last signal is SIGRTMAX (64 here), not 31",
+                lambda o: 0 < len(kept(o)) < FEW,
+                "these signals were left ignored, or the program ignores them itself: set to SIG_DFL, each has its "
+                "default action again",
             ),
             (
-                lambda o: o.process.ignored > {signal.SIGHUP},
-                "these signals are still ignored: their action was not set back to SIG_DFL, or the loop over the "
-                "signals stopped at the first that cannot be set (SIGKILL, SIGSTOP, and libc's own 32 and 33)",
+                lambda o: kept(o) and min(kept(o)) >= 32,
+                "the real-time signals are missing: the last signal is SIGRTMAX (64 here), not 31. And 32 and 33, "
+                "which are libc's own, cannot be set: a loop must not end at them",
+            ),
+            (
+                lambda o: kept(o) and min(kept(o)) > signal.SIGKILL,
+                "all signals above SIGKILL are still ignored: the loop stopped at SIGKILL, whose action cannot be "
+                "set. It has to go on past that, past SIGSTOP, and past libc's own 32 and 33",
+            ),
+            (
+                kept,
+                "the action of these signals was not set to SIG_DFL: it has to be for each from 1 to SIGRTMAX, and "
+                "the loop has to go on past those that cannot be set (SIGKILL, SIGSTOP, and libc's own 32 and 33)",
             ),
             (True, "SIGHUP was set back too, after it had been ignored: first undo, then ignore"),
         ),
@@ -71,9 +91,13 @@ CHECKS = [
         observed=lambda o: f"{' and '.join(map(str, o.left)) or 'nothing'} lives on after kill -TERM",
         causes=(
             (
+                lambda o: o.left and o.process.pid not in o.left,
+                "SIGTERM ended this process, and another goes on in its place: what is told to end has to be gone",
+            ),
+            (
                 True,
-                "SIGTERM does not end it: it catches the signal and goes on. What stops daemons sends SIGTERM, and "
-                "SIGKILL when its patience is at its end",
+                "SIGTERM does not end it: it catches the signal and goes on, or sigwait() takes it. What is used to "
+                "stop daemons sends SIGTERM first, and SIGKILL after a while",
             ),
         ),
     ),
