@@ -25,7 +25,7 @@ CHECKS = [
         causes=(
             (
                 lambda o: signal.SIGHUP in o.process.caught,
-                "a handler is installed for it. execve() sets that back to the default, and a handler interrupts "
+                "a handler is installed for it. execve() sets it back to the default, and a handler interrupts "
                 "calls such as pause() and sleep(). SIG_IGN in its place lasts through execve() and interrupts nothing",
             ),
             (
@@ -51,7 +51,7 @@ CHECKS = [
         holds=lambda o: o.job_status == 0 and len(o.processes) == 1,
         expected=lambda o: "launched as the leader of a terminal's session, as by ssh -t: it ends with status 0, and "
         "one process lives on, every time",
-        observed=lambda o: f"one of {TIMES} times: {fate(o)}",
+        observed=lambda o: f"first that failed: {fate(o)}",
         causes=(
             (
                 lambda o: was_hung_up(o.job_status),
@@ -61,18 +61,18 @@ CHECKS = [
             (
                 lambda o: any(map(was_hung_up, o.reaped.values())),
                 "when a session leader ends, the kernel sends SIGHUP to the group in the foreground of its terminal. "
-                "The child is in it until its setsid(), and the signal came before it was ignored. Ignore it before "
-                "the first fork; the child inherits that",
+                "The child is in it until its setsid(), and the signal came (or was unblocked) before it was "
+                "ignored. Ignore it before the first fork; the child inherits that",
             ),
             (
                 lambda o: o.job_status is None,
                 "the launched process goes on where it leads its session: whoever started it waits for its end. It "
-                "has to do the same whoever starts it",
+                "has to end there too, and leave its child behind",
             ),
             (
                 lambda o: o.job_status != 0,
                 lambda o: f"the launched process {ended(o.job_status)}: here it leads its session, where setpgid() "
-                "fails with EPERM, as setsid() does in the leader of any group. Both are for the child",
+                "fails with EPERM, as setsid() does in the leader of any group. Neither is needed before the fork",
             ),
             (
                 True,
