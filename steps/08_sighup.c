@@ -1,20 +1,21 @@
 /*
  * 08_sighup: a hang-up that does not end it
  *
- * When the leader of a session ends, its terminal hangs up: the kernel sends
- * SIGHUP to the process group in the foreground. Started by a shell that is no
+ * When the leader of a session ends, the kernel sends SIGHUP to the process
+ * group in the foreground of its terminal. Started by a shell that is no
  * matter, since the shell leads. But where the program itself is the leader
  * (ssh -t HOST PROGRAM, or a terminal window that runs it), its own first exit
- * is the hang-up, and the child is still in that group: SIGHUP ends it unless
- * it is quicker with setsid().
+ * is the end of the leader, and the child is still in that group: SIGHUP ends
+ * it unless it is quicker with setsid().
  *
  * So SIGHUP is ignored before the fork, and the child inherits that. Ignoring
  * it after setsid(), as the common recipe does, is too late for this.
  *
- * See it:   setsid -c build/solutions/07_syslog; pgrep -l syslog
- *           setsid -c build/solutions/08_sighup; pgrep -l sighup
+ * See it:   script -qc 'exec build/solutions/07_syslog' /dev/null
+ *           script -qc 'exec build/solutions/08_sighup' /dev/null
+ *           pgrep -l 'syslog|sighup' (a few times: the first may be lucky)
  * End it:   kill the PID that pgrep tells
- * Read:     steps/08_sighup.md, setsid(2), signal(7)
+ * Read:     steps/08_sighup.md, setsid(2), signal(7), script(1)
  */
 #define _GNU_SOURCE /* syscall(), program_invocation_short_name */
 #include <dirent.h>

@@ -23,6 +23,8 @@ INVISIBLE = {
     (10, "(void)sigemptyset(&none);", "removed"): "what the set holds then is undefined, not observed",
     (10, "if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)", "never true"): "fails for wrong arguments only",
     (10, 'die("sigprocmask");', "removed"): "sigprocmask(2) fails for wrong arguments only",
+    (8, "if (signal(SIGHUP, SIG_IGN) == SIG_ERR)", "never true"): "SIGHUP can always be ignored",
+    (8, 'die("signal SIGHUP");', "removed"): "SIGHUP can always be ignored",
 }
 
 

@@ -131,6 +131,11 @@ class Examination:
         while self._started:
             self._started.popitem()[1].end()
 
+    def _end_unseen(self, scene):
+        """End the launches in a scene that nobody needs to look at: one was wrong before them."""
+        for started in [each for each in self._started if each[0] == scene]:
+            self._started.pop(started).end()
+
     def _judge(self, check):
         """What it follows from, what cannot be checked here, and only then the check itself."""
         if not self.build.compiles:
@@ -146,6 +151,7 @@ class Examination:
             return _lost(check, o) if check.star else Result(check, FOLLOWS)
         turns = (self.observation(check.scene, turn) for turn in range(check.times))
         o = next((each for each in turns if not check.holds(each)), o)  # the first that is wrong, if there is one
+        self._end_unseen(check.scene)
         if reason := check.unseen(o):
             return Result(check, SKIPPED, UNCHECKED, because=reason)
         result = _evaluate(check, o)

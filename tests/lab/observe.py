@@ -49,6 +49,7 @@ class Process:
     descriptors: dict  # number: procfs.Descriptor
     blocked: frozenset = frozenset()  # numbers of signals
     ignored: frozenset = frozenset()
+    caught: frozenset = frozenset()  # with a handler
 
     @property
     def open_files(self):
@@ -256,6 +257,7 @@ def read_process(launch: Launch, pid, counts=lambda descriptor: True):
             descriptors={n: d for n, d in procfs.read_descriptors(folder).items() if counts(d)},
             blocked=procfs.read_signals(folder, "SigBlk"),
             ignored=procfs.read_signals(folder, "SigIgn"),
+            caught=procfs.read_signals(folder, "SigCgt"),
         )
     except (ProcessLookupError, psutil.NoSuchProcess):
         return None

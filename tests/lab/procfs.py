@@ -105,7 +105,7 @@ _LIBC_SIGNALS = 0b111 << 31  # 32 and 33, and 34 of musl's: libc keeps them for 
 
 
 def read_signals(folder, which):
-    """The numbers of the signals in one of the sets of `status`: "SigBlk", "SigIgn"."""
+    """The numbers of the signals in one of the sets of `status`: "SigBlk", "SigIgn", "SigCgt"."""
     try:
         bits = int(read_status(folder)[which], 16) & ~_LIBC_SIGNALS
     except KeyError:

@@ -23,8 +23,9 @@ MAX_LINES, MAX_COLUMNS = 120, 100  # a page
 
 @pytest.fixture(scope="module")
 def handouts(sandbox_pad):
-    if shutil.which("ps") is None:
-        pytest.skip("ps is not installed (Debian: apt install procps)")
+    for tool, package in (("ps", "procps"), ("script", "bsdutils")):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed (Debian: apt install {package})")
     return Handouts()
 
 
