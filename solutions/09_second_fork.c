@@ -2,9 +2,8 @@
  * 09_second_fork: no way to get a terminal
  *
  * setsid() makes a session leader, and a session leader that has no terminal
- * gets one by opening it: the first open() of a terminal without O_NOCTTY is
- * enough, of a log that turns out to be /dev/ttyS0, say. From then on Ctrl-C
- * and hang-up there concern the daemon.
+ * gets one by opening it: one open() for reading without O_NOCTTY is enough, of
+ * a serial port, say. From then on Ctrl-C and hang-up there concern the daemon.
  *
  * Only a session leader can get a terminal like that. So it forks once more
  * and ends: the child is in the session and leads nothing. This has nothing to

@@ -97,7 +97,7 @@ class Observation:
     again_printed: str = ""
     left: tuple = ()  # PIDs that live on after scene.then was done
     opened: int | None = None  # then="terminal": the descriptor that it got, or -errno
-    got_terminal: bool = False  # then="terminal": it has a controlling terminal afterwards
+    got_terminal: bool = False  # then="terminal": `process` has a controlling terminal afterwards
     log_peers: frozenset = field(default_factory=frozenset)  # descriptors that are connected to /dev/log
 
     @property
@@ -160,7 +160,7 @@ def _then(launch, process):
     for deed in launch.scene.then:
         word, _, count = deed.partition(" ")
         if word == "terminal":
-            after["opened"] = launch.make_open_terminal(process.pid)
+            after["opened"] = launch.make_open_terminal(_living_thread(launch, process.pid))
         elif word == "again":
             before = len(launch.printed)
             launch.start_again(int(count))
@@ -172,7 +172,8 @@ def _then(launch, process):
     after["pid_file_after"] = _pid_file(launch)
     again = {pid: read_process(launch, pid) for pid in launch.pids()}
     after["left"] = tuple(pid for pid, found in again.items() if found is not None)
-    after["got_terminal"] = any(found is not None and found.terminal for found in again.values())
+    found = again.get(process.pid)
+    after["got_terminal"] = found is not None and found.terminal != 0
     return after
 
 
@@ -228,6 +229,12 @@ def _identity(path):
     with procfs.process_may_end(os.path.dirname(path)):
         status = os.stat(path)
     return status.st_dev, status.st_ino
+
+
+def _living_thread(launch, pid):
+    """The ID of a thread of a process that has not ended: its first one, whose ID is the PID, may have."""
+    threads = procfs.threads(f"{launch.proc}/{pid}")
+    return int(os.path.basename(threads[0])) if threads else pid
 
 
 def read_process(launch: Launch, pid, counts=lambda descriptor: True):
@@ -286,7 +293,8 @@ def _log_peers(launch, process, shell):
     """The numbers of the sockets of `process` that lead to the log.
 
     /proc does not tell a socket's other end. So the socket itself is fetched
-    and asked; before Linux 5.6 every socket of the program's own counts.
+    and asked. Before Linux 5.6, or where the first thread has ended, that cannot
+    be done: then every socket of the program's own counts.
     """
     inherited = {descriptor.identity for descriptor in shell.descriptors.values()}
     own = [d.number for d in process.descriptors.values()
@@ -309,12 +317,13 @@ def _log_peers(launch, process, shell):
 
 
 _UNCONNECTED = "an unconnected datagram socket"
+_CANNOT_FETCH = (errno.ENOSYS, errno.EPERM, errno.EBADF, errno.ESRCH)
 
 
 def _peer(pidfd, number):
     fd = ctypes.CDLL(None, use_errno=True).syscall(_SYS_PIDFD_GETFD, pidfd, number, 0)
     if fd == -1:
-        return _LOG_NAMES[0] if ctypes.get_errno() in (errno.ENOSYS, errno.EPERM) else None
+        return _LOG_NAMES[0] if ctypes.get_errno() in _CANNOT_FETCH else None
     with socket.socket(fileno=fd) as fetched:
         if (fetched.family, fetched.type) != (socket.AF_UNIX, socket.SOCK_DGRAM):
             return None

@@ -96,13 +96,18 @@ def _row(answer, o, held):
         "log": _log(o) if o.sandboxed else "?",
         # Without a sandbox every launch has PIDs of its own: whose they are tells.
         "compared": {
-            "PID": role(o, p.pid) if p.pid == o.job else "child",
+            "PID": role(o, p.pid) if p.pid == o.job else f"child of {'it' if _is_child(o, p) else 'its child'}",
             "PPID": role(o, p.ppid),
             "PGID": role(o, p.pgid) if p.pgid == o.job else "child",
-            "SID": role(o, p.sid) if p.sid != p.pid else "own",
+            "SID": role(o, p.sid) if p.sid == o.shell.sid else "own",
         },
         "who": f"{o.adopter} is {'init' if o.sandboxed else 'the subreaper'}, {o.shell.pid} the shell",
     }
+
+
+def _is_child(o, process):
+    """Whether the launched process forked it, and no child of that: it has started its session itself, or none."""
+    return process.sid in (process.pid, o.shell.sid)
 
 
 def _terminal_name(device):

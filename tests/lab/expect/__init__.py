@@ -38,12 +38,12 @@ def expectations(step):
         for check in added(earlier):
             if check.star and earlier != step:
                 continue
-            in_force[check.key] = check
             for key in check.replaces:
                 # A check that takes another's place keeps its age, if it says so.
                 old = in_force.pop(key)
                 if check.relaxes:
                     check.since = old.since
+            in_force[check.key] = check
 
     # Whether there is a process to look at comes before what it looks like, and
     # the usual launch before those with scenes of their own.

@@ -10,6 +10,11 @@ def owner(o, pid):
     return f"a process that {'lives on' if pid in [p.pid for p in o.processes] else 'has ended'}"
 
 
+def session_of(o, pid):
+    name = owner(o, pid)
+    return f"the session of {name}" if name.startswith("a ") else f"{name}'s session"
+
+
 def group_words(o):
     p = o.process
     words = [f"SID {p.sid}  PGID {p.pgid}  (PID {p.pid})"]
@@ -17,7 +22,7 @@ def group_words(o):
         words.append(f"{p.sid} is {owner(o, p.sid)}")
         return "   ".join(words)
     if p.sid != p.pid:
-        words.append(f"{p.sid} is {owner(o, p.sid)}'s session")
+        words.append(f"{p.sid} is {session_of(o, p.sid)}")
     if p.pgid != p.pid:
         words.append(f"{p.pgid} the group of {owner(o, p.pgid)}")
     return "   ".join([words[0], ", ".join(words[1:])]).rstrip()
@@ -72,6 +77,11 @@ CHECKS = [
         if o.process.terminal == o.shell.terminal
         else "a terminal, not the shell's",
         causes=(
+            (
+                lambda o: o.process.sid == o.shell.sid,
+                "it is still in the shell's session, which has that terminal: setsid() was not called in it or in what "
+                "forked it, or it failed, as it does in a process that leads its group",
+            ),
             (
                 True,
                 "after setsid() it took a terminal again: TIOCSCTTY does, and so does open() of a terminal by a "

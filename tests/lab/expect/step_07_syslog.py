@@ -138,6 +138,11 @@ CHECKS = [
                 "closed with the other descriptors",
             ),
             (
+                lambda o: not own(o) and o.process.sid not in (o.process.pid, o.shell.sid),
+                "another process sent it: what forked this one, before the last fork, or a child or a program that was "
+                "started to send it. The daemon itself has to, and the last child is the daemon",
+            ),
+            (
                 lambda o: not own(o),
                 "another process sent it: the launched one, before the fork or in the part that is the parent's, or "
                 "a child or a program that was started to send it. The daemon itself has to",

@@ -1,11 +1,54 @@
 """Step 09: no session leader any more, and so no way to get a terminal."""
 
 import os
+from dataclasses import replace
 
-from lab.expect.model import Check, Scene
+from lab.expect.model import SHELL_LOST, Check, Scene
+from lab.expect.step_00_background import VFORK
+from lab.expect.step_02_fork import CHECKS as STEP_02
+from lab.expect.step_02_fork import job_lives
 from lab.expect.step_03_setsid import group_words
 
+ONE_LIVES_ON = next(check for check in STEP_02 if check.key == "one_lives_on")
+
+
+def leader_lives(o):
+    """Whether the session leader is another process of the answer's, and lives."""
+    return o.process.sid != o.process.pid and o.process.sid in [process.pid for process in o.processes]
+
+
+def leads(o):
+    return o.process.sid == o.process.pid
+
+
 CHECKS = [
+    # The same, but for its words: here two forks are asked for.
+    replace(
+        ONE_LIVES_ON,
+        replaces=("one_lives_on",),
+        relaxes=True,
+        expected=lambda o: f"PID {o.job} has ended with status 0; of what it has forked, one process lives on",
+        causes=(
+            SHELL_LOST,
+            VFORK,
+            (
+                lambda o: job_lives(o) and len(o.processes) > 1,
+                "the launched process goes on as well: it waits for its child, or runs on into the code that is the "
+                "child's. After each of the two forks the parent has to end",
+            ),
+            (
+                lambda o: o.processes and leader_lives(o),
+                "the session leader lives on beside the process that it forked. It has to end as soon as the second "
+                "fork has made its child, without waiting for it. fork() gives the child's PID in the parent",
+            ),
+            (
+                lambda o: len(o.processes) > 1,
+                "more than one process lives on: there was a fork after the second one, or in a loop, and its parent "
+                "and its child both go on",
+            ),
+            *ONE_LIVES_ON.causes,
+        ),
+    ),
     Check(
         key="leads_nothing",
         says="SID = PGID, and no process with that PID lives",
@@ -22,12 +65,22 @@ CHECKS = [
                 "or it failed",
             ),
             (
-                lambda o: o.process.sid == o.process.pid,
-                "it leads its session: there was no fork after setsid(), or the child of that fork is not the one "
-                "that lives on, or setsid() was called in it once more",
+                lambda o: leads(o) and o.zombies,
+                "it leads its session, and a child of it has ended. After the second fork the child has to go on, and "
+                "the parent to end: fork() gives 0 in the child, and the child's PID in the parent",
             ),
             (
-                lambda o: o.process.sid in [process.pid for process in o.processes],
+                lambda o: leads(o) and o.reaped,
+                "it leads its session, though one more process was forked on the way and has ended: the second fork "
+                "came before setsid(), or setsid() was called once more after it, which makes a leader again",
+            ),
+            (
+                leads,
+                "it leads its session: there was no fork after setsid(), or the child of that fork is not the one "
+                "that lives on. O_NOCTTY, SIGHUP ignored, or another thread change nothing about that",
+            ),
+            (
+                leader_lives,
                 "the session leader lives on beside it: after the second fork the parent has to end",
             ),
             (
