@@ -75,7 +75,7 @@ CHECKS = [
     Check(
         key="pid_file_locked",
         says="FILE is locked while it lives",
-        read="flock(2), fcntl_locking(2)",
+        read="flock(2), fcntl(2)",
         follows=("pid_file",),
         holds=lambda o: o.pid_file is not None and o.pid_file.locked,
         expected=lambda o: "neither flock() nor fcntl(F_SETLK) on it succeeds for others",
@@ -83,8 +83,9 @@ CHECKS = [
         causes=(
             (
                 True,
-                "it was not locked, or the lock is gone: closing the file gives it back, and one of fcntl() is "
-                "not passed on by fork()",
+                "it was not locked, or the lock is gone. One of flock() goes when its last descriptor is closed, or by "
+                "LOCK_UN in any process that has one; one of fcntl() goes when any descriptor of the file is closed, "
+                "and fork() does not pass it on",
             ),
         ),
     ),
@@ -101,20 +102,34 @@ CHECKS = [
         causes=(
             (lambda o: o.process is None, "the first did not live on"),
             (
-                lambda o: len(o.left) > 1,
-                "both live: whether the lock was had is not looked at, or no lock was tried (LOCK_NB with flock(), "
-                "F_SETLK with fcntl()), or each locked a file of its own",
+                lambda o: o.process.pid not in o.left,
+                "the first is gone: the second one ended it, or took something away from it. A daemon that runs is to "
+                "be left alone",
             ),
             (
                 lambda o: o.pid_file_after is None,
-                "the second one removed the file on its way out: whoever does not have the lock leaves it alone",
+                "the second one removed the file: whoever does not have the lock leaves it alone",
             ),
             (
-                lambda o: o.left,
+                lambda o: len(o.left) > 1 and o.pid_file_after.identity != o.pid_file.identity,
+                "both live, and each has a file of its own: the second one removed the first one's, or put another in "
+                "its place (rename()). A lock is on a file, not on a name",
+            ),
+            (
+                lambda o: len(o.left) > 1 and o.pid_file_after.text != o.pid_file.text,
+                "both live, and the second has written: whether it got the lock is not looked at, or a lock is shared "
+                "(LOCK_SH, F_RDLCK), which many may have at once",
+            ),
+            (
+                lambda o: len(o.left) > 1,
+                "both live: without the lock the second one waits for it (LOCK_NB is missing, or it is F_SETLKW and "
+                "not F_SETLK), or goes on without it. It has to end",
+            ),
+            (
+                True,
                 "the file was changed by one that has no right to it: lock it first, then truncate and write. O_TRUNC "
                 "and fopen() with w empty it before there is a lock",
             ),
-            (True, "the first ended too: the second one ended it, or took something away from it"),
         ),
     ),
     Check(
@@ -134,8 +149,8 @@ CHECKS = [
                 "and no daemon of this kind. Whether an instance lives the lock tells, not the PID",
             ),
             (
-                lambda o: o.pid_file is not None and o.pid_file.text.startswith(f"{o.process.pid}\n"),
-                "the end of what was there before is still in it: ftruncate() it, once it is locked",
+                lambda o: o.pid_file is not None and str(o.process.pid) in o.pid_file.text.split(),
+                "what was there before is still in it, or a part of it: ftruncate() it, once it is locked",
             ),
             (True, "it runs, but the file is not its own"),
         ),
