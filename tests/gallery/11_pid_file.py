@@ -111,7 +111,7 @@ WRONG = [
             ),
         ],
         fails=LOCK_CHECKS,
-        says="the lock is gone",
+        says="opened in another process",
     ),
     Wrong("no newline", [('%ld\\n", (long)', '%ld", (long)')], fails=CONTENT_CHECKS, says="digits and one newline"),
     Wrong(
@@ -182,13 +182,13 @@ WRONG = [
         "closed when it is written",
         [(WRITTEN, WRITTEN + lines("(void)close(fd);"))],
         fails=LOCK_CHECKS,
-        says="closing the file gives it back",
+        says="the file is not open in the daemon",
     ),
     Wrong(
         "opened before everything is closed",
         [(CALL, ""), (CLOSED, CALL + CLOSED)],
         fails=LOCK_CHECKS,
-        says="closing the file gives it back",
+        says="the file is not open in the daemon",
     ),
     Wrong(
         "fcntl, and the file closed by another descriptor",
@@ -248,7 +248,7 @@ WRONG = [
         "whether the lock was had not looked at",
         [(LOCK, f"        (void){FLOCK};\n")],
         fails="second_does_not_start one_of_many",
-        says="whether the lock was had is not looked at",
+        says="whether it got the lock is not looked at",
     ),
     Wrong(
         "without the lock it goes on without a file",

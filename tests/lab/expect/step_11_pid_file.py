@@ -21,6 +21,11 @@ def holds_pid(file, pid):
     return file is not None and file.text == f"{pid}\n"
 
 
+def is_open(o):
+    """Whether the daemon has FILE open."""
+    return any(d.identity == o.pid_file.identity for d in o.process.descriptors.values())
+
+
 def left(o):
     """Who lives on after what was done."""
     return " and ".join(map(str, o.left)) or "nobody"
@@ -82,10 +87,15 @@ CHECKS = [
         observed=lambda o: "anybody can lock it" if o.pid_file else "there is no file",
         causes=(
             (
+                lambda o: o.pid_file is not None and not is_open(o),
+                "the file is not open in the daemon: it was closed, on purpose or with all others (step 05), or opened "
+                "in another process. With its last descriptor the lock goes",
+            ),
+            (
                 True,
-                "it was not locked, or the lock is gone. One of flock() goes when its last descriptor is closed, or by "
-                "LOCK_UN in any process that has one; one of fcntl() goes when any descriptor of the file is closed, "
-                "and fork() does not pass it on",
+                "the file is open, but it was not locked, or the lock is gone: one of flock() goes by LOCK_UN in any "
+                "process that shares it; one of fcntl() goes when any descriptor of the file is closed, and fork() "
+                "does not pass it on",
             ),
         ),
     ),
