@@ -89,7 +89,7 @@ WRONG = [
         "between the two forks",
         [(CALL, ""), (SECOND_FORK, CALL + SECOND_FORK)],
         fails=FILE_CHECKS,
-        says="it was written before the last fork",
+        says="of a process that has ended",
     ),
     Wrong(
         "by the parent, with the child's PID",
@@ -118,19 +118,19 @@ WRONG = [
         "with zeros before it",
         [('%ld\\n", (long)', '%08ld\\n", (long)')],
         fails=CONTENT_CHECKS,
-        says="in another form",
+        says="what is around it is not",
     ),
     Wrong(
         "with a name before it",
         [('%ld\\n", (long)', 'daemon %ld\\n", (long)')],
         fails=CONTENT_CHECKS,
-        says="in another form",
+        says="and nothing else",
     ),
     Wrong(
         "as a binary number",
         [(DPRINTF, "write(fd, &(pid_t){getpid()}, sizeof(pid_t))")],
         fails=CONTENT_CHECKS,
-        says="in another form",
+        says="and nothing else",
     ),
     Wrong(
         "with stdio, and not flushed",
@@ -152,13 +152,13 @@ WRONG = [
         "mode 644 instead of 0644",
         [(OPENING, OPENING.replace("0644", "644").replace("RDWR", "WRONLY"))],
         fails="pid_file",
-        says="the mode is not 0644",
+        says="octal: 0644, not 644",
     ),
     Wrong(
         "mode 0666, as fopen has it",
         [(OPENING, 'fileno(fopen(path, "a+"));')],
         fails="pid_file",
-        says="fopen() gives 0666",
+        says="from fopen() 0666",
     ),
     Wrong(
         "opened before the umask is cleared, its descriptor kept",

@@ -21,14 +21,19 @@ def holds_pid(file, pid):
     return file is not None and file.text == f"{pid}\n"
 
 
+def number_in(file):
+    """The number that a PID file holds, None if it holds anything else."""
+    return int(file.text) if file.text.strip().isdecimal() else None
+
+
 def is_open(o):
     """Whether the daemon has FILE open."""
     return any(d.identity == o.pid_file.identity for d in o.process.descriptors.values())
 
 
 def left(o):
-    """Who lives on after what was done."""
-    return " and ".join(map(str, o.left)) or "nobody"
+    """Who lives on after what was done, in words."""
+    return " and ".join(map(str, o.left)) + " live on" if len(o.left) > 1 else f"{(*o.left, 'nobody')[0]} lives on"
 
 
 CHECKS = [
@@ -57,24 +62,25 @@ CHECKS = [
                 "stays in a buffer until fflush() or fclose()",
             ),  # fmt: skip
             (
-                lambda o: o.pid_file.text.strip() == str(o.job),
+                lambda o: number_in(o.pid_file) == o.job,
                 "the PID in it is that of the process that was launched, which has ended: it has to be written after "
                 "the last fork, by the daemon",
             ),
             (
                 lambda o: holds_pid(o.pid_file, o.process.pid),
-                "the mode is not 0644: the mode that open() is given is 0644 less the umask of that moment, and "
-                "fopen() gives 0666",
+                "the mode is not 0644: the file gets the mode that open() is given (octal: 0644, not 644) less the "
+                "umask of that moment, and from fopen() 0666",
             ),
             (
-                lambda o: o.pid_file.text.strip() == str(o.process.pid),
-                "the PID is right, but what is around it is not: a PID file holds digits and one newline",
+                lambda o: number_in(o.pid_file) == o.process.pid,
+                "the PID is right, but what is around it is not: a PID file holds its digits and one newline",
             ),
             (
-                True,
-                "what it holds is not the daemon's PID: it was written before the last fork, by a process that has "
-                "ended since, or in another form",
+                lambda o: number_in(o.pid_file) is not None,
+                "the PID in it is not the daemon's, but that of a process that has ended: it has to be written after "
+                "the last fork",
             ),
+            (True, "a PID file holds the digits of the PID and one newline, and nothing else"),
         ),
     ),
     Check(
@@ -93,9 +99,9 @@ CHECKS = [
             ),
             (
                 True,
-                "the file is open, but it was not locked, or the lock is gone: one of flock() goes by LOCK_UN in any "
-                "process that shares it; one of fcntl() goes when any descriptor of the file is closed, and fork() "
-                "does not pass it on",
+                "the file is open, but it was not locked (O_EXCL is no lock, nor is a look at the PID in it), or the "
+                "lock is gone: one of flock() goes by LOCK_UN in any process that shares it; one of fcntl() goes when "
+                "any descriptor of the file is closed, and fork() does not pass it on",
             ),
         ),
     ),
@@ -108,7 +114,7 @@ CHECKS = [
         scene=Scene(then=("again 1",)),
         holds=lambda o: o.process is not None and o.left == (o.process.pid,) and o.pid_file_after == o.pid_file,
         expected=lambda o: f"launched once more: the first lives on, and {PID_FILE} is as before",
-        observed=lambda o: f"after it {left(o)} lives on; {content(o.pid_file_after)}",
+        observed=lambda o: f"after it {left(o)}; {content(o.pid_file_after)}",
         causes=(
             (lambda o: o.process is None, "the first did not live on"),
             (
