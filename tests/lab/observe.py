@@ -14,6 +14,7 @@ import signal
 import socket
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from stat import S_IMODE, S_ISREG
 
 import psutil
 
@@ -178,21 +179,40 @@ def _then(launch, process):
 
 
 def _pid_file(launch):
-    """A PidFile, None if there is none; locked is what cannot be locked once more."""
+    """A PidFile, None if there is no such regular file; locked is what cannot be locked once more."""
+    path = f"{launch.lab}/{PID_FILE}"
     try:
-        with open(f"{launch.lab}/{PID_FILE}", "r+b") as file:
-            status = os.fstat(file.fileno())
-            locked = not (_lockable(fcntl.flock, file) and _lockable(fcntl.lockf, file))
-            text = file.read(1000).decode("utf-8", "backslashreplace")
-            return PidFile(text, status.st_mode & 0o7777, (status.st_dev, status.st_ino), locked)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        status = os.lstat(path)
+        if not S_ISREG(status.st_mode):
+            return None
+        fd = _open_whatever_its_mode(path, S_IMODE(status.st_mode))
+    except (FileNotFoundError, NotADirectoryError):
         return None
-
-
-def _lockable(lock, file):
     try:
-        lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        lock(file, fcntl.LOCK_UN)
+        locked = not (_lockable(fcntl.flock, fd) and _lockable(fcntl.lockf, fd))
+        text = os.pread(fd, 1000, 0).decode("utf-8", "backslashreplace")
+        return PidFile(text, S_IMODE(status.st_mode), (status.st_dev, status.st_ino), locked)
+    finally:
+        os.close(fd)
+
+
+def _open_whatever_its_mode(path, mode):
+    """To read and to write; where the mode is against that it is changed for a moment."""
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        return os.open(path, flags)
+    except PermissionError:
+        os.chmod(path, mode | 0o600)
+        try:
+            return os.open(path, flags)
+        finally:
+            os.chmod(path, mode)
+
+
+def _lockable(lock, fd):
+    try:
+        lock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(fd, fcntl.LOCK_UN)
         return True
     except BlockingIOError:
         return False

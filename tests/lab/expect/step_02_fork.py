@@ -18,6 +18,7 @@ from lab.expect.model import (
     star_for_failure,
 )
 from lab.expect.step_00_background import VFORK
+from lab.observe import PID_FILE
 
 
 def job_lives(o):
@@ -99,6 +100,11 @@ CHECKS = [
                 "the child gave up: 0 was taken when /dev/null was opened. Either it had not been closed, or the "
                 "socket to the log got it: the first syslog() opens that (with LOG_NDELAY openlog() does). Log once "
                 "/dev/null is open",
+            ),
+            (
+                lambda o: child_gave_up(o) and any(PID_FILE in message.text for message in o.messages),
+                "the child gave up: it could not open the PID file, or not write to it; the log tells why. A name that "
+                "does not start with / is meant from the directory of the launch, and the daemon has left that",
             ),
             (
                 lambda o: child_gave_up(o) and (o.printed or o.messages),

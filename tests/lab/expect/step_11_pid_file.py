@@ -21,9 +21,19 @@ def holds_pid(file, pid):
     return file is not None and file.text == f"{pid}\n"
 
 
+def number_in(file):
+    """The number that a PID file holds, None if it holds anything else."""
+    return int(file.text) if file.text.strip().isdecimal() else None
+
+
+def is_open(o):
+    """Whether the daemon has FILE open."""
+    return any(d.identity == o.pid_file.identity for d in o.process.descriptors.values())
+
+
 def left(o):
-    """Who lives on after what was done."""
-    return " and ".join(map(str, o.left)) or "nobody"
+    """Who lives on after what was done, in words."""
+    return " and ".join(map(str, o.left)) + " live on" if len(o.left) > 1 else f"{(*o.left, 'nobody')[0]} lives on"
 
 
 CHECKS = [
@@ -52,39 +62,46 @@ CHECKS = [
                 "stays in a buffer until fflush() or fclose()",
             ),  # fmt: skip
             (
-                lambda o: o.pid_file.text.strip() == str(o.job),
+                lambda o: number_in(o.pid_file) == o.job,
                 "the PID in it is that of the process that was launched, which has ended: it has to be written after "
                 "the last fork, by the daemon",
             ),
             (
                 lambda o: holds_pid(o.pid_file, o.process.pid),
-                "the mode is not 0644: the mode that open() is given is 0644 less the umask of that moment, and "
-                "fopen() gives 0666",
+                "the mode is not 0644: the file gets the mode that open() is given (octal: 0644, not 644) less the "
+                "umask of that moment, and from fopen() 0666",
             ),
             (
-                lambda o: o.pid_file.text.strip() == str(o.process.pid),
-                "the PID is right, but what is around it is not: a PID file holds digits and one newline",
+                lambda o: number_in(o.pid_file) == o.process.pid,
+                "the PID is right, but what is around it is not: a PID file holds its digits and one newline",
             ),
             (
-                True,
-                "what it holds is not the daemon's PID: it was written before the last fork, by a process that has "
-                "ended since, or in another form",
+                lambda o: number_in(o.pid_file) is not None,
+                "the PID in it is not the daemon's, but that of a process that has ended: it has to be written after "
+                "the last fork",
             ),
+            (True, "a PID file holds the digits of the PID and one newline, and nothing else"),
         ),
     ),
     Check(
         key="pid_file_locked",
         says="FILE is locked while it lives",
-        read="flock(2), fcntl_locking(2)",
+        read="flock(2), fcntl(2)",
         follows=("pid_file",),
         holds=lambda o: o.pid_file is not None and o.pid_file.locked,
         expected=lambda o: "neither flock() nor fcntl(F_SETLK) on it succeeds for others",
         observed=lambda o: "anybody can lock it" if o.pid_file else "there is no file",
         causes=(
             (
+                lambda o: o.pid_file is not None and not is_open(o),
+                "the file is not open in the daemon: it was closed, on purpose or with all others (step 05), or opened "
+                "in another process. With its last descriptor the lock goes",
+            ),
+            (
                 True,
-                "it was not locked, or the lock is gone: closing the file gives it back, and one of fcntl() is "
-                "not passed on by fork()",
+                "the file is open, but it was not locked (O_EXCL is no lock, nor is a look at the PID in it), or the "
+                "lock is gone: one of flock() goes by LOCK_UN in any process that shares it; one of fcntl() goes when "
+                "any descriptor of the file is closed, and fork() does not pass it on",
             ),
         ),
     ),
@@ -97,24 +114,38 @@ CHECKS = [
         scene=Scene(then=("again 1",)),
         holds=lambda o: o.process is not None and o.left == (o.process.pid,) and o.pid_file_after == o.pid_file,
         expected=lambda o: f"launched once more: the first lives on, and {PID_FILE} is as before",
-        observed=lambda o: f"after it {left(o)} lives on; {content(o.pid_file_after)}",
+        observed=lambda o: f"after it {left(o)}; {content(o.pid_file_after)}",
         causes=(
             (lambda o: o.process is None, "the first did not live on"),
             (
-                lambda o: len(o.left) > 1,
-                "both live: whether the lock was had is not looked at, or no lock was tried (LOCK_NB with flock(), "
-                "F_SETLK with fcntl()), or each locked a file of its own",
+                lambda o: o.process.pid not in o.left,
+                "the first is gone: the second one ended it, or took something away from it. A daemon that runs is to "
+                "be left alone",
             ),
             (
                 lambda o: o.pid_file_after is None,
-                "the second one removed the file on its way out: whoever does not have the lock leaves it alone",
+                "the second one removed the file: whoever does not have the lock leaves it alone",
             ),
             (
-                lambda o: o.left,
+                lambda o: len(o.left) > 1 and o.pid_file_after.identity != o.pid_file.identity,
+                "both live, and each has a file of its own: the second one removed the first one's, or put another in "
+                "its place (rename()). A lock is on a file, not on a name",
+            ),
+            (
+                lambda o: len(o.left) > 1 and o.pid_file_after.text != o.pid_file.text,
+                "both live, and the second has written: whether it got the lock is not looked at, or a lock is shared "
+                "(LOCK_SH, F_RDLCK), which many may have at once",
+            ),
+            (
+                lambda o: len(o.left) > 1,
+                "both live: without the lock the second one waits for it (LOCK_NB is missing, or it is F_SETLKW and "
+                "not F_SETLK), or goes on without it. It has to end",
+            ),
+            (
+                True,
                 "the file was changed by one that has no right to it: lock it first, then truncate and write. O_TRUNC "
                 "and fopen() with w empty it before there is a lock",
             ),
-            (True, "the first ended too: the second one ended it, or took something away from it"),
         ),
     ),
     Check(
@@ -134,8 +165,8 @@ CHECKS = [
                 "and no daemon of this kind. Whether an instance lives the lock tells, not the PID",
             ),
             (
-                lambda o: o.pid_file is not None and o.pid_file.text.startswith(f"{o.process.pid}\n"),
-                "the end of what was there before is still in it: ftruncate() it, once it is locked",
+                lambda o: o.pid_file is not None and str(o.process.pid) in o.pid_file.text.split(),
+                "what was there before is still in it, or a part of it: ftruncate() it, once it is locked",
             ),
             (True, "it runs, but the file is not its own"),
         ),
