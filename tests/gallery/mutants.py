@@ -20,11 +20,11 @@ INVISIBLE = {
     (5, "if (errno != 0)", "never true"): "reading /proc/self/fd does not fail",
     (5, 'die("readdir /proc/self/fd");', "removed"): "reading /proc/self/fd does not fail",
     (7, 'fprintf(stderr, "%s: %s\\n", call, reason);', "removed"): "here the log tells; step 02 asks for this one",
+    (8, "if (signal(SIGHUP, SIG_IGN) == SIG_ERR)", "never true"): "SIGHUP can always be ignored",
+    (8, 'die("signal SIGHUP");', "removed"): "SIGHUP can always be ignored",
     (10, "(void)sigemptyset(&none);", "removed"): "what the set holds then is undefined, not observed",
     (10, "if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)", "never true"): "fails for wrong arguments only",
     (10, 'die("sigprocmask");', "removed"): "sigprocmask(2) fails for wrong arguments only",
-    (8, "if (signal(SIGHUP, SIG_IGN) == SIG_ERR)", "never true"): "SIGHUP can always be ignored",
-    (8, 'die("signal SIGHUP");', "removed"): "SIGHUP can always be ignored",
 }
 
 

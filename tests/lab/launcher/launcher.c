@@ -44,8 +44,11 @@ static void send_message(const struct request *request, const char *text,
         header->cmsg_len = CMSG_LEN(sizeof(int));
         memcpy(CMSG_DATA(header), fd, sizeof(int));
     }
-    /* If pytest is gone there is nobody to tell: end of file says so too. */
-    (void)sendmsg(request->control, &message, MSG_NOSIGNAL);
+    /* If pytest is gone there is nobody to tell: end of file says so too. What
+       the kernel refuses is told: too many descriptors on their way, say. */
+    if (sendmsg(request->control, &message, MSG_NOSIGNAL) == -1 && fd != NULL &&
+        errno == ETOOMANYREFS)
+        broken(request, "passing a descriptor");
 }
 
 void report(const struct request *request, const char *format, ...)
