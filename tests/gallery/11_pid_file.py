@@ -3,9 +3,7 @@
 from gallery import Right, Wrong
 
 CALL = "    if (pid_file != NULL)\n        write_pid_file(pid_file);\n"
-ABSOLUTE = (
-    '    if (asprintf(&path, "%s/%s", *name == \'/\' ? "" : directory, name) == -1)\n        die("asprintf");\n'
-)
+ABSOLUTE = "pid_file = absolute(optarg);"
 OPENING = "open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);"
 FLOCK = "flock(fd, LOCK_EX | LOCK_NB)"
 LOCKED_OUT = '            die("the lock on the PID file");\n'
@@ -20,7 +18,7 @@ LOOP = (
 )
 WRITER = "static void write_pid_file(const char *path)\n"
 
-OPTIONS = "    char *pid_file = read_options(argc, argv);\n"
+OPTIONS = "    const char *pid_file = read_options(argc, argv);\n"
 GETOPT = "while ((option = getopt(argc, argv, \"p:\")) == 'p')"
 FORKED = "    leave_parent();\n    start_session();\n"
 SECOND_FORK = "    leave_parent(); /* and so lead nothing */\n"
@@ -173,7 +171,7 @@ WRONG = [
     ),
     Wrong(
         "a relative name, once it is in the root directory",
-        [(ABSOLUTE, lines("path = strdup(name);"))],
+        [(ABSOLUTE, "pid_file = optarg;")],
         fails=NO_PROCESS,
         says="meant from the directory of the launch",
     ),
@@ -414,7 +412,7 @@ RIGHT = [
         [
             *CLOSE_ALL_BUT_KEPT,
             *IN_TWO[:2],
-            (ABSOLUTE, lines("path = strdup(name);")),
+            (ABSOLUTE, "pid_file = optarg;"),
             (CALL, ""),
             (ROOT, lines("kept = lock_pid_file(pid_file);", "write_pid(kept, pid_file);") + ROOT),
         ],
@@ -423,7 +421,7 @@ RIGHT = [
         "openat on the directory of the launch",
         [
             *CLOSE_ALL_BUT_KEPT,
-            (ABSOLUTE, lines("path = strdup(name);")),
+            (ABSOLUTE, "pid_file = optarg;"),
             (OPTIONS, OPTIONS + lines('kept = open(".", O_PATH | O_DIRECTORY);')),
             (OPENING, OPENING.replace("open(path", "openat(kept, path")),
             ("stat(path, &theirs)", "fstatat(kept, path, &theirs, 0)"),
@@ -505,7 +503,12 @@ RIGHT = [
     ),
     Right(
         "without getopt",
-        [(OPTIONS, lines('char *pid_file = argc == 3 && strcmp(argv[1], "-p") == 0 ? absolute(argv[2]) : NULL;'))],
+        [
+            (
+                OPTIONS,
+                lines('const char *pid_file = argc == 3 && strcmp(argv[1], "-p") == 0 ? absolute(argv[2]) : NULL;'),
+            )
+        ],
     ),
     Right("after the message to the log", [(CALL, ""), (SENT, SENT + CALL)]),
     Right("without a comparison of the inodes", [("!is_still_there(fd, path)", "0 && !is_still_there(fd, path)")]),

@@ -25,6 +25,20 @@ INVISIBLE = {
     (10, "(void)sigemptyset(&none);", "removed"): "what the set holds then is undefined, not observed",
     (10, "if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)", "never true"): "fails for wrong arguments only",
     (10, 'die("sigprocmask");', "removed"): "sigprocmask(2) fails for wrong arguments only",
+    (
+        11,
+        'if (directory == NULL || asprintf(&path, "%s/%s", directory, name) == -1)',
+        "never true",
+    ): "neither fails here",
+    (
+        11,
+        "if (*name == '/')",
+        "never true",
+    ): "checks launch it with a relative name; test_peers.py with an absolute one",
+    (11, 'die("the directory of the launch");', "removed"): "neither getcwd() nor asprintf() fails here",
+    (11, "(void)close(fd);", "removed"): "closes a file that another instance has removed, in a moment that few meet",
+    (11, 'fprintf(stderr, "usage: %s [-p FILE]\\n", argv[0]);', "removed"): "nothing is asked of wrong usage",
+    (11, "exit(2);", "removed"): "nothing is asked of wrong usage",
 }
 
 

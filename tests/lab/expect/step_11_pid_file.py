@@ -214,4 +214,25 @@ CHECKS = [
             (True, "neither the log nor standard error says why"),
         ),
     ),
+    Check(
+        key="write_fails",
+        says="tells the log when FILE cannot be written, and ends",
+        read="write(2), dprintf(3)",
+        star=True,
+        on_process=False,
+        needs_log=LOG_TO_JUDGE,
+        scene=Scene(fault="write-ENOSPC"),
+        holds=lambda o: fails_cleanly(o) and says_why(o, "No space"),
+        expected=lambda o: "the reason in the log, a status other than 0, nothing that lives on",
+        observed=lambda o: f"write() was made to fail (ENOSPC); {fate(o)}",
+        causes=(
+            (
+                lambda o: o.processes,
+                "what write() or dprintf() returned is not looked at, or that of fflush(), if it is written with "
+                "stdio: it lives on, and nobody can find it",
+            ),
+            (lambda o: not fails_cleanly(o), "it ends as if all were well: whoever started it cannot tell"),
+            (True, "the log does not say why"),
+        ),
+    ),
 ]

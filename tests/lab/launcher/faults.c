@@ -54,6 +54,7 @@ static const struct fault {
     {"chdir-EACCES", EACCES, {SYS_chdir, SYS_fchdir}},
     {"close_range-ENOSYS", ENOSYS, {SYS_close_range}},
     {"close_range-EPERM", EPERM, {SYS_close_range}},
+    {"write-ENOSPC", ENOSPC, {SYS_write, SYS_writev, SYS_pwrite64}},
     {"setsid-killed", KILLED, {SYS_setsid}},
     {"chdir-killed", KILLED, {SYS_chdir, SYS_fchdir}},
     {"close-ignored", 0, {SYS_close, SYS_close_range}},
