@@ -1,13 +1,18 @@
 """Step 12: the launched process returns when the daemon is ready, or says why it is not."""
 
 import os
+import signal
+from dataclasses import replace
 
-from lab.expect.model import Check, Scene, ended, fate
-from lab.expect.step_07_syslog import null_and_log
+from lab.expect import added
+from lab.expect.model import Check, Scene, crash, ended, fate
+from lab.expect.step_05_close_fds import inherited
 from lab.expect.step_06_dev_null import with_access
+from lab.expect.step_07_syslog import extra, null_and_log, standard_holds
 from lab.expect.step_08_sighup import LEADING, TIMES
 from lab.expect.step_11_pid_file import ONCE_MORE
 from lab.launched import PID_FILE
+from lab.steps import STEPS
 
 
 def failed_to_start(o):
@@ -22,12 +27,21 @@ def second(o):
 
 HANGS = (
     lambda o: o.job_status is None,
-    "the launched process waits for ever: somebody still has a write end of the pipe, so that there is no end of "
-    "file. It has one itself until it closes it; and after a message there is nothing to wait for",
+    "the launched process waits for ever, for what does not come from a daemon that has ended. A pipe gives end of "
+    "file only when nobody has a write end any more, and the launched process has one itself until it closes it. "
+    "A file, or a signal that is waited for alone, tells of no end at all",
+)
+KNOWS_BETTER = (
+    "it says that there is no daemon, and returns 0 all the same: the status is what scripts look at. If it hands on "
+    "what wait(2) gave it: that is no exit status, and _exit() takes the lower 8 bits of it. WEXITSTATUS() is one"
+)
+DID_NOT_WAIT = (
+    "it returned 0 although no daemon came of it: it did not wait for the daemon's word, or whatever comes through the "
+    "pipe counts as good. End of file without a word means that the daemon has ended"
 )
 RETURNS_0 = (
-    lambda o: o.job_status == 0,
-    "it returned 0 although there is no daemon: end of file without a word means that the daemon has ended",
+    (lambda o: o.job_status == 0 and o.printed.strip(), KNOWS_BETTER),
+    (lambda o: o.job_status == 0, DID_NOT_WAIT),
 )
 LIVES_ON = (lambda o: o.processes, "something lives on that nobody has been told of")
 
@@ -44,11 +58,59 @@ def killed_at(call, key, says):
         holds=lambda o: o.job_status not in (None, 0) and not o.processes,
         expected=lambda o: "the launched process ends with a status other than 0, and nothing lives on",
         observed=lambda o: f"{call}() was made to kill its caller; {fate(o)}",
-        causes=(HANGS, RETURNS_0, LIVES_ON),
+        causes=(HANGS, *RETURNS_0, LIVES_ON),
     )
 
 
+def still(number, key, causes=(), follows=()):
+    """The check `key` of step `number`: from here on it fails for these reasons too, or follows from these."""
+    check = next(each for each in added(STEPS[number]) if each.key == key)
+    return replace(check, replaces=(), causes=(*causes, *check.causes), follows=(*follows, *check.follows))
+
+
+def pipes(o):
+    """Whether of what is open too much there is an end of a pipe that it made itself."""
+    return standard_holds(o) and not inherited(o) and any(d.kind == "pipe" for d in extra(o).values())
+
+
 CHECKS = [
+    still(
+        2,
+        "one_lives_on",
+        causes=(
+            (
+                lambda o: o.job_status is None and len(o.processes) == 2,
+                "the daemon is up, and the launched process still waits, or has run on: it did not get the daemon's "
+                "word. What is written with stdio stays in a buffer until fflush(). And if it reads to end of file, "
+                "somebody still has a write end: the daemon, a child of it, or the launched process itself. One "
+                "newline is enough",
+            ),
+            (
+                lambda o: o.job_status and os.WIFEXITED(o.job_status) and len(o.processes) == 1,
+                "the daemon is up, and the launched process says that it is not: it got end of file without a word, or "
+                "took the word for a failure. The daemon's end was closed with the other descriptors, or before it was "
+                "used",
+            ),
+            (
+                lambda o: crash(o) == signal.SIGPIPE and not o.processes,
+                "SIGPIPE ended the daemon: it gave its word to a pipe whose read end nobody has any more. The pipe was "
+                "made after the fork, so that each has one of its own; or the launched process did not wait",
+            ),
+        ),
+    ),
+    still(9, "gets_no_terminal", follows=("one_lives_on",)),
+    still(
+        11,
+        "null_device_log_and_file",
+        causes=(
+            (
+                pipes,
+                "an end of the pipe is still open: the read end is the launched process's alone, and the write end has "
+                "done its work once the word is given",
+            ),
+        ),
+    ),
+    still(11, "second_does_not_start", causes=((lambda o: second(o) is None and o.again, HANGS[1]),)),
     Check(
         key="ready_when_it_returns",
         says=f"when the launched process returns 0, FILE is complete, {TIMES} times of {TIMES}",
@@ -93,10 +155,8 @@ CHECKS = [
         ),
         causes=(
             (lambda o: second(o) is None, HANGS[1]),
-            (
-                lambda o: second(o) == 0,
-                "the launched process returned 0: it did not wait, or whatever comes through the pipe counts as good",
-            ),
+            (lambda o: second(o) == 0 and o.again_printed.strip(), KNOWS_BETTER),
+            (lambda o: second(o) == 0, DID_NOT_WAIT),
             (True, "the reason went to the log, or nowhere: send it through the pipe, and print it where it is read"),
         ),
     ),
@@ -112,12 +172,12 @@ CHECKS = [
         observed=lambda o: f"launched with -p nowhere/{PID_FILE}; {fate(o)}",
         causes=(
             HANGS,
-            RETURNS_0,
+            *RETURNS_0,
             LIVES_ON,
             (
                 lambda o: not o.printed.strip(),
-                "the status is right, but the reason is not heard: the daemon's standard error is closed by then. Send "
-                "it through the pipe, for the launched process to print",
+                "the status is right, but the reason is not heard: by then the daemon's standard error is closed, or "
+                "the null device. Send it through the pipe, for the launched process to print",
             ),
             (True, "what it prints is not the daemon's own reason: send the text, not only that it failed"),
         ),
