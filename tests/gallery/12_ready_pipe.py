@@ -100,7 +100,7 @@ WRONG = [
         "end of file taken as good",
         [(FGETS, "(fgets(word, sizeof(word), from) == NULL || *word == '\\n')")],
         fails=KILLED,
-        says="it returned 0 although there is no daemon",
+        says="End of file without a word means that the daemon has ended",
     ),
     Wrong(
         "only that it failed is sent",

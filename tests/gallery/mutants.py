@@ -20,6 +20,8 @@ INVISIBLE = {
     (5, "if (errno != 0)", "never true"): "reading /proc/self/fd does not fail",
     (5, 'die("readdir /proc/self/fd");', "removed"): "reading /proc/self/fd does not fail",
     (7, 'fprintf(stderr, "%s: %s\\n", call, reason);', "removed"): "here the log tells; step 02 asks for this one",
+    (12, "if (word == -1)", "never true"): "a number for the copy was free a moment before: pipe2() got two",
+    (12, 'die("fcntl");', "removed"): "a number for the copy was free a moment before: pipe2() got two",
 }
 
 

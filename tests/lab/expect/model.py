@@ -99,7 +99,7 @@ def fate(o):
         parts.append("the shell that launched it was ended or stopped")
     if o.job_status is not None:
         parts.append(f"the launched process (PID {o.job}) {ended(o.job_status)}")
-    for pid, status in list(o.reaped.items())[:3]:
+    for pid, status in sorted(o.reaped.items())[:3]:
         parts.append(f"process {pid} {ended(status)}")
     if len(o.reaped) > 3:
         parts.append(f"and {len(o.reaped) - 3} more ended")

@@ -1,11 +1,12 @@
 """Step 12: the launched process returns when the daemon is ready, or says why it is not."""
 
+import errno
 import os
 import signal
 from dataclasses import replace
 
 from lab.expect import added
-from lab.expect.model import Check, Scene, crash, ended, fate
+from lab.expect.model import Check, Scene, crash, ended, fails_cleanly, fate, says_why, star_for_failure
 from lab.expect.step_05_close_fds import inherited
 from lab.expect.step_06_dev_null import with_access
 from lab.expect.step_07_syslog import extra, null_and_log, standard_holds
@@ -202,4 +203,31 @@ CHECKS = [
             ),
         ),
     ),
+    Check(
+        key="ready_without_close_range",
+        says="comes out the same where close_range() is refused",
+        read="close_range(2), proc(5)",
+        star=True,
+        on_process=False,
+        scene=Scene(fault="close_range-ENOSYS"),
+        holds=lambda o: o.process is not None and o.job_status == 0 and null_and_log(o),
+        expected=lambda o: "status 0, and a daemon with 0, 1 and 2 on the null device",
+        observed=lambda o: fate(o) if o.process is None or o.job_status != 0 else with_access(o),
+        causes=((True, "the other way of closing has to leave the pipe out too, and nothing but the pipe"),),
+    ),
+    Check(
+        key="pipe_fails",
+        says="says so when the pipe cannot be made, and ends",
+        read="pipe(2)",
+        star=True,
+        on_process=False,
+        scene=Scene(fault="pipe-EMFILE"),
+        # Who waits by other means makes no pipe, and starts.
+        holds=lambda o: (o.process is not None and o.job_status == 0)
+        or (fails_cleanly(o) and says_why(o, "pipe", os.strerror(errno.EMFILE))),
+        expected=lambda o: "the reason on standard error, a status other than 0, nothing that lives on",
+        observed=lambda o: f"pipe2() was made to fail (EMFILE); {fate(o)}",
+        causes=((True, "what pipe2() returns is not looked at: its two numbers are none then"),),
+    ),
+    star_for_failure("fork", "EAGAIN", "the launched process goes on as if it were the child"),
 ]
