@@ -39,6 +39,8 @@ INVISIBLE = {
     (11, "(void)close(fd);", "removed"): "closes a file that another instance has removed, in a moment that few meet",
     (11, 'fprintf(stderr, "usage: %s [-p FILE]\\n", argv[0]);', "removed"): "nothing is asked of wrong usage",
     (11, "exit(2);", "removed"): "nothing is asked of wrong usage",
+    (12, "if (word == -1)", "never true"): "a number for the copy was free a moment before: pipe2() got two",
+    (12, 'die("fcntl");', "removed"): "a number for the copy was free a moment before: pipe2() got two",
 }
 
 

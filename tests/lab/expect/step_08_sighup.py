@@ -5,6 +5,7 @@ import signal
 from lab.expect.model import Check, Scene, ended, fate
 
 TIMES = 10
+LEADING = Scene(leads=True)
 
 
 def was_hung_up(status):
@@ -45,7 +46,7 @@ CHECKS = [
         says=f"lives on when a session leader starts it, {TIMES} times of {TIMES}",
         read="setsid(2), signal(7)",
         on_process=False,
-        scene=Scene(leads=True),
+        scene=LEADING,
         times=TIMES,
         follows=("one_lives_on",),
         holds=lambda o: o.job_status == 0 and len(o.processes) == 1,

@@ -7,6 +7,7 @@ from lab.launched import PID_FILE
 ARGUMENTS = ("-p", PID_FILE)  # relative: to the directory that it is launched in
 
 AT_ONCE = 50
+ONCE_MORE = Scene(then=("again 1",))
 STALE = b"         1\n"  # init's PID, which always lives; longer than what is to be written
 
 
@@ -111,7 +112,7 @@ CHECKS = [
         read="flock(2), open(2)",
         on_process=False,
         follows=("one_lives_on", "pid_file", "pid_file_locked"),
-        scene=Scene(then=("again 1",)),
+        scene=ONCE_MORE,
         holds=lambda o: o.process is not None and o.left == (o.process.pid,) and o.pid_file_after == o.pid_file,
         expected=lambda o: f"launched once more: the first lives on, and {PID_FILE} is as before",
         observed=lambda o: f"after it {left(o)}; {content(o.pid_file_after)}",

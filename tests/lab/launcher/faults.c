@@ -34,6 +34,9 @@
 #ifndef SYS_vfork
 #define SYS_vfork SYS_clone
 #endif
+#ifndef SYS_pipe
+#define SYS_pipe SYS_pipe2
+#endif
 #ifndef SYS_clone3
 #define SYS_clone3 435
 #endif
@@ -50,6 +53,7 @@ static const struct fault {
     int calls[MAX_CALLS];
 } faults[] = {
     {"fork-EAGAIN", EAGAIN, {SYS_clone, SYS_clone3, SYS_fork, SYS_vfork}},
+    {"pipe-EMFILE", EMFILE, {SYS_pipe, SYS_pipe2, SYS_socketpair}},
     {"setsid-EPERM", EPERM, {SYS_setsid}},
     {"chdir-EACCES", EACCES, {SYS_chdir, SYS_fchdir}},
     {"close_range-ENOSYS", ENOSYS, {SYS_close_range}},

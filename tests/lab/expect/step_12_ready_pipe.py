@@ -1,0 +1,233 @@
+"""Step 12: the launched process returns when the daemon is ready, or says why it is not."""
+
+import errno
+import os
+import signal
+from dataclasses import replace
+
+from lab.expect import added
+from lab.expect.model import Check, Scene, crash, ended, fails_cleanly, fate, says_why, star_for_failure
+from lab.expect.step_05_close_fds import inherited
+from lab.expect.step_06_dev_null import with_access
+from lab.expect.step_07_syslog import extra, null_and_log, standard_holds
+from lab.expect.step_08_sighup import LEADING, TIMES
+from lab.expect.step_11_pid_file import ONCE_MORE
+from lab.launched import PID_FILE
+from lab.steps import STEPS
+
+
+def failed_to_start(o):
+    """Whether the launched process told its caller so: it exited with a status other than 0, and nothing lives."""
+    return o.job_status is not None and os.WIFEXITED(o.job_status) and o.job_status != 0 and not o.processes
+
+
+def second(o):
+    """The status of the one that was started again, None if it has not ended."""
+    return o.again[0] if o.again else None
+
+
+HANGS = (
+    lambda o: o.job_status is None,
+    "the launched process waits for ever, for what does not come from a daemon that has ended. A pipe gives end of "
+    "file only when nobody has a write end any more, and the launched process has one itself until it closes it. "
+    "A file, or a signal that is waited for alone, tells of no end at all",
+)
+KNOWS_BETTER = (
+    "it says that there is no daemon, and returns 0 all the same: the status is what scripts look at. If it hands on "
+    "what wait(2) gave it: that is no exit status, and _exit() takes the lower 8 bits of it. WEXITSTATUS() is one"
+)
+DID_NOT_WAIT = (
+    "it returned 0 although no daemon came of it: it did not wait for the daemon's word, or whatever comes through the "
+    "pipe counts as good. End of file without a word means that the daemon has ended"
+)
+RETURNS_0 = (
+    (lambda o: o.job_status == 0 and o.printed.strip(), KNOWS_BETTER),
+    (lambda o: o.job_status == 0, DID_NOT_WAIT),
+)
+LIVES_ON = (lambda o: o.processes, "something lives on that nobody has been told of")
+
+
+def killed_at(call, key, says):
+    """The check that a daemon which is killed half-way is no daemon for the caller either."""
+    return Check(
+        key=key,
+        says=says,
+        read="pipe(7), wait(2)",
+        on_process=False,
+        scene=Scene(fault=f"{call}-killed"),
+        follows=("one_lives_on",),
+        holds=lambda o: o.job_status not in (None, 0) and not o.processes,
+        expected=lambda o: "the launched process ends with a status other than 0, and nothing lives on",
+        observed=lambda o: f"{call}() was made to kill its caller; {fate(o)}",
+        causes=(HANGS, *RETURNS_0, LIVES_ON),
+    )
+
+
+def still(number, key, causes=(), follows=()):
+    """The check `key` of step `number`: from here on it fails for these reasons too, or follows from these."""
+    check = next(each for each in added(STEPS[number]) if each.key == key)
+    return replace(check, replaces=(), causes=(*causes, *check.causes), follows=(*follows, *check.follows))
+
+
+def pipes(o):
+    """Whether of what is open too much there is an end of a pipe that it made itself."""
+    return standard_holds(o) and not inherited(o) and any(d.kind == "pipe" for d in extra(o).values())
+
+
+CHECKS = [
+    still(
+        2,
+        "one_lives_on",
+        causes=(
+            (
+                lambda o: o.job_status is None and len(o.processes) == 2,
+                "the daemon is up, and the launched process still waits, or has run on: it did not get the daemon's "
+                "word. What is written with stdio stays in a buffer until fflush(). And if it reads to end of file, "
+                "somebody still has a write end: the daemon, a child of it, or the launched process itself. One "
+                "newline is enough",
+            ),
+            (
+                lambda o: o.job_status and os.WIFEXITED(o.job_status) and len(o.processes) == 1,
+                "the daemon is up, and the launched process says that it is not: it got end of file without a word, or "
+                "took the word for a failure. The daemon's end was closed with the other descriptors, or before it was "
+                "used",
+            ),
+            (
+                lambda o: crash(o) == signal.SIGPIPE and not o.processes,
+                "SIGPIPE ended the daemon: it gave its word to a pipe whose read end nobody has any more. The pipe was "
+                "made after the fork, so that each has one of its own; or the launched process did not wait",
+            ),
+        ),
+    ),
+    still(9, "gets_no_terminal", follows=("one_lives_on",)),
+    still(
+        11,
+        "null_device_log_and_file",
+        causes=(
+            (
+                pipes,
+                "an end of the pipe is still open: the read end is the launched process's alone, and the write end has "
+                "done its work once the word is given",
+            ),
+        ),
+    ),
+    still(11, "second_does_not_start", causes=((lambda o: second(o) is None and o.again, HANGS[1]),)),
+    Check(
+        key="ready_when_it_returns",
+        says=f"when the launched process returns 0, FILE is complete, {TIMES} times of {TIMES}",
+        read="pipe(7)",
+        on_process=False,
+        scene=LEADING,
+        times=TIMES,
+        follows=("one_lives_on", "pid_file", "survives_hangup"),
+        holds=lambda o: o.process is not None and o.job_status == 0 and o.found == f"{o.process.pid}\n",
+        expected=lambda o: f"status 0, and at that moment the daemon's PID in {PID_FILE}",
+        observed=lambda o: fate(o)
+        if o.job_status != 0
+        else f'at the moment when it returned there was "{(o.found or "").strip()}" in {PID_FILE}',
+        causes=(
+            (
+                lambda o: o.job_status is not None and o.job_status != 0,
+                lambda o: f"the launched process {ended(o.job_status)}, although the daemon came up: it did not get "
+                "the daemon's word, or took it for a failure",
+            ),
+            (
+                True,
+                "the launched process did not wait for the daemon, or the daemon gave its word too early: the last "
+                "thing that can fail comes first, then the word",
+            ),
+        ),
+    ),
+    Check(
+        key="second_is_told",
+        says="a second one is told: a status other than 0, and the reason on its standard error",
+        read="pipe(7), stderr(3)",
+        on_process=False,
+        scene=ONCE_MORE,
+        follows=("one_lives_on", "second_does_not_start"),
+        holds=lambda o: second(o) is not None
+        and os.WIFEXITED(second(o))
+        and second(o) != 0
+        and bool(o.again_printed.strip()),
+        expected=lambda o: "launched once more: a status other than 0, and a reason",
+        observed=lambda o: ("it has not ended" if second(o) is None else f"it {ended(second(o))}")
+        + (
+            f', and printed "{o.again_printed.strip()[:200]}"' if o.again_printed.strip() else ", and printed nothing"
+        ),
+        causes=(
+            (lambda o: second(o) is None, HANGS[1]),
+            (lambda o: second(o) == 0 and o.again_printed.strip(), KNOWS_BETTER),
+            (lambda o: second(o) == 0, DID_NOT_WAIT),
+            (True, "the reason went to the log, or nowhere: send it through the pipe, and print it where it is read"),
+        ),
+    ),
+    Check(
+        key="caller_is_told",
+        says="FILE cannot be made: a status other than 0, the reason on standard error, nothing lives on",
+        read="pipe(7), stderr(3), strerror(3)",
+        on_process=False,
+        scene=Scene(arguments=("-p", f"nowhere/{PID_FILE}")),
+        follows=("one_lives_on", "pid_file"),
+        holds=lambda o: failed_to_start(o) and "No such file" in o.printed,
+        expected=lambda o: 'a status other than 0, and "No such file or directory"',
+        observed=lambda o: f"launched with -p nowhere/{PID_FILE}; {fate(o)}",
+        causes=(
+            HANGS,
+            *RETURNS_0,
+            LIVES_ON,
+            (
+                lambda o: not o.printed.strip(),
+                "the status is right, but the reason is not heard: by then the daemon's standard error is closed, or "
+                "the null device. Send it through the pipe, for the launched process to print",
+            ),
+            (True, "what it prints is not the daemon's own reason: send the text, not only that it failed"),
+        ),
+    ),
+    killed_at("setsid", "killed_early", "returns with a status other than 0 when the child is killed in setsid()"),
+    killed_at("chdir", "killed_later", "returns with a status other than 0 when the daemon is killed in chdir()"),
+    Check(
+        key="ready_with_none_open",
+        says="comes out the same when 0, 1 and 2 are closed at its start",
+        read="stdin(3), fcntl(2) (F_DUPFD)",
+        star=True,
+        on_process=False,
+        scene=Scene(stdio="closed"),
+        holds=lambda o: o.process is not None and o.job_status == 0 and null_and_log(o),
+        expected=lambda o: "status 0, and a daemon with 0, 1 and 2 on the null device",
+        observed=lambda o: fate(o) if o.process is None or o.job_status != 0 else with_access(o),
+        causes=(
+            (
+                True,
+                "the pipe got one of the numbers 0, 1, 2, which were free: a copy above 2 is out of the way "
+                "(F_DUPFD_CLOEXEC)",
+            ),
+        ),
+    ),
+    Check(
+        key="ready_without_close_range",
+        says="comes out the same where close_range() is refused",
+        read="close_range(2), proc(5)",
+        star=True,
+        on_process=False,
+        scene=Scene(fault="close_range-ENOSYS"),
+        holds=lambda o: o.process is not None and o.job_status == 0 and null_and_log(o),
+        expected=lambda o: "status 0, and a daemon with 0, 1 and 2 on the null device",
+        observed=lambda o: fate(o) if o.process is None or o.job_status != 0 else with_access(o),
+        causes=((True, "the other way of closing has to leave the pipe out too, and nothing but the pipe"),),
+    ),
+    Check(
+        key="pipe_fails",
+        says="says so when the pipe cannot be made, and ends",
+        read="pipe(2)",
+        star=True,
+        on_process=False,
+        scene=Scene(fault="pipe-EMFILE"),
+        # Who waits by other means makes no pipe, and starts.
+        holds=lambda o: (o.process is not None and o.job_status == 0)
+        or (fails_cleanly(o) and says_why(o, "pipe", os.strerror(errno.EMFILE))),
+        expected=lambda o: "the reason on standard error, a status other than 0, nothing that lives on",
+        observed=lambda o: f"pipe2() was made to fail (EMFILE); {fate(o)}",
+        causes=((True, "what pipe2() returns is not looked at: its two numbers are none then"),),
+    ),
+    star_for_failure("fork", "EAGAIN", "the launched process goes on as if it were the child"),
+]
