@@ -180,7 +180,7 @@ WRONG = [
         "after SIGHUP was ignored, which only the mask hides",
         [(RESET, ""), (NULL, NULL + RESET), (EMPTY, EMPTY + "    (void)sigaddset(&none, SIGHUP);\n")],
         fails="ignores_hangup signals_reset",
-        says="a blocked signal stays pending",
+        says="a blocked signal is kept back",
     ),
     Wrong(
         "in the parent, after the fork",
@@ -192,7 +192,7 @@ WRONG = [
         "after the fork once more, which lets a hang-up through",
         [(FORKED, FORKED + RESET + "    usleep(100000);\n" + IGNORED)],
         fails="survives_hangup",
-        says="it came before SIGHUP was ignored",
+        says="before it was ignored",
     ),
     Wrong(
         "SIGPIPE ignored again",

@@ -52,7 +52,7 @@ NO_WORD_COMES = (
 NO_PROCESS = (
     "one_lives_on own_program umask_is_zero is_adopted no_terminal in_root_directory null_device_log_and_file "
     "reports_to_log ignores_hangup leads_nothing pid_file pid_file_locked survives_hangup signals_reset sigterm_ends "
-    "second_does_not_start takes_over one_of_many ready_when_it_returns second_is_told caller_is_told gets_no_terminal"
+    "second_does_not_start takes_over one_of_many ready_when_it_returns second_is_told caller_is_told"
 )
 
 
