@@ -46,13 +46,12 @@ SLOWLY = (WRITTEN, SLOW + WRITTEN)
 TOLD_NOTHING = "second_is_told caller_is_told"
 KILLED = "killed_early killed_later"
 NO_WORD_COMES = (
-    "one_lives_on null_device_log_and_file survives_hangup second_does_not_start one_of_many ready_when_it_returns "
-    "gets_no_terminal"
+    "one_lives_on null_device_log_and_file survives_hangup second_does_not_start one_of_many ready_when_it_returns"
 )
 NO_PROCESS = (
     "one_lives_on own_program umask_is_zero is_adopted no_terminal in_root_directory null_device_log_and_file "
     "reports_to_log ignores_hangup leads_nothing pid_file pid_file_locked survives_hangup signals_reset sigterm_ends "
-    "second_does_not_start takes_over one_of_many ready_when_it_returns second_is_told caller_is_told"
+    "second_does_not_start takes_over one_of_many ready_when_it_returns second_is_told caller_is_told gets_no_terminal"
 )
 
 
