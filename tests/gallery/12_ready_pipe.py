@@ -48,11 +48,6 @@ KILLED = "killed_early killed_later"
 NO_WORD_COMES = (
     "one_lives_on null_device_log_and_file survives_hangup second_does_not_start one_of_many ready_when_it_returns"
 )
-NO_PROCESS = (
-    "one_lives_on own_program umask_is_zero is_adopted no_terminal in_root_directory null_device_log_and_file "
-    "reports_to_log ignores_hangup leads_nothing pid_file pid_file_locked survives_hangup signals_reset sigterm_ends "
-    "second_does_not_start takes_over one_of_many ready_when_it_returns second_is_told caller_is_told gets_no_terminal"
-)
 
 
 def fork_and(*lines):
@@ -184,24 +179,6 @@ WRONG = [
         [(TWO_RANGES, "    if (syscall(SYS_close_range, 0U, ~0U, 0U) == -1)\n        close_listed();\n")],
         fails="one_lives_on survives_hangup ready_when_it_returns caller_is_told",
         says="closed with the other descriptors",
-    ),
-    Wrong(
-        "a pipe of each one's own",
-        [
-            (f'    if ({PIPE} == -1)\n        die("pipe2");\n', ""),
-            ("    int word = fcntl(ends[1], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);\n    (void)close(ends[1]);\n", ""),
-            (
-                '    if (word == -1)\n        die("fcntl");\n',
-                "    pid_t child = fork();\n"
-                f'    if ({PIPE} == -1)\n        die("pipe2");\n    int word = ends[1];\n',
-            ),
-            (
-                '    switch (fork()) {\n    case -1:\n        die("fork");\n    case 0:\n        starter',
-                '    switch (child) {\n    case -1:\n        die("fork");\n    case 0:\n        starter',
-            ),
-        ],
-        fails=NO_PROCESS,
-        says="so that each has one of its own",
     ),
     Wrong(
         "the word stays in a buffer",
