@@ -177,6 +177,7 @@ class Launchpad:
             process = subprocess.Popen(
                 [str(self.program), *words, "--", *argv],
                 pass_fds=passed,
+                start_new_session=True,  # what Ctrl-C ends is pytest; that its end is seen ends the rest
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
