@@ -27,6 +27,7 @@ LAUNCHES = 200
 VERDICTS = 1000
 WORKERS = 2
 BUSY_LOOPS = 8
+PART_1 = STEPS[:8]  # the classic recipe: what the figures are about
 
 
 def bench():
@@ -52,7 +53,7 @@ def compare_checks(folder):
         path.mkdir()
         shutil.copy(SOLUTIONS / "03_setsid.c", path)
     all_right.mkdir()
-    for step in STEPS[:8]:  # part 1, the classic recipe
+    for step in PART_1:
         shutil.copy(SOLUTIONS / f"{step.name}.c", all_right)
     source = (wrong / "03_setsid.c").read_text(encoding="utf-8")
     (wrong / "03_setsid.c").write_text(source.replace("    start_session();\n", ""), encoding="utf-8")
@@ -140,11 +141,11 @@ def hammer():
 def judge_many(count):
     """Judge `count` launches, half of them of a program that misses one step; the false verdicts, in words."""
     pad = Launchpad()
-    answers = [Answer(step, SOLUTIONS / f"{step.name}.c") for step in STEPS]
+    answers = [Answer(step, SOLUTIONS / f"{step.name}.c") for step in PART_1]
     builder = Builder(pad, answers)
     wrong = []
     for turn in range(count):
-        step = STEPS[1 + turn // 2 % (len(STEPS) - 1)]
+        step = PART_1[1 + turn // 2 % (len(PART_1) - 1)]
         program = STEPS[step.number - turn % 2]
         examination = Examination(Answer(step, SOLUTIONS / f"{program.name}.c"), pad, builder)
         checks = [check for check in expectations(step) if not check.star]

@@ -37,7 +37,7 @@ class Reporter:
         stuck = any(not report.is_done(earlier) for earlier in self.examinations)
         self.examinations.append(examination)
         if stuck and report.is_wrong(examination) and answer.is_untouched():
-            print(f"{answer.step.name:<13}  {answer.step.title}: not begun", flush=True)
+            print(f"{report.heading(answer.step)}: not begun", flush=True)
         else:
             print(report.describe(examination), flush=True)
 

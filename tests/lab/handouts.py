@@ -61,7 +61,7 @@ class Handouts:
 
     def _run(self, _words, body):
         commands = [line[2:] for line in body.splitlines() if line.startswith("$ ")]
-        output = self._type(commands)
+        output = typed(self.pad, commands, self.programs(commands))
         return "".join(f"$ {command}\n{text}" for command, text in zip(commands, output))
 
     def _check(self, words, _body):
@@ -73,19 +73,6 @@ class Handouts:
         finally:
             workshop.close()
 
-    def _type(self, commands):
-        """What each of the commands printed."""
-        script = ["set -m; export COLUMNS=100", *(f"{command}\nprintf '{MARK}'" for command in commands)]
-        files = [("\n".join(script).encode() + b"\n", 0o644, ".script"), *self.programs(commands)]
-        with self.pad.shell(files, ["bash", ".script"]) as launch:
-            deadline = time.monotonic() + RUN_TIME
-            while launch.printed.count(MARK.encode()) < len(commands):
-                launch.pump(0.1)
-                if time.monotonic() > deadline:
-                    raise LabError(f"a handout's commands did not end within {RUN_TIME} s: {commands}")
-            printed = launch.printed.decode("utf-8", "replace").replace("\r\n", "\n")
-        return printed.split(MARK)
-
     def programs(self, commands):
         """The programs that the commands name, as `make build` makes them: (bytes, mode, name)."""
         named = sorted(set(re.findall(r"build/((?:solutions|steps)/\w+)", " ".join(commands))))
@@ -95,6 +82,24 @@ class Handouts:
             if answer.path not in self._programs:
                 self._programs[answer.path] = builder.build(answer).program
         return [(self._programs[answer.path], 0o755, f"build/{name}") for name, answer in zip(named, answers)]
+
+
+def typed(pad, commands, files):
+    """What each of the commands printed, when typed into one bash with job control, in the login shell's place.
+
+    `files` are (bytes, mode, name) to be found in its working directory. Raises
+    LabError if they do not end within RUN_TIME seconds.
+    """
+    script = ["set -m; export COLUMNS=100", *(f"{command}\nprintf '{MARK}'" for command in commands)]
+    files = [("\n".join(script).encode() + b"\n", 0o644, ".script"), *files]
+    with pad.shell(files, ["bash", ".script"]) as launch:
+        deadline = time.monotonic() + RUN_TIME
+        while launch.printed.count(MARK.encode()) < len(commands):
+            launch.pump(0.1)
+            if time.monotonic() > deadline:
+                raise LabError(f"these commands did not end within {RUN_TIME} s: {commands}")
+        printed = launch.printed.decode("utf-8", "replace").replace("\r\n", "\n")
+    return printed.split(MARK)[: len(commands)]
 
 
 def paths():

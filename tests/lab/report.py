@@ -26,10 +26,15 @@ def explain(step, result):
     return lines
 
 
+def heading(step):
+    """A step's name and title."""
+    return f"{step.name:<13}  {step.title}"
+
+
 def describe(examination):
     """A step's results, a line per check; the first thing that is wrong is explained."""
     step = examination.answer.step
-    lines = [f"{step.name:<13}  {step.title}"]
+    lines = [heading(step)]
     explained = False
     for result in examination.results():
         lines.append(_line(step, result))

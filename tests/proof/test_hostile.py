@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import select
 import subprocess
 import time
@@ -12,13 +13,13 @@ import pytest
 from gallery.hostile import HOSTILE, RUNNING
 from lab import procfs
 from lab.judge import examiner
-from lab.launch import Launchpad
+from lab.launch import SOURCES, Launchpad
 from lab.report import describe
 from lab.toolbox import ROOT
 
 MAX_TIME = 15  # seconds
 MAX_REPORT = 100_000  # bytes
-OWNER_OF_NOTHING = 1900000000  # as in launcher.h
+OWNER_OF_NOTHING = int(re.search(r"OWNER_OF_NOTHING = (\d+)", (SOURCES / "launcher.h").read_text())[1])
 
 
 def fingerprint():

@@ -5,6 +5,7 @@ what step 03 adds. From there on they hold for every later step too, until the
 module of a later step says that a check of its own replaces them.
 """
 
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 
@@ -19,6 +20,15 @@ def added(step):
     for check in checks:
         check.since = check.since or step
     return checks
+
+
+def still(number, key, *, causes=(), follows=(), **other):
+    """The check `key` of step `number` once more, for a later step: more causes, more that it follows from.
+
+    `other` is what else is different from there on. It keeps its age.
+    """
+    check = next(each for each in added(STEPS[number]) if each.key == key)
+    return replace(check, replaces=(), causes=(*causes, *check.causes), follows=(*follows, *check.follows), **other)
 
 
 @cache

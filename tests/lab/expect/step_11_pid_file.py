@@ -59,9 +59,9 @@ CHECKS = [
             ),
             (
                 lambda o: o.pid_file.text == "",
-                "the file was made, but nothing is in it: what is written with stdio "
-                "stays in a buffer until fflush() or fclose()",
-            ),  # fmt: skip
+                "the file was made, but nothing is in it: what is written with stdio stays in a buffer until fflush() "
+                "or fclose()",
+            ),
             (
                 lambda o: number_in(o.pid_file) == o.job,
                 "the PID in it is that of the process that was launched, which has ended: it has to be written after "

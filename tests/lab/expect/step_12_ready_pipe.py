@@ -3,9 +3,8 @@
 import errno
 import os
 import signal
-from dataclasses import replace
 
-from lab.expect import added
+from lab.expect import still
 from lab.expect.model import Check, Scene, crash, ended, fails_cleanly, fate, says_why, star_for_failure
 from lab.expect.step_05_close_fds import inherited
 from lab.expect.step_06_dev_null import with_access
@@ -13,7 +12,6 @@ from lab.expect.step_07_syslog import extra, null_and_log, standard_holds
 from lab.expect.step_08_sighup import LEADING, TIMES
 from lab.expect.step_11_pid_file import ONCE_MORE
 from lab.launched import PID_FILE
-from lab.steps import STEPS
 
 
 def failed_to_start(o):
@@ -63,15 +61,25 @@ def killed_at(call, key, says):
     )
 
 
-def still(number, key, causes=(), follows=()):
-    """The check `key` of step `number`: from here on it fails for these reasons too, or follows from these."""
-    check = next(each for each in added(STEPS[number]) if each.key == key)
-    return replace(check, replaces=(), causes=(*causes, *check.causes), follows=(*follows, *check.follows))
-
-
 def pipes(o):
     """Whether of what is open too much there is an end of a pipe that it made itself."""
     return standard_holds(o) and not inherited(o) and any(d.kind == "pipe" for d in extra(o).values())
+
+
+def comes_out_the_same(key, where, read, scene, cause):
+    """The bonus check that the pipe gets past a hindrance on the way."""
+    return Check(
+        key=key,
+        says=f"comes out the same {where}",
+        read=read,
+        star=True,
+        on_process=False,
+        scene=scene,
+        holds=lambda o: o.process is not None and o.job_status == 0 and null_and_log(o),
+        expected=lambda o: "status 0, and a daemon with 0, 1 and 2 on the null device",
+        observed=lambda o: fate(o) if o.process is None or o.job_status != 0 else with_access(o),
+        causes=((True, cause),),
+    )
 
 
 CHECKS = [
@@ -185,35 +193,19 @@ CHECKS = [
     ),
     killed_at("setsid", "killed_early", "returns with a status other than 0 when the child is killed in setsid()"),
     killed_at("chdir", "killed_later", "returns with a status other than 0 when the daemon is killed in chdir()"),
-    Check(
-        key="ready_with_none_open",
-        says="comes out the same when 0, 1 and 2 are closed at its start",
-        read="stdin(3), fcntl(2) (F_DUPFD)",
-        star=True,
-        on_process=False,
-        scene=Scene(stdio="closed"),
-        holds=lambda o: o.process is not None and o.job_status == 0 and null_and_log(o),
-        expected=lambda o: "status 0, and a daemon with 0, 1 and 2 on the null device",
-        observed=lambda o: fate(o) if o.process is None or o.job_status != 0 else with_access(o),
-        causes=(
-            (
-                True,
-                "the pipe got one of the numbers 0, 1, 2, which were free: a copy above 2 is out of the way "
-                "(F_DUPFD_CLOEXEC)",
-            ),
-        ),
+    comes_out_the_same(
+        "ready_with_none_open",
+        "when 0, 1 and 2 are closed at its start",
+        "stdin(3), fcntl(2) (F_DUPFD)",
+        Scene(stdio="closed"),
+        "the pipe got one of the numbers 0, 1, 2, which were free: a copy above 2 is out of the way (F_DUPFD_CLOEXEC)",
     ),
-    Check(
-        key="ready_without_close_range",
-        says="comes out the same where close_range() is refused",
-        read="close_range(2), proc(5)",
-        star=True,
-        on_process=False,
-        scene=Scene(fault="close_range-ENOSYS"),
-        holds=lambda o: o.process is not None and o.job_status == 0 and null_and_log(o),
-        expected=lambda o: "status 0, and a daemon with 0, 1 and 2 on the null device",
-        observed=lambda o: fate(o) if o.process is None or o.job_status != 0 else with_access(o),
-        causes=((True, "the other way of closing has to leave the pipe out too, and nothing but the pipe"),),
+    comes_out_the_same(
+        "ready_without_close_range",
+        "where close_range() is refused",
+        "close_range(2), proc(5)",
+        Scene(fault="close_range-ENOSYS"),
+        "the other way of closing has to leave the pipe out too, and nothing but the pipe",
     ),
     Check(
         key="pipe_fails",
