@@ -180,33 +180,41 @@ def _then(launch, process):
 
 def _pid_file(launch):
     """A PidFile, None if there is no such regular file; locked is what cannot be locked once more."""
-    path = f"{launch.lab}/{PID_FILE}"
     try:
-        status = os.lstat(path)
-        if not S_ISREG(status.st_mode):
-            return None
-        fd = _open_whatever_its_mode(path, S_IMODE(status.st_mode))
+        found = os.open(f"{launch.lab}/{PID_FILE}", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
-        locked = not (_lockable(fcntl.flock, fd) and _lockable(fcntl.lockf, fd))
-        text = os.pread(fd, 1000, 0).decode("utf-8", "backslashreplace")
+        status = os.fstat(found)
+        if not S_ISREG(status.st_mode):
+            return None
+        with _opened_whatever_its_mode(f"/proc/self/fd/{found}", S_IMODE(status.st_mode)) as fd:
+            locked = not (_lockable(fcntl.flock, fd) and _lockable(fcntl.lockf, fd))
+            text = os.pread(fd, 1000, 0).decode("utf-8", "backslashreplace")
         return PidFile(text, S_IMODE(status.st_mode), (status.st_dev, status.st_ino), locked)
     finally:
-        os.close(fd)
+        os.close(found)
 
 
-def _open_whatever_its_mode(path, mode):
-    """To read and to write; where the mode is against that it is changed for a moment."""
-    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+@contextmanager
+def _opened_whatever_its_mode(path, mode):
+    """A descriptor to read and to write; where the mode is against that it is changed for a moment.
+
+    `path` is a link of /proc to what is open already: what a name leads to may
+    change under way, and be a file of the caller's.
+    """
     try:
-        return os.open(path, flags)
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except PermissionError:
         os.chmod(path, mode | 0o600)
         try:
-            return os.open(path, flags)
+            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         finally:
             os.chmod(path, mode)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 def _lockable(lock, fd):

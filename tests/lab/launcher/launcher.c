@@ -77,7 +77,7 @@ void become(const struct request *request, uid_t id)
 {
     if (setgroups(0, NULL) == -1 || setresgid(id, id, id) == -1 ||
         setresuid(id, id, id) == -1)
-        refuse(request, "becoming another user");
+        (request->sandbox ? refuse : broken)(request, "becoming another user");
 }
 
 static noreturn void usage(const char *what)
