@@ -84,7 +84,7 @@ def comes_out_the_same(key, where, read, scene, cause):
 
 CHECKS = [
     still(
-        2,
+        9,
         "one_lives_on",
         causes=(
             (
