@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -395,22 +396,39 @@ def test_an_answer_never_runs_as_root(sandbox_pad, tmp_path):
     assert secret.read_text(encoding="utf-8") == "secret"
 
 
-def test_no_file_is_left(pad, programs, tmp_path, monkeypatch):
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+@pytest.fixture(params=[0o755, 0o700], ids=["open to all", "private"])
+def temporary(request, monkeypatch):
+    """$TMPDIR for a while. pytest's own folders are private; most systems' /tmp is not."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        os.chmod(name, request.param)
+        monkeypatch.setenv("TMPDIR", name)
+        yield Path(name)
+
+
+def test_no_file_is_left(pad, programs, temporary):
     build = programs.build(Answer(find_step("3"), SOLUTIONS / "03_setsid.c"))
-    assert look(pad, "03_setsid", build).process is not None
-    assert list(tmp_path.iterdir()) == []
+    launch = pad.wait_for_start(start(pad, "03_setsid", build))
+    assert pad.is_sandboxed() or Path(launch.lab, "03_setsid").exists()
+    assert observe(pad, launch, "03_setsid", build).process is not None
+    assert list(temporary.iterdir()) == []
+    assert pad.is_sandboxed() or not Path(launch.lab).exists()
 
 
-def test_no_file_of_an_interrupted_compiler_is_left(pad, tmp_path, monkeypatch):
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+def test_no_file_of_an_interrupted_compiler_is_left(pad, temporary):
     builder = Builder(pad, [Answer(find_step("7"), SOLUTIONS / "07_syslog.c")])
     launch = next(iter(builder.running.values()))[0]
-    while not launch.shell:
-        launch.pump(0.1)
-    time.sleep(0.03)  # into the compiler's work: when exactly does not matter
+    deadline = time.monotonic() + 5
+    while not launch.shell or not pad.is_sandboxed() and not list(Path(launch.lab).glob("cc*")):
+        assert time.monotonic() < deadline, "the compiler's own files are not where they are looked for"
+        launch.pump(0.001)
     builder.close()
-    assert list(tmp_path.iterdir()) == []
+    assert list(temporary.iterdir()) == []
+    assert pad.is_sandboxed() or not Path(launch.lab).exists()
+
+
+def test_an_answer_comes_back_by_its_path(examine, edited, temporary):
+    """Step 11 opens its PID file by an absolute path; root's answers cannot enter a private folder of root's."""
+    assert examine(edited(11), 11).failed == set() and list(temporary.iterdir()) == []
 
 
 def test_no_descriptor_is_left(pad, programs):

@@ -236,6 +236,29 @@ static int remove_entry(const char *path, const struct stat *status, int type,
     return 0;
 }
 
+/* As the user that the answer runs as: whether the deed could be done. */
+static bool done_as_owner(const struct request *request, bool (*deed)(void))
+{
+    int status = EXIT_FAILURE;
+    pid_t child = fork();
+    if (child == 0) {
+        become(request, request->id);
+        _exit(deed() ? EXIT_SUCCESS : EXIT_FAILURE);
+    }
+    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
+static bool enter_lab(void)
+{
+    return chdir(lab_on_disk) == 0;
+}
+
+/* All processes of an ID at once, however quickly they fork: kill(2). */
+static bool kill_all(void)
+{
+    return kill(-1, SIGKILL) == 0;
+}
+
 /* Root's answers get an ID of their own: nothing else is theirs to change, to
    signal or to count. Where it is not mapped they run as root:
    user_namespaces(7). */
@@ -245,18 +268,32 @@ static uid_t choose_id(void)
     return geteuid() == 0 && chown(lab_on_disk, id, id) == 0 ? id : 0;
 }
 
+/* A folder that root alone can reach (a private TMPDIR) is none to run in as
+   somebody else: the answer could not come back to it by its path. */
+static bool make_lab(struct request *request, const char *base)
+{
+    (void)snprintf(lab_on_disk, sizeof(lab_on_disk), "%s/daemon-lab-XXXXXX",
+                   base);
+    if (mkdtemp(lab_on_disk) == NULL)
+        return false;
+    request->id = choose_id();
+    if (chmod(lab_on_disk, 0755) == 0 &&
+        (request->id == 0 || done_as_owner(request, enter_lab)))
+        return true;
+    (void)rmdir(lab_on_disk);
+    return false;
+}
+
 static void enter_subreaper(struct request *request)
 {
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == -1)
         broken(request, "PR_SET_CHILD_SUBREAPER");
     const char *base = getenv("TMPDIR");
-    (void)snprintf(lab_on_disk, sizeof(lab_on_disk), "%s/daemon-lab-XXXXXX",
-                   base != NULL ? base : "/tmp");
-    if (mkdtemp(lab_on_disk) == NULL || chmod(lab_on_disk, 0755) == -1)
-        broken(request, lab_on_disk);
+    if ((base == NULL || !make_lab(request, base)) &&
+        !make_lab(request, "/tmp"))
+        broken(request, "a folder to run in, in TMPDIR or /tmp");
     if (chdir(lab_on_disk) == -1 || setenv("TMPDIR", lab_on_disk, 1) == -1)
         broken(request, lab_on_disk); /* what a compiler leaves goes with it */
-    request->id = choose_id();
     report(request, "init %d", (int)getpid());
     report(request, "lab %s", lab_on_disk);
 }
@@ -294,26 +331,13 @@ static int kill_children(void)
     return found;
 }
 
-/* All processes of an ID at once, however quickly they fork: kill(2). */
-static void kill_owned(const struct request *request)
-{
-    pid_t killer = fork();
-    if (killer == 0) {
-        become(request, request->id);
-        (void)kill(-1, SIGKILL);
-        _exit(EXIT_SUCCESS);
-    }
-    if (killer > 0)
-        (void)waitpid(killer, NULL, 0);
-}
-
 /* In a namespace init's end is the end of all; without one, of nobody else. */
 static noreturn void end(const struct request *request)
 {
     if (request->sandbox)
         _exit(EXIT_SUCCESS);
     if (request->id != 0)
-        kill_owned(request);
+        (void)done_as_owner(request, kill_all);
     for (int killed = kill_children(); killed > 0; killed = kill_children())
         while (killed-- > 0)
             (void)waitpid(-1, NULL, 0);
