@@ -5,7 +5,7 @@ by hand:
 
     <!-- run -->                      a ```console block: the lines that start
                                       with "$ " are typed, the others are what
-                                      came of them
+                                      came of them; with "as root", root types
     <!-- tour 02_fork 03_setsid -->   a ```text block: those rows of the tour, all
                                       of them if none is named
     <!-- check steps/03_setsid.c -->  a ```text block: what a check says of it
@@ -19,8 +19,10 @@ import time
 
 from lab.answers import Answer, find_step
 from lab.build import Builder
+from lab.expect import arguments
 from lab.judge import Workshop
-from lab.launch import Launchpad
+from lab.launch import Launchpad, NoRoot
+from lab.launched import Scene
 from lab.report import describe
 from lab.steps import STEPS
 from lab.toolbox import ROOT, LabError
@@ -46,7 +48,7 @@ class Handouts:
         self._rows = None
 
     def fresh(self, text):
-        """The text of a handout with every block filled in anew."""
+        """The text of a handout with every block filled in anew. Raises NoRoot where that takes one."""
         return BLOCK.sub(self._fill, text)
 
     def _fill(self, match):
@@ -56,12 +58,16 @@ class Handouts:
 
     def _tour(self, names, _body):
         if self._rows is None:
-            self._rows = {row["step"]: row for row in observe_steps(STEPS)}
+            rows, self._root = observe_steps(STEPS)
+            self._rows = {row["step"]: row for row in rows}
+        shown = [find_step(name) for name in names or self._rows]
+        if not self._root and any(arguments(step, root=True) != arguments(step) for step in shown):
+            raise NoRoot(self.pad.why_no_root())
         return table([self._rows[name] for name in names or self._rows]) + "\n"
 
-    def _run(self, _words, body):
+    def _run(self, words, body):
         commands = [line[2:] for line in body.splitlines() if line.startswith("$ ")]
-        output = typed(self.pad, commands, self.programs(commands))
+        output = typed(self.pad, commands, self.programs(commands), Scene(root=words == ["as", "root"]))
         return "".join(f"$ {command}\n{text}" for command, text in zip(commands, output))
 
     def _check(self, words, _body):
@@ -84,7 +90,7 @@ class Handouts:
         return [(self._programs[answer.path], 0o755, f"build/{name}") for name, answer in zip(named, answers)]
 
 
-def typed(pad, commands, files):
+def typed(pad, commands, files, scene=Scene()):
     """What each of the commands printed, when typed into one bash with job control, in the login shell's place.
 
     `files` are (bytes, mode, name) to be found in its working directory. Raises
@@ -92,7 +98,7 @@ def typed(pad, commands, files):
     """
     script = ["set -m; export COLUMNS=100", *(f"{command}\nprintf '{MARK}'" for command in commands)]
     files = [("\n".join(script).encode() + b"\n", 0o644, ".script"), *files]
-    with pad.shell(files, ["bash", ".script"]) as launch:
+    with pad.shell(files, ["bash", ".script"], scene) as launch:
         deadline = time.monotonic() + RUN_TIME
         while launch.printed.count(MARK.encode()) < len(commands):
             launch.pump(0.1)

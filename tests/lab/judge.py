@@ -113,7 +113,7 @@ class Examination:
             wanted.update({(check.scene, number): None for number in range(check.times)})
         for each in wanted:
             if each not in self._started and each not in self._observations:
-                self._started[each] = start(self.pad, name, build, each[0], arguments(self.answer.step))
+                self._started[each] = start(self.pad, name, build, each[0], arguments(self.answer.step, each[0].root))
 
     def _like(self, scene):
         """The checks with scenes of their own that are looked at together: bonus checks apart from the others."""
@@ -161,6 +161,8 @@ class Examination:
 
     def _why_not_here(self, check):
         sandbox_needed = check.needs_log or check.scene.without
+        if check.scene.root:
+            return self.pad.why_no_root()
         if sandbox_needed and not self.pad.is_sandboxed():
             return f"it needs a /dev of its own, and there is no sandbox: {self.pad.why_not}"
         return ""

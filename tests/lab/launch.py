@@ -12,12 +12,15 @@ import subprocess
 import time
 from pathlib import Path
 
-from lab.launched import PID_FILE, Launch, Refused, Scene
+from lab.idrange import COUNT, NoRange, find_range
+from lab.launched import PID_FILE, USERS, Launch, Refused, Scene
 from lab.toolbox import BUILD, ENVIRONMENT, ROOT, LabError
 
 SOURCES = Path(__file__).with_name("launcher")
 
 START_TIME = 10  # seconds for the launcher to get its job started
+
+USER_FILES = [(data, 0o644, name) for name, data in USERS.items()]
 
 
 def launcher():
@@ -72,6 +75,10 @@ def memory_file(data):
     return fd
 
 
+class NoRoot(LabError):
+    """Nothing can be launched as root of a sandbox here. Its text says why."""
+
+
 class Launchpad:
     """Starts programs, in sandboxes if that works here and is wanted.
 
@@ -82,6 +89,8 @@ class Launchpad:
         self.program = launcher()
         self.sandboxed = None if sandbox else False
         self.why_not = "" if sandbox else "switched off with --no-sandbox"
+        self._ids = None  # an IdRange, once it is known
+        self._why_no_root = None
 
     def job(self, name, program, scene=Scene(), arguments=(), high=3999):
         """Launch `program` (bytes) as the answer called `name`, in a `scene`, with `arguments`.
@@ -98,6 +107,7 @@ class Launchpad:
             words.append("leads=yes")
         if scene.signals:
             words.append(f"signals={scene.signals}")
+        words += self._root(scene, files)
         if arguments:
             words.append(f"watched={PID_FILE}")
         if any(deed.startswith("again") for deed in scene.then):
@@ -115,15 +125,45 @@ class Launchpad:
         """
         return self._start("tool", files, [], argv, Scene())
 
-    def shell(self, files, argv):
-        """Launch a program in the place of the login shell, on a terminal."""
-        return self._wait(launch := self._start("shell", files, [], argv, Scene()), lambda: launch.job)
+    def shell(self, files, argv, scene=Scene()):
+        """Launch a program in the place of the login shell, on a terminal; of the `scene`, `root` counts alone."""
+        files = list(files)
+        words = self._root(scene, files)
+        return self._wait(launch := self._start("shell", files, words, argv, scene), lambda: launch.job)
+
+    def _root(self, scene, files):
+        """The launcher's words for a scene as root, and USER_FILES added to its files. Raises NoRoot."""
+        if not scene.root:
+            return []
+        if self.why_no_root():
+            raise NoRoot(self.why_no_root())
+        files += USER_FILES
+        return [self._ids_word()]
 
     def is_sandboxed(self):
         """Whether launches are in a sandbox; finds it out when first asked."""
         if self.sandboxed is None:
             self._probe()
         return self.sandboxed
+
+    def why_no_root(self):
+        """Why nothing can be launched as root of a sandbox here, "" if it can; finds it out when first asked."""
+        if self._why_no_root is None:
+            self._why_no_root = self._probe_root()
+        return self._why_no_root
+
+    def _probe_root(self):
+        if not self.is_sandboxed():
+            return f"it needs a root of its own, and there is no sandbox: {self.why_not}"
+        try:
+            self._ids = find_range()
+            self._try(USER_FILES, [self._ids_word()])
+        except (NoRange, Refused) as reason:
+            return f"it needs a root of its own: {reason}"
+        return ""
+
+    def _ids_word(self):
+        return f"ids={self._ids.uid}:{self._ids.gid}:{COUNT}"
 
     def _start(self, scene_name, files, words, argv, scene):
         self.is_sandboxed()
@@ -132,11 +172,16 @@ class Launchpad:
     def _probe(self):
         """Find out, with the real sequence, whether a sandbox can be had here."""
         self.sandboxed = True
-        launch = self._spawn("tool", [], [], ["true"], Scene())
         try:
-            self._wait(launch, lambda: launch.shell, end_on_refusal=False)
+            self._try([], [])
         except Refused as refused:
             self.sandboxed, self.why_not = False, str(refused)
+
+    def _try(self, files, words):
+        """Launch next to nothing, with `words` for the launcher. Raises Refused."""
+        launch = self._spawn("tool", files, words, ["true"], Scene())
+        try:
+            self._wait(launch, lambda: launch.shell, end_on_refusal=False)
         finally:
             launch.end()
 

@@ -25,6 +25,11 @@ from lab.toolbox import LabError
 
 END_TIME = 10  # seconds for everything to be gone after the end
 PID_FILE = "daemon.pid"  # what -p names, in the working directory
+USER = "guest"  # whom -u names; in /etc/passwd where a job is launched as root
+USERS = {
+    "passwd": b"root:x:0:0::/:/bin/sh\nguest:x:70:80::/:/bin/sh\n",
+    "group": b"root:x:0:\nguest:x:80:\nmail:x:81:guest\nnews:x:82:guest\n",
+}
 AGAIN_TIME = 5  # seconds for what was started again to end
 DRAIN_TIME = 0.5  # seconds for what was printed to come through the terminal
 MAX_PUMPS = 1000  # looks at what has come, before it counts as a flood
@@ -46,8 +51,10 @@ class Scene:
     leads: bool = False  # it leads a session on a terminal of its own, as under sshd
     signals: str = ""  # "held": every signal is ignored, and blocked too
     then: tuple = ()  # what is done once it is at rest: a signal's name; "terminal": it opens one;
-    # "again N": N more are started
+    # "again N": N more are started; "root": it asks for root's IDs
     files: tuple = ()  # (name, bytes) in its working directory
+    root: bool = False  # as root of the sandbox, with USERS to become, in a directory of root's; from step 13 on
+    # the arguments tell it to become one
     arguments: tuple | None = None  # in place of those that the step has
 
 
@@ -85,6 +92,7 @@ class Launch:
     found: str | None = None  # in the PID file, at the moment when the job returned
     again: list = field(default_factory=list)  # PIDs of what was started by "again"
     opened: int | None = None  # what came of "terminal": a descriptor, or -errno
+    regained: tuple = ()  # what came of "root": for the user and the group, 0 or -errno
     flooded: bool = False  # more than KEPT_OUTPUT was printed
     pipe_closed: bool = False  # scene "pipe": its reader has got end of file
     proc: str = "/proc"  # the /proc whose PIDs are the job's own
@@ -141,6 +149,8 @@ class Launch:
             self.again.append(int(rest))
         elif word == "opened":
             self.opened = int(rest)
+        elif word == "regained":
+            self.regained = tuple(map(int, rest.split()))
         elif word == "exec":
             self.exec_errno = int(rest)
         elif word == "calls":
@@ -229,7 +239,13 @@ class Launch:
         """From here on `proc` is the /proc of the sandbox."""
         if self.sandboxed:
             self._proc_fd = os.open(f"/proc/{self.init}/root/proc", os.O_PATH | os.O_CLOEXEC)
+            self.of_this_process()
+
+    def of_this_process(self):
+        """The same launch, looked at by the process that calls this: a child of pytest's, say."""
+        if self._proc_fd != -1:
             self.proc = f"/proc/{os.getpid()}/fd/{self._proc_fd}"
+        return self
 
     @contextmanager
     def psutil(self):
@@ -283,6 +299,14 @@ class Launch:
         while self.opened is None and time.monotonic() < deadline:
             self.pump(0.01)
         return -errno.ETIMEDOUT if self.opened is None else self.opened
+
+    def make_ask_for_root(self, pid):
+        """Make a process call setuid(0) and setgid(0); returns 0 or a negative errno for each."""
+        self.control.send(b"root %d" % pid)
+        deadline = time.monotonic() + DRAIN_TIME
+        while not self.regained and time.monotonic() < deadline:
+            self.pump(0.01)
+        return self.regained or (-errno.ETIMEDOUT, -errno.ETIMEDOUT)
 
     def start_again(self, count):
         """Start the program `count` times more, at once, and wait until all that was started has ended."""

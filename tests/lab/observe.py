@@ -20,6 +20,7 @@ import psutil
 
 from lab import procfs
 from lab.build import Build
+from lab.inside import from_inside
 from lab.launch import Launchpad
 from lab.launched import PID_FILE, Launch, Scene
 from lab.settle import Rest, settle
@@ -51,6 +52,7 @@ class Process:
     blocked: frozenset = frozenset()  # numbers of signals
     ignored: frozenset = frozenset()
     caught: frozenset = frozenset()  # with a handler
+    credentials: procfs.Credentials | None = None  # in a scene as root those that it sees itself
 
     @property
     def open_files(self):
@@ -98,6 +100,7 @@ class Observation:
     again_printed: str = ""
     left: tuple = ()  # PIDs that live on after scene.then was done
     opened: int | None = None  # then="terminal": the descriptor that it got, or -errno
+    regained: tuple = ()  # then="root": 0 or -errno, for the user and for the group
     got_terminal: bool = False  # then="terminal": `process` has a controlling terminal afterwards
     log_peers: frozenset = field(default_factory=frozenset)  # descriptors that are connected to /dev/log
 
@@ -120,39 +123,45 @@ def observe(pad: Launchpad, started: Launch, name, build):
     Returns an Observation. Raises LabError where the environment is at fault.
     """
     with pad.wait_for_start(started) as launch, _in_sight():
-        shell = read_process(launch, launch.shell, lambda descriptor: descriptor.inherited) or _ended(launch.shell)
-        rest = settle(launch, lambda pid: _state(launch, pid))
-        launch.drain()
-        found = {pid: read_process(launch, pid) for pid in sorted(launch.pids()[:MAX_PROCESSES])}
-        living = [process for process in found.values() if process is not None]
-        peers = _log_peers(launch, living[-1], shell) if living else frozenset()
-        pid_file = _pid_file(launch)
-        after = _then(launch, living[-1]) if living and launch.scene.then else {}
-        return Observation(
-            name=name,
-            build=build,
-            rest=rest,
-            scene=launch.scene,
-            sandboxed=launch.sandboxed,
-            adopter=launch.adopter,
-            program=launch.program,
-            job=launch.job,
-            job_status=launch.job_status,
-            exec_errno=launch.exec_errno,
-            shell=shell,
-            shell_lost=launch.shell_is_lost(),
-            root=_identity(f"{launch.proc}/{launch.adopter}/root"),
-            processes=tuple(living),
-            zombies=tuple(pid for pid, process in found.items() if process is None),
-            reaped={pid: status for pid, status in launch.reaped.items() if pid != launch.shell},
-            messages=tuple(launch.messages),
-            printed=launch.printed.decode("utf-8", "backslashreplace").replace("\r\n", "\n"),
-            pipe_closed=launch.pipe_closed,
-            log_peers=peers,
-            pid_file=pid_file,
-            found=launch.found,
-            **after,
-        )
+        if launch.scene.root:
+            return from_inside(launch.init, lambda: _observe(launch.of_this_process(), name, build))
+        return _observe(launch, name, build)
+
+
+def _observe(launch, name, build):
+    shell = read_process(launch, launch.shell, lambda descriptor: descriptor.inherited) or _ended(launch.shell)
+    rest = settle(launch, lambda pid: _state(launch, pid))
+    launch.drain()
+    found = {pid: read_process(launch, pid) for pid in sorted(launch.pids()[:MAX_PROCESSES])}
+    living = [process for process in found.values() if process is not None]
+    peers = _log_peers(launch, living[-1], shell) if living else frozenset()
+    pid_file = _pid_file(launch)
+    after = _then(launch, living[-1]) if living and launch.scene.then else {}
+    return Observation(
+        name=name,
+        build=build,
+        rest=rest,
+        scene=launch.scene,
+        sandboxed=launch.sandboxed,
+        adopter=launch.adopter,
+        program=launch.program,
+        job=launch.job,
+        job_status=launch.job_status,
+        exec_errno=launch.exec_errno,
+        shell=shell,
+        shell_lost=launch.shell_is_lost(),
+        root=_identity(f"{launch.proc}/{launch.adopter}/root"),
+        processes=tuple(living),
+        zombies=tuple(pid for pid, process in found.items() if process is None),
+        reaped={pid: status for pid, status in launch.reaped.items() if pid != launch.shell},
+        messages=tuple(launch.messages),
+        printed=launch.printed.decode("utf-8", "backslashreplace").replace("\r\n", "\n"),
+        pipe_closed=launch.pipe_closed,
+        log_peers=peers,
+        pid_file=pid_file,
+        found=launch.found,
+        **after,
+    )
 
 
 def _then(launch, process):
@@ -162,6 +171,8 @@ def _then(launch, process):
         word, _, count = deed.partition(" ")
         if word == "terminal":
             after["opened"] = launch.make_open_terminal(_living_thread(launch, process.pid))
+        elif word == "root":
+            after["regained"] = launch.make_ask_for_root(_living_thread(launch, process.pid))
         elif word == "again":
             before = len(launch.printed)
             launch.start_again(int(count))
@@ -293,6 +304,7 @@ def read_process(launch: Launch, pid, counts=lambda descriptor: True):
             blocked=procfs.read_signals(folder, "SigBlk"),
             ignored=procfs.read_signals(folder, "SigIgn"),
             caught=procfs.read_signals(folder, "SigCgt"),
+            credentials=procfs.read_credentials(folder),
         )
     except (ProcessLookupError, psutil.NoSuchProcess):
         return None

@@ -113,6 +113,29 @@ def read_signals(folder, which):
     return frozenset(number for number in range(1, 65) if bits >> (number - 1) & 1)
 
 
+class Credentials(NamedTuple):
+    """Who a process is and what it may do: credentials(7), capabilities(7)."""
+
+    uids: tuple  # real, effective, saved, filesystem
+    gids: tuple
+    groups: frozenset  # supplementary
+    capabilities: dict  # "Inh", "Prm", "Eff", "Amb": a set of bits; the bounding set is none that it has
+
+
+def read_credentials(folder):
+    """The Credentials, IDs as the user namespace of whoever calls this has them."""
+    try:
+        status = read_status(folder)
+        return Credentials(
+            uids=tuple(map(int, status["Uid"].split())),
+            gids=tuple(map(int, status["Gid"].split())),
+            groups=frozenset(map(int, status["Groups"].split())),
+            capabilities={which: int(status[f"Cap{which}"], 16) for which in ("Inh", "Prm", "Eff", "Amb")},
+        )
+    except KeyError:
+        raise ProcessLookupError(f"{folder} has ended") from None
+
+
 class Descriptor(NamedTuple):
     """An open descriptor, seen from outside."""
 

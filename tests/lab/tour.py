@@ -10,12 +10,12 @@ from lab.launched import Scene
 from lab.steps import STEPS
 from lab.toolbox import SOLUTIONS, LabError
 
-COLUMNS = ("step", "PID", "PPID", "PGID", "SID", "TTY", "umask", "cwd", "descriptors", "sig", "log")
+COLUMNS = ("step", "PID", "PPID", "PGID", "SID", "TTY", "umask", "cwd", "descriptors", "sig", "UID", "log")
 
 HELD = Scene(signals="held")
 PROCESS_IDS = ("PID", "PPID", "PGID", "SID")
 
-WIDE = 110  # columns that the table needs with nothing shortened
+WIDE = 116  # columns that the table needs with nothing shortened
 SHORT = {"tty": "t", "file": "f", "pipe": "p", "socket": "s", "null": "n", "log": "l"}
 
 LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")  # syslog(3)
@@ -23,28 +23,33 @@ LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
 
 def tour(sandbox):
     """Print the table, as wide as the terminal allows; returns the exit status."""
-    rows = observe_steps(STEPS, sandbox)
+    rows, root = observe_steps(STEPS, sandbox)
     narrow = shutil.get_terminal_size((WIDE, 24)).columns < WIDE
     print(table([_shortened(row) for row in rows], 0) if narrow else table(rows))
     print("\n[ ] is what the step changed.")
     print(f"PIDs are as the process itself sees them: {rows[0]['who']}.")
-    print("3xxx is a number from 3000 to 3999, above the soft limit of 256.")
+    print("3xxx (3k) is a number from 3000 to 3999, above the soft limit of 256.")
     print("t is the terminal, f a file, p a pipe, s a socket, n the null device, l the log.")
     print("sig is what is ignored: + is what was inherited, H is SIGHUP.")
+    if root:
+        print("UID is the user: all were launched by root, which is 0.")
     return 0
 
 
 def _shortened(row):
-    """For narrow terminals: the step's number, no facility."""
+    """For narrow terminals: the step's number, no facility, no blanks that are not needed."""
     return row | {
         "step": row["step"][:2],
+        "umask": row["umask"][1:],
+        "descriptors": row["descriptors"].replace("3xxx", "3k"),
+        "sig": row["sig"].replace(" ", ""),
         "cwd": row["cwd"].replace("/home/", ""),
         "log": row["log"].replace("daemon.", ""),
     }
 
 
 def observe_steps(steps, sandbox=True):
-    """A row for each step's solution: a dict with a text for every column.
+    """A row for each step's solution, a dict with a text for every column, and whether they were launched as root.
 
     Raises LabError if a solution does not do as it should.
     """
@@ -52,7 +57,8 @@ def observe_steps(steps, sandbox=True):
     workshop = Workshop(answers, sandbox)
     try:
         examinations = [workshop.examinations[answer] for answer in answers]
-        return [_row(e.answer, e.observation(Scene()), e.observation(HELD)) for e in examinations]
+        scene = Scene(root=not workshop.pad.why_no_root())
+        return [_row(e.answer, e.observation(scene), e.observation(HELD)) for e in examinations], scene.root
     finally:
         workshop.close()
 
@@ -60,16 +66,17 @@ def observe_steps(steps, sandbox=True):
 def table(rows, margin=1):
     """The rows as text, a column as wide as it has to be; what changed is in brackets.
 
-    `margin` is how far the numbers are kept apart.
+    `margin` is how far the numbers are kept apart. The user is left out where it is always the same.
     """
-    cells = [{c: f" {c} " for c in COLUMNS}]
+    columns = [c for c in COLUMNS if c != "UID" or len({row["UID"] for row in rows}) > 1]
+    cells = [{c: f" {c} " if margin or c != "step" else " no " for c in columns}]
     for before, row in zip([rows[0], *rows], rows):
         is_new = {
-            c: c != "step" and row["compared"].get(c, row[c]) != before["compared"].get(c, before[c]) for c in COLUMNS
+            c: c != "step" and row["compared"].get(c, row[c]) != before["compared"].get(c, before[c]) for c in columns
         }
-        cells.append({c: f"[{row[c]}]" if is_new[c] else f" {row[c]} " for c in COLUMNS})
-    width = {c: max(len(row[c]) for row in cells) for c in COLUMNS}
-    lines = ("".join(_aligned(row[c], width[c], c, margin) for c in COLUMNS).rstrip() for row in cells)
+        cells.append({c: f"[{row[c]}]" if is_new[c] else f" {row[c]} " for c in columns})
+    width = {c: max(len(row[c]) for row in cells) for c in columns}
+    lines = ("".join(_aligned(row[c], width[c], c, margin) for c in columns).rstrip() for row in cells)
     return "\n".join(lines)
 
 
@@ -93,6 +100,7 @@ def _row(answer, o, held):
         "cwd": p.cwd_text if o.sandboxed or p.cwd != o.shell.cwd else "(launch)",
         "descriptors": _descriptors(o, p),
         "sig": _signals(o, held),
+        "UID": str(p.credentials.uids[1]) if o.scene.root else "",
         "log": _log(o) if o.sandboxed else "?",
         # Without a sandbox every launch has PIDs of its own: whose they are tells.
         "compared": {

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from lab.handouts import BLOCK, Handouts, paths
+from lab.launch import NoRoot
 from lab.steps import STEPS
 from lab.toolbox import ROOT
 
@@ -38,7 +39,11 @@ def folded(text):
 def test_what_is_shown_is_what_happens(path, handouts):
     """Every block is run again. If it came out otherwise: tests/run handouts, and read what changed."""
     text = path.read_text(encoding="utf-8")
-    assert folded(handouts.fresh(text)) == folded(text)
+    try:
+        fresh = handouts.fresh(text)
+    except NoRoot as reason:
+        pytest.skip(str(reason))
+    assert folded(fresh) == folded(text)
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)

@@ -32,16 +32,24 @@ def still(number, key, *, causes=(), follows=(), **other):
 
 
 @cache
-def arguments(step):
-    """What the step's program is launched with: the ARGUMENTS of its module and of those before."""
+def in_force(step, name, otherwise):
+    """What `name` stands for in the step's module, or else in the latest one before it that has it.
+
+    ARGUMENTS is what the program is launched with, ROOT_ARGUMENTS what besides where it is root.
+    """
     modules = [import_module(f"{__name__}.step_{each.name}") for each in STEPS if each.number <= step.number]
-    return tuple(word for module in modules for word in getattr(module, "ARGUMENTS", ()))
+    return next((getattr(module, name) for module in reversed(modules) if hasattr(module, name)), otherwise)
+
+
+def arguments(step, root=False):
+    """What the step's program is launched with."""
+    return in_force(step, "ARGUMENTS", ()) + (in_force(step, "ROOT_ARGUMENTS", ()) if root else ())
 
 
 @cache
 def expectations(step):
     """All checks that an answer to `step` has to pass, then the step's own bonus."""
-    in_force = {}
+    checks = {}
     for earlier in STEPS:
         if earlier.number > step.number:
             break
@@ -50,14 +58,14 @@ def expectations(step):
                 continue
             for key in check.replaces:
                 # A check that takes another's place keeps its age, if it says so.
-                old = in_force.pop(key)
+                old = checks.pop(key)
                 if check.relaxes:
                     check.since = old.since
-            in_force[check.key] = check
+            checks[check.key] = check
 
     # Whether there is a process to look at comes before what it looks like, and
     # the usual launch before those with scenes of their own.
     def order(check):
         return check.star, check.scene != Scene(), check.on_process, check.since.number
 
-    return tuple(sorted(in_force.values(), key=order))
+    return tuple(sorted(checks.values(), key=order))

@@ -1,4 +1,4 @@
-/* Makes a process that runs already open a terminal: ptrace(2). */
+/* Makes a process that runs already do something: ptrace(2). */
 #define _GNU_SOURCE
 #include "launcher.h"
 
@@ -13,44 +13,61 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { RED_ZONE = 128, PATH_SIZE = 64 }; /* bytes below the stack pointer */
+enum { RED_ZONE = 128, TEXT_SIZE = 64 }; /* bytes below the stack pointer */
+
+/* A system call. Where `text` is not NULL its second argument is the address
+   of a copy of that, in the process. */
+struct call {
+    unsigned long number, first, second, third;
+    const char *text;
+};
 
 #if defined(__x86_64__)
 
 /* The registers with which a call is made at the next instruction. No number in
    orig_rax: else the call that was interrupted would be restarted over it. */
 static struct user_regs_struct prepared(const struct user_regs_struct *before,
-                                        unsigned long path)
+                                        const struct call *call,
+                                        unsigned long text)
 {
     struct user_regs_struct registers = *before;
     registers.orig_rax = (unsigned long)-1;
-    registers.rax = SYS_openat;
-    registers.rdi = (unsigned long)AT_FDCWD;
-    registers.rsi = path;
-    registers.rdx = O_RDWR;
+    registers.rax = call->number;
+    registers.rdi = call->first;
+    registers.rsi = call->text == NULL ? call->second : text;
+    registers.rdx = call->third;
     registers.r10 = 0;
     return registers;
+}
+
+static bool write_text(pid_t pid, unsigned long address, const char *text)
+{
+    char copy[TEXT_SIZE] = "";
+    (void)strncpy(copy, text, sizeof(copy) - 1);
+    for (size_t i = 0; i < sizeof(copy); i += sizeof(long)) {
+        long word;
+        memcpy(&word, copy + i, sizeof(word));
+        if (ptrace(PTRACE_POKEDATA, pid, address + i, word) == -1)
+            return false;
+    }
+    return true;
 }
 
 /* `syscall`, then `int3`, which hands the process back to us. */
 static const unsigned long instructions = 0xcc050f;
 
-/* The result of open(NAME, O_RDWR) in a stopped process. */
-static long open_there(pid_t pid, const char *name)
+/* The result of a call in a stopped process. */
+static long call_there(pid_t pid, const struct call *call)
 {
     struct user_regs_struct before;
     if (ptrace(PTRACE_GETREGS, pid, NULL, &before) == -1)
         return -errno;
-    unsigned long path = (before.rsp - RED_ZONE - PATH_SIZE) & ~7UL;
-    for (size_t i = 0; i < PATH_SIZE; i += sizeof(long)) {
-        long word;
-        memcpy(&word, name + i, sizeof(word));
-        if (ptrace(PTRACE_POKEDATA, pid, path + i, word) == -1)
-            return -errno;
-    }
+    unsigned long text = (before.rsp - RED_ZONE - TEXT_SIZE) & ~7UL;
+    if (call->text != NULL && !write_text(pid, text, call->text))
+        return -errno;
     errno = 0;
     long code = ptrace(PTRACE_PEEKTEXT, pid, before.rip, NULL);
-    struct user_regs_struct registers = prepared(&before, path);
+    struct user_regs_struct registers = prepared(&before, call, text);
     int status;
     if (errno != 0 ||
         ptrace(PTRACE_POKETEXT, pid, before.rip, instructions) == -1 ||
@@ -66,19 +83,17 @@ static long open_there(pid_t pid, const char *name)
 
 #else /* each architecture has registers and instructions of its own */
 
-static long open_there(pid_t pid, const char *name)
+static long call_there(pid_t pid, const struct call *call)
 {
     (void)pid;
-    (void)name;
+    (void)call;
     return -ENOSYS;
 }
 
 #endif
 
-static long open_in(pid_t pid, const char *terminal)
+static long call_in(pid_t pid, const struct call *call)
 {
-    char name[PATH_SIZE] = "";
-    (void)strncpy(name, terminal, sizeof(name) - 1);
     int status;
     if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) == -1)
         return -errno;
@@ -87,7 +102,7 @@ static long open_in(pid_t pid, const char *terminal)
         return -errno;
     if (!WIFSTOPPED(status))
         return -ESRCH;
-    long result = open_there(pid, name);
+    long result = call_there(pid, call);
     (void)ptrace(PTRACE_DETACH, pid, NULL, NULL);
     return result;
 }
@@ -96,5 +111,18 @@ static long open_in(pid_t pid, const char *terminal)
 void open_terminal_in(const struct request *request, pid_t pid)
 {
     int master = open_terminal(request);
-    report(request, "opened %ld", open_in(pid, ptsname(master)));
+    const struct call open_it = {.number = SYS_openat,
+                                 .first = (unsigned long)AT_FDCWD,
+                                 .text = ptsname(master),
+                                 .third = O_RDWR};
+    report(request, "opened %ld", call_in(pid, &open_it));
+}
+
+/* As whoever kept a way back could do it: setuid(2), setgid(2). */
+void become_root_in(const struct request *request, pid_t pid)
+{
+    const struct call user = {.number = SYS_setuid};
+    const struct call group = {.number = SYS_setgid};
+    long regained = call_in(pid, &user);
+    report(request, "regained %ld %ld", regained, call_in(pid, &group));
 }

@@ -122,6 +122,10 @@ static struct request read_request(char **argv)
             request.processes = (rlim_t)atoi(value);
         } else if (strcmp(*argv, "leads") == 0) {
             request.leads = strcmp(value, "yes") == 0;
+        } else if (strcmp(*argv, "ids") == 0) {
+            if (sscanf(value, "%u:%u:%u", &request.ids.uid, &request.ids.gid,
+                       &request.ids.count) != 3)
+                usage(value);
         } else if (strcmp(*argv, "signals") == 0) {
             request.signals_held = strcmp(value, "held") == 0;
         } else if (strcmp(*argv, "file") == 0) {
@@ -372,6 +376,8 @@ static void take_order(const struct request *request)
     text[size] = '\0';
     if (strncmp(text, "terminal ", 9) == 0)
         open_terminal_in(request, atoi(text + 9));
+    else if (strncmp(text, "root ", 5) == 0)
+        become_root_in(request, atoi(text + 5));
     else if (strncmp(text, "again ", 6) == 0)
         start_again(request, atoi(text + 6));
 }
@@ -415,6 +421,8 @@ int main(int argc, char *argv[])
     }
     umask(022);
     lay_out_files(&request);
+    if (request.ids.count != 0)
+        show_users(&request);
     report_waiting_calls(&request);
     start_scene(&request);
     serve(&request);

@@ -6,7 +6,7 @@
  *   sandbox.c    the namespaces and the root directory that an answer sees
  *   scene.c      the stand-in for the login shell, its terminal, the job
  *   faults.c     makes chosen system calls fail in the job
- *   inject.c     makes a process that runs open a terminal
+ *   inject.c     makes a process that runs do something: open a terminal, say
  *   waits.c      the numbers of the system calls in which a process waits
  *
  * It talks to pytest over one socket (SOCK_SEQPACKET), a line per message:
@@ -25,11 +25,13 @@
  *   found TEXT             what was then in the file that is watched
  *   reaped PID STATUS      what init's waitpid() said of an orphan
  *   opened RESULT          of "terminal PID": a descriptor, or -errno
+ *   regained UID GID       of "root PID": 0 for each that it got, or -errno
  *   again PID              of "again N": each process that was started
  *
  * and pytest says over it
  *
  *   terminal PID           to make that process open a terminal
+ *   root PID               to make it ask for root's IDs
  *   again N                to start the program N times more, all at once
  *
  * End of file on that socket, in either direction, means that the other side is
@@ -56,8 +58,15 @@ struct file {
     const char *name;
 };
 
+/* The IDs of a namespace that has a root: 0 and those after it inside. */
+struct id_range {
+    unsigned uid, gid; /* what 0 is outside */
+    unsigned count;    /* 0: it has no root, and one ID */
+};
+
 struct request {
     bool sandbox;         /* namespaces; otherwise a child subreaper */
+    struct id_range ids;  /* with a count, the job is root in the sandbox */
     int control;          /* the socket to pytest */
     const char *scene;    /* "job", "shell" or "tool": see scene.c */
     int output;           /* scene "tool": its standard output and error */
@@ -88,6 +97,8 @@ void move_up(const struct request *request, int *fd);
 pid_t enter_sandbox(const struct request *request);
 int open_log_socket(const struct request *request);
 noreturn void refuse(const struct request *request, const char *what);
+void show_users(const struct request *request);
+void keep_usual_capabilities(const struct request *request);
 
 /* scene.c */
 void start_scene(const struct request *request);
@@ -102,5 +113,6 @@ void inject_fault(const struct request *request);
 
 /* inject.c */
 void open_terminal_in(const struct request *request, pid_t pid);
+void become_root_in(const struct request *request, pid_t pid);
 
 #endif

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { INSIDE_ID = 1000 };
@@ -195,31 +197,85 @@ static bool write_file(const char *path, const char *text)
 }
 
 static bool write_map(pid_t init, const char *map, unsigned inside,
-                      unsigned outside)
+                      unsigned outside, unsigned count)
 {
     char path[64], text[64];
     (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)init, map);
-    (void)snprintf(text, sizeof(text), "%u %u 1", inside, outside);
+    (void)snprintf(text, sizeof(text), "%u %u %u", inside, outside, count);
     return write_file(path, text);
 }
 
-/* Gives the namespace its IDs, from outside, where root may choose them. */
-static bool map_ids(pid_t init)
+/* newuidmap(1) and newgidmap(1) may write what an ordinary user may not. */
+static bool call_helper(const char *name, pid_t init, unsigned outside,
+                        unsigned count)
 {
+    char words[3][16];
+    (void)snprintf(words[0], sizeof(words[0]), "%d", (int)init);
+    (void)snprintf(words[1], sizeof(words[1]), "%u", outside);
+    (void)snprintf(words[2], sizeof(words[2]), "%u", count);
+    int status = EXIT_FAILURE;
+    pid_t helper = fork();
+    if (helper == 0) {
+        (void)execlp(name, name, words[0], "0", words[1], words[2],
+                     (char *)NULL);
+        _exit(EXIT_FAILURE);
+    }
+    bool done = helper > 0 && waitpid(helper, &status, 0) == helper;
+    errno = EPERM;
+    return done && status == 0;
+}
+
+/* gid_map first: uid_map takes root away. */
+static bool map_range(pid_t init, const struct id_range *ids)
+{
+    if (geteuid() == 0)
+        return write_map(init, "gid_map", 0, ids->gid, ids->count) &&
+               write_map(init, "uid_map", 0, ids->uid, ids->count);
+    return call_helper("newgidmap", init, ids->gid, ids->count) &&
+           call_helper("newuidmap", init, ids->uid, ids->count);
+}
+
+/* Gives the namespace its IDs, from outside, where root may choose them. */
+static bool map_ids(const struct request *request, pid_t init)
+{
+    if (request->ids.count != 0)
+        return map_range(init, &request->ids);
     if (geteuid() != 0) {
         char path[64];
         (void)snprintf(path, sizeof(path), "/proc/%d/setgroups", (int)init);
         return write_file(path, "deny") &&
-               write_map(init, "uid_map", geteuid(), geteuid()) &&
-               write_map(init, "gid_map", getegid(), getegid());
+               write_map(init, "uid_map", geteuid(), geteuid(), 1) &&
+               write_map(init, "gid_map", getegid(), getegid(), 1);
     }
-    for (size_t i = 0; i < 2; i++) /* gid_map first: uid_map takes root away */
-        if (write_map(init, "gid_map", INSIDE_ID, owner_of_nothing[i]))
-            return write_map(init, "uid_map", INSIDE_ID, owner_of_nothing[i]);
+    for (size_t i = 0; i < 2; i++)
+        if (write_map(init, "gid_map", INSIDE_ID, owner_of_nothing[i], 1))
+            return write_map(init, "uid_map", INSIDE_ID, owner_of_nothing[i],
+                             1);
     return false;
 }
 
-/* As init: become the mapped ID, and die with the outer process. */
+/* Who is known by name there: what the request's files say, and nobody else. */
+void show_users(const struct request *request)
+{
+    mount_or_refuse(request, "passwd", "/etc/passwd", NULL, MS_BIND, NULL);
+    mount_or_refuse(request, "group", "/etc/group", NULL, MS_BIND, NULL);
+}
+
+/* Root in the job may do what root's daemons do, but not reach out for init:
+   that takes all the capabilities that init has, ptrace(2). */
+void keep_usual_capabilities(const struct request *request)
+{
+    static const unsigned long kept =
+        1UL << CAP_CHOWN | 1UL << CAP_DAC_OVERRIDE | 1UL << CAP_FOWNER |
+        1UL << CAP_FSETID | 1UL << CAP_KILL | 1UL << CAP_SETGID |
+        1UL << CAP_SETUID | 1UL << CAP_SETPCAP | 1UL << CAP_NET_BIND_SERVICE;
+    for (unsigned long number = 0; number < 64; number++)
+        if ((kept >> number & 1) == 0 &&
+            prctl(PR_CAPBSET_DROP, number, 0, 0, 0) == -1 && errno != EINVAL)
+            broken(request, "PR_CAPBSET_DROP");
+}
+
+/* As init: become a mapped ID, and die with the outer process. */
 static void settle_in(const struct request *request, int maps_written,
                       bool is_root)
 {
@@ -227,7 +283,9 @@ static void settle_in(const struct request *request, int maps_written,
     if (read(maps_written, &go, 1) != 1)
         _exit(EXIT_FAILURE); /* refused already, by the outer process */
     (void)close(maps_written);
-    if (is_root)
+    if (request->ids.count != 0)
+        become(request, 0);
+    else if (is_root)
         become(request, INSIDE_ID);
     if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1 ||
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1)
@@ -254,7 +312,7 @@ pid_t enter_sandbox(const struct request *request)
         return 0;
     }
     (void)close(ready[0]);
-    if (!map_ids(init))
+    if (!map_ids(request, init))
         refuse(request, "mapping IDs into a user namespace");
     report(request, "init %d", (int)init);
     report(request, "lab /proc/%d/root" LAB, (int)init);

@@ -186,6 +186,8 @@ static noreturn void run_as(const struct request *request, const char *name)
     reset_signals();
     if (request->signals_held)
         hold_signals();
+    if (request->ids.count != 0)
+        keep_usual_capabilities(request);
     inject_fault(request);
     report(request, "%s %d", name, (int)getpid());
     (void)execvp(request->argv[0], request->argv);
