@@ -33,6 +33,9 @@
 #include <syslog.h>
 #include <unistd.h>
 
+static const char *pid_file;      /* -p FILE */
+static const struct passwd *user; /* -u USER */
+
 /* Where whoever started us reads: in the daemon, the launched process does. */
 static int starter = STDERR_FILENO;
 
@@ -216,14 +219,14 @@ static void write_pid_file(const char *path)
         die(path);
 }
 
-/* For good: without root's rights there is no other saved ID to go back to. */
-static void become(const struct passwd *user)
+/* For good: no saved ID of root's is left to go back to. */
+static void become(const struct passwd *other)
 {
-    if (initgroups(user->pw_name, user->pw_gid) == -1)
+    if (initgroups(other->pw_name, other->pw_gid) == -1)
         die("-u: initgroups");
-    if (setresgid(user->pw_gid, user->pw_gid, user->pw_gid) == -1)
+    if (setresgid(other->pw_gid, other->pw_gid, other->pw_gid) == -1)
         die("-u: setresgid");
-    if (setresuid(user->pw_uid, user->pw_uid, user->pw_uid) == -1)
+    if (setresuid(other->pw_uid, other->pw_uid, other->pw_uid) == -1)
         die("-u: setresuid");
 }
 
@@ -234,43 +237,36 @@ static void say_ready(void)
     (void)close(starter);
 }
 
-/* Asked for by name: what is not there is not always told in errno. */
+/* In words of its own: errno may be 0 for a user who is not there. */
 static const struct passwd *find_user(const char *name)
 {
-    const struct passwd *user = getpwnam(name);
-    if (user == NULL) {
+    const struct passwd *found = getpwnam(name);
+    if (found == NULL) {
         fprintf(stderr, "-u: there is no user called %s\n", name);
         exit(EXIT_FAILURE);
     }
-    return user;
+    return found;
 }
 
-struct options {
-    const char *pid_file;      /* -p FILE */
-    const struct passwd *user; /* -u USER */
-};
-
-static struct options read_options(int argc, char *argv[])
+static void read_options(int argc, char *argv[])
 {
-    struct options options = {NULL, NULL};
     int option;
     while ((option = getopt(argc, argv, "p:u:")) == 'p' || option == 'u') {
         if (option == 'p')
-            options.pid_file = absolute(optarg);
+            pid_file = absolute(optarg);
         else
-            options.user = find_user(optarg);
+            user = find_user(optarg);
     }
     if (option != -1 || optind < argc) {
         fprintf(stderr, "usage: %s [-p FILE] [-u USER]\n", argv[0]);
         exit(2);
     }
-    return options;
 }
 
 int main(int argc, char *argv[])
 {
     open_log();
-    const struct options options = read_options(argc, argv);
+    read_options(argc, argv);
     clear_umask();
     reset_signals();
     ignore_hangup();
@@ -280,10 +276,10 @@ int main(int argc, char *argv[])
     move_to_root();
     close_descriptors();
     open_dev_null();
-    if (options.pid_file != NULL)
-        write_pid_file(options.pid_file);
-    if (options.user != NULL)
-        become(options.user);
+    if (pid_file != NULL)
+        write_pid_file(pid_file);
+    if (user != NULL)
+        become(user);
     say_ready();
     syslog(LOG_INFO, "running in the background");
 
