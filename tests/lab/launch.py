@@ -92,13 +92,13 @@ class Launchpad:
         self._ids = None  # an IdRange, once it is known
         self._why_no_root = None
 
-    def job(self, name, program, scene=Scene(), arguments=(), high=3999):
-        """Launch `program` (bytes) as the answer called `name`, in a `scene`, with `arguments`.
+    def job(self, name, program, scene=Scene(), high=3999):
+        """Launch `program` (bytes) as the answer called `name`, in a `scene`.
 
         `high` is the number of the descriptor beyond the soft limit. Comes back
         at once: see wait_for_start().
         """
-        files = [(program, 0o755, name), *((data, 0o644, other) for other, data in scene.files)]
+        files = [(program, 0o755, name), *((data, *(mode or [0o644]), other) for other, data, *mode in scene.files)]
         words = [f"stdio={scene.stdio}", f"high={high}"]
         words += [f"without={what}" for what in scene.without]
         if scene.fault:
@@ -108,6 +108,7 @@ class Launchpad:
         if scene.signals:
             words.append(f"signals={scene.signals}")
         words += self._root(scene, files)
+        arguments = scene.arguments or ()
         if arguments:
             words.append(f"watched={PID_FILE}")
         if any(deed.startswith("again") for deed in scene.then):

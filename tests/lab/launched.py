@@ -25,6 +25,7 @@ from lab.toolbox import LabError
 
 END_TIME = 10  # seconds for everything to be gone after the end
 PID_FILE = "daemon.pid"  # what -p names, in the working directory
+CONFIG = "daemon.conf"  # what -c names
 USER = "guest"  # whom -u names; in /etc/passwd where a job is launched as root
 USERS = {
     "passwd": b"root:x:0:0::/:/bin/sh\nguest:x:70:80::/:/bin/sh\n",
@@ -50,12 +51,11 @@ class Scene:
     without: tuple = ()  # "null", "log": not in /dev
     leads: bool = False  # it leads a session on a terminal of its own, as under sshd
     signals: str = ""  # "held": every signal is ignored, and blocked too
-    then: tuple = ()  # what is done once it is at rest: a signal's name; "terminal": it opens one;
-    # "again N": N more are started; "root": it asks for root's IDs
-    files: tuple = ()  # (name, bytes) in its working directory
+    then: tuple = ()  # what is done once it is at rest: see observe.DEEDS, or a signal's name
+    files: tuple = ()  # (name, bytes) in its working directory, and the mode if it is not 0644
     root: bool = False  # as root of the sandbox, with USERS to become, in a directory of root's; from step 13 on
     # the arguments tell it to become one
-    arguments: tuple | None = None  # in place of those that the step has
+    arguments: tuple | None = None  # None: those that the step has
 
 
 @dataclass
@@ -92,6 +92,8 @@ class Launch:
     found: str | None = None  # in the PID file, at the moment when the job returned
     again: list = field(default_factory=list)  # PIDs of what was started by "again"
     opened: int | None = None  # what came of "terminal": a descriptor, or -errno
+    replaced: str | None = None  # what came of "replace"
+    raised: int | None = None  # what came of "raise": 0 or -errno
     regained: tuple = ()  # what came of "root": for the user and the group, 0 or -errno
     flooded: bool = False  # more than KEPT_OUTPUT was printed
     pipe_closed: bool = False  # scene "pipe": its reader has got end of file
@@ -149,6 +151,10 @@ class Launch:
             self.again.append(int(rest))
         elif word == "opened":
             self.opened = int(rest)
+        elif word == "replaced":
+            self.replaced = rest
+        elif word == "raised":
+            self.raised = int(rest)
         elif word == "regained":
             self.regained = tuple(map(int, rest.split()))
         elif word == "exec":
@@ -219,6 +225,10 @@ class Launch:
             while mark not in self.printed and not self.flooded and time.monotonic() < deadline:
                 self.pump(0.01)
             self.printed = bytearray(self.printed.replace(mark, b""))
+        self.take_in()
+
+    def take_in(self):
+        """Take in all that has come; a flood is cut off."""
         for _ in range(MAX_PUMPS):
             if not self.pump():
                 break
@@ -289,24 +299,35 @@ class Launch:
 
     # ---- doing something to it ---------------------------------------
 
+    def _order(self, text, answer):
+        """Tell the launcher something; wait until `answer()` has come, at most DRAIN_TIME seconds."""
+        self.control.send(text.encode())
+        deadline = time.monotonic() + DRAIN_TIME
+        while answer() in (None, ()) and time.monotonic() < deadline:
+            self.pump(0.01)
+        return answer()
+
     def make_open_terminal(self, pid):
         """Make a process open a terminal that is nobody's, without O_NOCTTY: open(2).
 
         Returns the descriptor, or a negative errno where that cannot be done here.
         """
-        self.control.send(b"terminal %d" % pid)
-        deadline = time.monotonic() + DRAIN_TIME
-        while self.opened is None and time.monotonic() < deadline:
-            self.pump(0.01)
-        return -errno.ETIMEDOUT if self.opened is None else self.opened
+        opened = self._order(f"terminal {pid}", lambda: self.opened)
+        return -errno.ETIMEDOUT if opened is None else opened
 
     def make_ask_for_root(self, pid):
         """Make a process call setuid(0) and setgid(0); returns 0 or a negative errno for each."""
-        self.control.send(b"root %d" % pid)
-        deadline = time.monotonic() + DRAIN_TIME
-        while not self.regained and time.monotonic() < deadline:
-            self.pump(0.01)
-        return self.regained or (-errno.ETIMEDOUT, -errno.ETIMEDOUT)
+        return self._order(f"root {pid}", lambda: self.regained) or (-errno.ETIMEDOUT,) * 2
+
+    def raise_before_wait(self, number, pid):
+        """Send a process a signal at the moment before the call in which it waits; returns 0 or a negative errno."""
+        raised = self._order(f"raise {number:d} {pid}", lambda: self.raised)
+        return -errno.ETIMEDOUT if raised is None else raised
+
+    def replace(self, name, other):
+        """Put one file of the working directory in the place of another; without it, there is none there then."""
+        self.replaced = None
+        self._order(f"replace {name} {other}", lambda: self.replaced)
 
     def start_again(self, count):
         """Start the program `count` times more, at once, and wait until all that was started has ended."""

@@ -12,8 +12,9 @@ import fcntl
 import os
 import signal
 import socket
+import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from stat import S_IMODE, S_ISREG
 
 import psutil
@@ -22,8 +23,8 @@ from lab import procfs
 from lab.build import Build
 from lab.inside import from_inside
 from lab.launch import Launchpad
-from lab.launched import PID_FILE, Launch, Scene
-from lab.settle import Rest, settle
+from lab.launched import CONFIG, PID_FILE, Launch, Scene
+from lab.settle import LOOKS, POLL, Rest, awaited_signals, settle, waits_to_write
 from lab.toolbox import LabError
 
 # Descriptors that a program makes only to wait with: none is ever inherited in
@@ -31,6 +32,7 @@ from lab.toolbox import LabError
 WAITING_KINDS = ("anon_inode:[eventpoll]", "anon_inode:[signalfd]", "anon_inode:[timerfd]")
 
 
+FILL_TIME = 1.0  # seconds for the log to fill, if it does
 MAX_PROCESSES = 100  # that are looked at; more are too many in any case
 
 
@@ -52,6 +54,7 @@ class Process:
     blocked: frozenset = frozenset()  # numbers of signals
     ignored: frozenset = frozenset()
     caught: frozenset = frozenset()  # with a handler
+    awaited: frozenset = frozenset()  # blocked, but for the time that sigwaitinfo() or the like waits for them
     credentials: procfs.Credentials | None = None  # in a scene as root those that it sees itself
 
     @property
@@ -101,6 +104,10 @@ class Observation:
     left: tuple = ()  # PIDs that live on after scene.then was done
     opened: int | None = None  # then="terminal": the descriptor that it got, or -errno
     regained: tuple = ()  # then="root": 0 or -errno, for the user and for the group
+    said: tuple = ()  # (deed, the messages that came of it) for each of scene.then
+    status_after: int | None = None  # of `process`, as from waitpid(); None if it lives on
+    raised: int | None = None  # then="before-wait": 0 or -errno
+    log_was_full: bool = False  # then="full-log": it came to wait for the log
     got_terminal: bool = False  # then="terminal": `process` has a controlling terminal afterwards
     log_peers: frozenset = field(default_factory=frozenset)  # descriptors that are connected to /dev/log
 
@@ -111,10 +118,13 @@ class Observation:
 
 
 def start(pad: Launchpad, name, build, scene=Scene(), arguments=()):
-    """Launch `build`'s program as the answer `name`; what comes back is for observe()."""
-    if scene.arguments is not None:
-        arguments = scene.arguments
-    return pad.job(name, build.program, scene, arguments, high=_high_number())
+    """Launch `build`'s program as the answer `name`, with `arguments` where the scene has none of its own.
+
+    What comes back is for observe().
+    """
+    if scene.arguments is None:
+        scene = replace(scene, arguments=arguments)
+    return pad.job(name, build.program, scene, high=_high_number())
 
 
 def observe(pad: Launchpad, started: Launch, name, build):
@@ -164,23 +174,95 @@ def _observe(launch, name, build):
     )
 
 
+# What may be done to a process that has come to rest, for Scene.then. A deed is
+# one of these names, with words for it if it takes any, or the name of a signal.
+# What it returns are fields of an Observation.
+
+
+def _open_terminal(launch, process):
+    """terminal: it opens one, without O_NOCTTY."""
+    return {"opened": launch.make_open_terminal(_living_thread(launch, process.pid))}
+
+
+def _ask_for_root(launch, process):
+    """root: it asks for root's IDs."""
+    return {"regained": launch.make_ask_for_root(_living_thread(launch, process.pid))}
+
+
+def _start_again(launch, _process, count):
+    """again COUNT: the program is started so many times more, at once."""
+    before = len(launch.printed)
+    launch.start_again(int(count))
+    return {
+        "again_printed": launch.printed[before:].decode("utf-8", "backslashreplace"),
+        "again": tuple(launch.reaped.get(pid) for pid in launch.again),
+    }
+
+
+def _replace_config(launch, _process, other):
+    """config NAME: that file takes the place of the one that -c names."""
+    launch.replace(CONFIG, other)
+    return {}
+
+
+def _raise_before_wait(launch, process, name):
+    """before-wait SIGNAL: it comes at the moment before the call that waits."""
+    return {"raised": launch.raise_before_wait(signal.Signals[name], _living_thread(launch, process.pid))}
+
+
+def _send_storm(launch, process, name, count, last):
+    """storm SIGNAL COUNT LAST: one signal so many times in a row, then another."""
+    for number in [signal.Signals[name]] * int(count) + [signal.Signals[last]]:
+        _send(launch, process.pid, number)
+        launch.pump()
+    return {}
+
+
+def _fill_log(launch, process, name):
+    """full-log SIGNAL: the signal again and again while nobody reads the log, until it waits for that."""
+    deadline, looks = time.monotonic() + FILL_TIME, 0
+    while time.monotonic() < deadline and looks < LOOKS:
+        looks = looks + 1 if waits_to_write(launch, process.pid) else 0
+        _send(launch, process.pid, signal.Signals[name])
+        time.sleep(POLL)
+    return {"log_was_full": looks == LOOKS}
+
+
+DEEDS = {
+    "terminal": _open_terminal,
+    "root": _ask_for_root,
+    "again": _start_again,
+    "config": _replace_config,
+    "before-wait": _raise_before_wait,
+    "storm": _send_storm,
+    "full-log": _fill_log,
+}
+AT_ONCE = ("full-log",)  # what comes next comes before it is at rest
+
+
+def _send(launch, pid, number):
+    try:
+        os.kill(launch.outer(pid), number)
+    except ProcessLookupError:
+        pass  # it has ended already
+
+
 def _then(launch, process):
     """Do what the scene has for later, wait for what comes of it, and look again; fields of an Observation."""
-    after = {}
+    after, said = {}, []
     for deed in launch.scene.then:
-        word, _, count = deed.partition(" ")
-        if word == "terminal":
-            after["opened"] = launch.make_open_terminal(_living_thread(launch, process.pid))
-        elif word == "root":
-            after["regained"] = launch.make_ask_for_root(_living_thread(launch, process.pid))
-        elif word == "again":
-            before = len(launch.printed)
-            launch.start_again(int(count))
-            after["again_printed"] = launch.printed[before:].decode("utf-8", "backslashreplace")
-            after["again"] = tuple(launch.reaped.get(pid) for pid in launch.again)
+        word, *words = deed.split()
+        before = len(launch.messages)
+        if word in DEEDS:
+            after |= DEEDS[word](launch, process, *words)
         else:
-            os.kill(launch.outer(process.pid), signal.Signals[word])
-        settle(launch, lambda pid: _state(launch, pid))
+            _send(launch, process.pid, signal.Signals[word])
+        if word not in AT_ONCE:
+            settle(launch, lambda pid: _state(launch, pid))
+            launch.take_in()
+        said.append((deed, tuple(launch.messages[before:])))
+    after["said"] = tuple(said)
+    after["status_after"] = launch.reaped.get(process.pid)
     after["pid_file_after"] = _pid_file(launch)
     again = {pid: read_process(launch, pid) for pid in launch.pids()}
     after["left"] = tuple(pid for pid, found in again.items() if found is not None)
@@ -304,6 +386,7 @@ def read_process(launch: Launch, pid, counts=lambda descriptor: True):
             blocked=procfs.read_signals(folder, "SigBlk"),
             ignored=procfs.read_signals(folder, "SigIgn"),
             caught=procfs.read_signals(folder, "SigCgt"),
+            awaited=awaited_signals(launch, folder),
             credentials=procfs.read_credentials(folder),
         )
     except (ProcessLookupError, psutil.NoSuchProcess):

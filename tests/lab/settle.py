@@ -110,6 +110,29 @@ def settle(launch: Launch, watch, limit=None):
     )
 
 
+def awaited_signals(launch, thread):
+    """The numbers of the signals that a thread waits for in sigwaitinfo() or the like, none if it does not.
+
+    Meanwhile /proc does not show them as blocked: kernel/signal.c, do_sigtimedwait().
+    """
+    call = _call(thread)
+    if not call or launch.calls.get(int(call[0])) != ("s", 2):
+        return frozenset()
+    words = _read_memory(thread, int(call[1], 16), "Q")
+    return frozenset(number for number in range(1, 65) if words and words[0] >> (number - 1) & 1)
+
+
+def waits_to_write(launch, pid):
+    """Whether a process waits in a call that is none of those that wait for something to come: a full log, say."""
+    try:
+        if procfs.read_stat(f"{launch.proc}/{pid}").state != "S":
+            return False
+        call = _call(f"{launch.proc}/{pid}")
+    except ProcessLookupError:
+        return False
+    return bool(call) and int(call[0]) not in launch.calls
+
+
 def _note(looks):
     """What is to be said of a long sleep that ends some time."""
     seconds = min(look.wakes_after for look in looks)
@@ -202,14 +225,16 @@ def _timeout(launch, thread, call):
     if kind == "m":
         milliseconds = struct.unpack("i", struct.pack("I", value & 0xFFFFFFFF))[0]
         return milliseconds / 1000 if milliseconds >= 0 else math.inf
-    return _read_time(thread, value, 1e9 if kind == "n" else 1e6) if value else math.inf
+    if value == 0:
+        return math.inf
+    words = _read_memory(thread, value, "ll")  # struct timespec, struct timeval
+    return words[0] + words[1] / (1e6 if kind == "u" else 1e9) if words else 0.0
 
 
-def _read_time(thread, address, unit):
-    """The seconds in the struct timespec or timeval there; 0 if it cannot be read."""
+def _read_memory(thread, address, form):
+    """What stands at an address, as struct.unpack() gives it; () if it cannot be read."""
     try:
         with open(thread + "/mem", "rb", buffering=0) as memory:
-            seconds, fraction = struct.unpack("ll", os.pread(memory.fileno(), struct.calcsize("ll"), address))
-            return seconds + fraction / unit
+            return struct.unpack(form, os.pread(memory.fileno(), struct.calcsize(form), address))
     except (OSError, struct.error, OverflowError):
-        return 0.0
+        return ()

@@ -30,7 +30,7 @@ def tour(sandbox):
     print(f"PIDs are as the process itself sees them: {rows[0]['who']}.")
     print("3xxx (3k) is a number from 3000 to 3999, above the soft limit of 256.")
     print("t is the terminal, f a file, p a pipe, s a socket, n the null device, l the log.")
-    print("sig is what is ignored: + is what was inherited, H is SIGHUP.")
+    print("sig is what it ignores: + what was inherited, H SIGHUP; =H and =T what it takes.")
     if root:
         print("UID is the user: all were launched by root, which is 0.")
     return 0
@@ -139,10 +139,15 @@ def _descriptors(o, process):
 
 
 def _signals(o, held):
-    """What it ignores, and whether it makes a difference with which signal state it was launched."""
-    own = " ".join(signal_name(number).replace("SIGHUP", "H") for number in sorted(o.process.ignored))
+    """What it ignores or takes, and whether it makes a difference with which signal state it was launched."""
+    taken = o.process.caught | o.process.blocked | o.process.awaited
+    own = " ".join([*map(_letter, sorted(o.process.ignored)), *(f"={_letter(number)}" for number in sorted(taken))])
     reset = held.process and held.process.ignored == o.process.ignored and not held.process.blocked
     return own if reset else f"+ {own}".strip()
+
+
+def _letter(number):
+    return {"SIGHUP": "H", "SIGTERM": "T"}.get(signal_name(number), signal_name(number))
 
 
 def _log(o):

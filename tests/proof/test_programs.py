@@ -109,12 +109,13 @@ def test_skeleton_is_the_solution_before_and_a_todo(step):
 
 @pytest.mark.parametrize("step", STEPS[1:], ids=ids)
 def test_the_diff_is_the_lesson(step):
-    """From one solution to the next only a few lines change."""
+    """From one solution to the next only a few lines change, or the head comment says why they are more."""
     before = lines_of_code((SOLUTIONS / f"{STEPS[step.number - 1].name}.c").read_text())
     after = lines_of_code((SOLUTIONS / f"{step.name}.c").read_text())
     gone = [line for line in before if line not in after]
     new = [line for line in after if line not in before]
-    assert len(gone) + len(new) <= MAX_DIFF
+    source = (SOLUTIONS / f"{step.name}.c").read_text()
+    assert len(gone) + len(new) <= MAX_DIFF or "more lines than the others" in head(source)
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])

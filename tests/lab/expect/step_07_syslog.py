@@ -83,7 +83,7 @@ def null_and_log(o):
     return standard_holds(o) and set(extra(o)) <= o.log_peers and len(extra(o)) <= 1
 
 
-def null_device_and(key, says, expected, replaces):
+def null_device_and(key, says, expected, replaces, holds=null_and_log):
     """The check that a step makes of the descriptors, where more than the null device may be open."""
     return Check(
         key=key,
@@ -92,7 +92,7 @@ def null_device_and(key, says, expected, replaces):
         replaces=replaces,
         relaxes=True,
         needs_log=LOG_TO_PASS,
-        holds=null_and_log,
+        holds=holds,
         expected=lambda o: f"0 to read, 1 and 2 to write, all three the null device, and {expected}",
         observed=with_access,
         causes=(

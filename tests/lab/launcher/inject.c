@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -81,6 +82,26 @@ static long call_there(pid_t pid, const struct call *call)
     return (long)registers.rax;
 }
 
+/* Puts a stopped process back to before the call in which it was interrupted,
+   unless the signal is blocked there: then it makes no difference. A mask that
+   is set for the time of the call alone (sigsuspend, ppoll) is none of before
+   it: PTRACE_GETSIGMASK gives the other one. */
+static long step_back(pid_t pid, int number)
+{
+    struct user_regs_struct registers;
+    unsigned long mask = 0;
+    if (ptrace(PTRACE_GETSIGMASK, pid, sizeof(mask), &mask) == -1 ||
+        ptrace(PTRACE_GETREGS, pid, NULL, &registers) == -1)
+        return -errno;
+    bool in_call = (long)registers.orig_rax >= 0;
+    if (!in_call || (mask >> (number - 1) & 1) != 0)
+        return 0;
+    registers.rip -= 2; /* the length of `syscall` */
+    registers.rax = registers.orig_rax;
+    registers.orig_rax = (unsigned long)-1;
+    return ptrace(PTRACE_SETREGS, pid, NULL, &registers) == -1 ? -errno : 0;
+}
+
 #else /* each architecture has registers and instructions of its own */
 
 static long call_there(pid_t pid, const struct call *call)
@@ -90,9 +111,17 @@ static long call_there(pid_t pid, const struct call *call)
     return -ENOSYS;
 }
 
+static long step_back(pid_t pid, int number)
+{
+    (void)pid;
+    (void)number;
+    return -ENOSYS;
+}
+
 #endif
 
-static long call_in(pid_t pid, const struct call *call)
+/* 0, or a negative errno. */
+static int stop(pid_t pid)
 {
     int status;
     if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) == -1)
@@ -100,9 +129,14 @@ static long call_in(pid_t pid, const struct call *call)
     if (ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) == -1 ||
         waitpid(pid, &status, __WALL) == -1)
         return -errno;
-    if (!WIFSTOPPED(status))
-        return -ESRCH;
-    long result = call_there(pid, call);
+    return WIFSTOPPED(status) ? 0 : -ESRCH;
+}
+
+static long call_in(pid_t pid, const struct call *call)
+{
+    long result = stop(pid);
+    if (result == 0)
+        result = call_there(pid, call);
     (void)ptrace(PTRACE_DETACH, pid, NULL, NULL);
     return result;
 }
@@ -125,4 +159,18 @@ void become_root_in(const struct request *request, pid_t pid)
     const struct call group = {.number = SYS_setgid};
     long regained = call_in(pid, &user);
     report(request, "regained %ld %ld", regained, call_in(pid, &group));
+}
+
+/* The moment at which a program has looked whether a signal came, and does not
+   wait yet: who looks and then waits sleeps on, with the signal already taken.
+   The process is stopped while it is sent, so it finds it there. */
+void raise_before_wait(const struct request *request, int number, pid_t pid)
+{
+    long result = stop(pid);
+    if (result == 0)
+        result = step_back(pid, number);
+    if (result == 0 && kill(pid, number) == -1)
+        result = -errno;
+    (void)ptrace(PTRACE_DETACH, pid, NULL, NULL);
+    report(request, "raised %ld", result);
 }

@@ -366,10 +366,25 @@ static void reap(const struct request *request, int *told)
     }
 }
 
+/* In one step, as editors do it; without such a file there is none then. */
+static void replace_file(const struct request *request, const char *name,
+                         const char *with)
+{
+    static int count;
+    char before[64];
+    (void)snprintf(before, sizeof(before), "replaced-%d", ++count);
+    if (rename(name, before) == -1 && errno != ENOENT)
+        broken(request, name);
+    if (rename(with, name) == -1 && errno != ENOENT)
+        broken(request, with);
+    report(request, "replaced %s", name);
+}
+
 /* What pytest asks for; end of file ends all. */
 static void take_order(const struct request *request)
 {
-    char text[64];
+    char text[128], name[64], with[64];
+    int number, pid;
     ssize_t size = recv(request->control, text, sizeof(text) - 1, MSG_DONTWAIT);
     if (size <= 0)
         end(request);
@@ -380,6 +395,10 @@ static void take_order(const struct request *request)
         become_root_in(request, atoi(text + 5));
     else if (strncmp(text, "again ", 6) == 0)
         start_again(request, atoi(text + 6));
+    else if (sscanf(text, "raise %d %d", &number, &pid) == 2)
+        raise_before_wait(request, number, pid);
+    else if (sscanf(text, "replace %63s %63s", name, with) == 2)
+        replace_file(request, name, with);
 }
 
 static noreturn void serve(const struct request *request)

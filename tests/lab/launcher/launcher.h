@@ -26,6 +26,8 @@
  *   reaped PID STATUS      what init's waitpid() said of an orphan
  *   opened RESULT          of "terminal PID": a descriptor, or -errno
  *   regained UID GID       of "root PID": 0 for each that it got, or -errno
+ *   raised RESULT          of "raise SIGNAL PID": 0 or -errno
+ *   replaced NAME          of "replace NAME WITH"
  *   again PID              of "again N": each process that was started
  *
  * and pytest says over it
@@ -33,6 +35,8 @@
  *   terminal PID           to make that process open a terminal
  *   root PID               to make it ask for root's IDs
  *   again N                to start the program N times more, all at once
+ *   raise SIGNAL PID       to send it just before the call in which it waits
+ *   replace NAME WITH      to put another of the files in the place of one
  *
  * End of file on that socket, in either direction, means that the other side is
  * gone: the launcher then ends all that it started.
@@ -113,6 +117,7 @@ void inject_fault(const struct request *request);
 
 /* inject.c */
 void open_terminal_in(const struct request *request, pid_t pid);
+void raise_before_wait(const struct request *request, int number, pid_t pid);
 void become_root_in(const struct request *request, pid_t pid);
 
 #endif

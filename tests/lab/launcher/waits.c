@@ -10,6 +10,7 @@
  *   -   none: waits until something happens
  *   m   milliseconds, negative for no timeout
  *   n   the address of a struct timespec, 0 for no timeout
+ *   s   as n, and the first argument is the address of a set of signals
  *   u   the address of a struct timeval, 0 for no timeout
  * A call that is not listed is no error: it only takes longer to be sure of.
  */
@@ -56,7 +57,7 @@ static const struct wait {
     {"epoll_pwait2", SYS_epoll_pwait2, 'n', 3},
 #endif
 #ifdef SYS_rt_sigtimedwait
-    {"rt_sigtimedwait", SYS_rt_sigtimedwait, 'n', 2},
+    {"rt_sigtimedwait", SYS_rt_sigtimedwait, 's', 2},
 #endif
 #ifdef SYS_futex
     {"futex", SYS_futex, 'n', 3},

@@ -1,0 +1,299 @@
+/*
+ * 14_signals: told to stop, and to read its configuration again
+ *
+ * Until here SIGTERM kills the daemon where it stands, and its PID file stays.
+ * Now it takes two signals: SIGTERM to stop in good order, and SIGHUP, which no
+ * terminal can send any more, to read its configuration again.
+ *
+ * No handler is installed. Most functions may not be called in one, syslog()
+ * among them: signal-safety(7). And who looks at a flag and then sleeps, sleeps
+ * through the signal that came in between. So both signals are blocked, and
+ * sigwaitinfo() takes them one at a time: whenever one comes, it waits.
+ *
+ * This step takes more lines than the others: what has to stop in good order
+ * and what has to be read again have to be there first.
+ *
+ * See it:   echo greeting=hello >my.conf
+ *           build/solutions/14_signals -p my.pid -c my.conf
+ *           echo greeting=hi >my.conf; kill -HUP $(cat my.pid); journalctl -n 2
+ * End it:   kill $(cat my.pid); ls my.pid
+ * Read:     steps/14_signals.md, sigwaitinfo(2), signal-safety(7), daemon(7)
+ */
+#define _GNU_SOURCE /* syscall(), asprintf(), setresuid(), and some names */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <stdnoreturn.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <syslog.h>
+#include <unistd.h>
+
+static const char *pid_file;      /* -p FILE */
+static const struct passwd *user; /* -u USER */
+
+/* Where whoever started us reads: in the daemon, the launched process does. */
+static int starter = STDERR_FILENO;
+
+/* Say which call failed and why, and end: no half-made daemon lives on. */
+static noreturn void die(const char *call)
+{
+    const char *reason = strerror(errno);
+    (void)dprintf(starter, "%s: %s\n", call, reason);
+    syslog(LOG_ERR, "%s: %s", call, reason);
+    exit(EXIT_FAILURE);
+}
+
+/* Opens no socket yet: the first message does, after all else is closed. */
+static void open_log(void)
+{
+    openlog(program_invocation_short_name, LOG_PID, LOG_DAEMON);
+}
+
+/* umask() cannot fail: what it returns is the mask before. */
+static void clear_umask(void)
+{
+    (void)umask(0);
+}
+
+/* Fails for SIGKILL and SIGSTOP, which nobody can ignore, and for the two
+   real-time signals that libc keeps to itself. */
+static void reset_signals(void)
+{
+    for (int number = 1; number <= SIGRTMAX; number++)
+        (void)signal(number, SIG_DFL);
+
+    sigset_t none;
+    (void)sigemptyset(&none);
+    if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
+        die("sigprocmask");
+}
+
+/* For good: what is ignored stays so through fork() and execve(). */
+static void ignore_hangup(void)
+{
+    if (signal(SIGHUP, SIG_IGN) == SIG_ERR)
+        die("signal SIGHUP");
+}
+
+/*
+ * Only the child returns. The parent leaves by _exit(): exit() would run the
+ * handlers and flush the buffers that the child has inherited copies of.
+ */
+static void leave_parent(void)
+{
+    switch (fork()) {
+    case -1:
+        die("fork");
+    case 0:
+        return;
+    default:
+        _exit(EXIT_SUCCESS);
+    }
+}
+
+/* In the launched process: end as the daemon's word says. */
+static noreturn void wait_for_word(int pipe_end)
+{
+    char word[512] = "the daemon ended before it was ready\n";
+    FILE *from = fdopen(pipe_end, "r");
+    if (from != NULL && fgets(word, sizeof(word), from) != NULL &&
+        *word == '\n')
+        _exit(EXIT_SUCCESS);
+    (void)dprintf(STDERR_FILENO, "%s", word);
+    _exit(EXIT_FAILURE);
+}
+
+/* The child's end is above 2, even where 0, 1 and 2 are closed. */
+static void leave_waiting_parent(void)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) == -1)
+        die("pipe2");
+    int word = fcntl(ends[1], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    (void)close(ends[1]);
+    if (word == -1)
+        die("fcntl");
+    switch (fork()) {
+    case -1:
+        die("fork");
+    case 0:
+        starter = word;
+        return;
+    default:
+        (void)close(word); /* else there is never end of file */
+        wait_for_word(ends[0]);
+    }
+}
+
+/* A new session: SID = PGID = PID, and no controlling terminal. */
+static void start_session(void)
+{
+    if (setsid() == -1)
+        die("setsid");
+}
+
+/* Hold no directory, and so no file system, in use. */
+static void move_to_root(void)
+{
+    if (chdir("/") == -1)
+        die("chdir /");
+}
+
+/* For kernels before 5.9, and where a system call filter refuses the other. */
+static void close_listed(void)
+{
+    DIR *list = opendir("/proc/self/fd");
+    if (list == NULL)
+        die("opendir /proc/self/fd");
+
+    const struct dirent *entry;
+    while ((errno = 0, entry = readdir(list)) != NULL) {
+        int fd = atoi(entry->d_name); /* . and .. give 0, to be closed too */
+        if (fd != dirfd(list) && fd != starter)
+            (void)close(fd); /* EBADF, if it is 0 again, is no harm */
+    }
+    if (errno != 0)
+        die("readdir /proc/self/fd");
+    (void)closedir(list); /* its own descriptor was the last one */
+}
+
+/* By its number: musl 1.2.3 and glibc before 2.34 have no close_range(). */
+static void close_descriptors(void)
+{
+    unsigned kept = (unsigned)starter;
+    if (syscall(SYS_close_range, 0U, kept - 1, 0U) == -1 ||
+        syscall(SYS_close_range, kept + 1, ~0U, 0U) == -1)
+        close_listed();
+}
+
+/* Without O_CLOEXEC: these three are meant to be inherited. */
+static void open_dev_null(void)
+{
+    int in = open("/dev/null", O_RDWR);
+    int out = dup(in);
+    int err = dup(in);
+    if (in != STDIN_FILENO || out != STDOUT_FILENO || err != STDERR_FILENO) {
+        syslog(LOG_ERR, "descriptors 0, 1, 2 are %d, %d, %d", in, out, err);
+        exit(EXIT_FAILURE);
+    }
+}
+
+/* From the root: the daemon leaves the directory that a name starts in. */
+static const char *absolute(const char *name)
+{
+    char *directory = getcwd(NULL, 0);
+    char *path = NULL;
+    if (*name == '/')
+        return name;
+    if (directory == NULL || asprintf(&path, "%s/%s", directory, name) == -1)
+        die("the directory of the launch");
+    return path;
+}
+
+/* Not so if another instance has removed the file since we opened it. */
+static bool is_still_there(int fd, const char *path)
+{
+    struct stat ours, theirs;
+    return fstat(fd, &ours) == 0 && stat(path, &theirs) == 0 &&
+           ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}
+
+/* Lock first: what stands in it belongs to whoever has the lock. */
+static void write_pid_file(const char *path)
+{
+    int fd = -1;
+    do {
+        (void)close(fd); /* EBADF at first, which is no harm */
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        if (fd == -1)
+            die(path);
+        if (flock(fd, LOCK_EX | LOCK_NB) == -1)
+            die("the lock on the PID file");
+    } while (!is_still_there(fd, path));
+    if (ftruncate(fd, 0) == -1 || dprintf(fd, "%ld\n", (long)getpid()) < 0)
+        die(path);
+}
+
+/* For good: no saved ID of root's is left to go back to. */
+static void become(const struct passwd *other)
+{
+    if (initgroups(other->pw_name, other->pw_gid) == -1)
+        die("-u: initgroups");
+    if (setresgid(other->pw_gid, other->pw_gid, other->pw_gid) == -1)
+        die("-u: setresgid");
+    if (setresuid(other->pw_uid, other->pw_uid, other->pw_uid) == -1)
+        die("-u: setresuid");
+}
+
+/* An empty line: nothing was wrong. */
+static void say_ready(void)
+{
+    (void)dprintf(starter, "\n");
+    (void)close(starter);
+}
+
+/* In words of its own: errno may be 0 for a user who is not there. */
+static const struct passwd *find_user(const char *name)
+{
+    const struct passwd *found = getpwnam(name);
+    if (found == NULL) {
+        fprintf(stderr, "-u: there is no user called %s\n", name);
+        exit(EXIT_FAILURE);
+    }
+    return found;
+}
+
+static void read_options(int argc, char *argv[])
+{
+    int option;
+    while ((option = getopt(argc, argv, "p:u:")) == 'p' || option == 'u') {
+        if (option == 'p')
+            pid_file = absolute(optarg);
+        else
+            user = find_user(optarg);
+    }
+    if (option != -1 || optind < argc) {
+        fprintf(stderr, "usage: %s [-p FILE] [-u USER]\n", argv[0]);
+        exit(2);
+    }
+}
+
+int main(int argc, char *argv[])
+{
+    open_log();
+    read_options(argc, argv);
+    clear_umask();
+    reset_signals();
+    ignore_hangup();
+    leave_waiting_parent();
+    start_session();
+    leave_parent(); /* and so lead nothing */
+    move_to_root();
+    close_descriptors();
+    open_dev_null();
+    if (pid_file != NULL)
+        write_pid_file(pid_file);
+    if (user != NULL)
+        become(user);
+    say_ready();
+    syslog(LOG_INFO, "running in the background");
+
+    /*
+     * TODO: take -c FILE, a line greeting=TEXT, and log the greeting. On SIGHUP
+     * read FILE again, keep the old greeting if the new one cannot be had, and
+     * log why. On SIGTERM remove the PID file, log that, and end with status 0.
+     * No signal may be lost, and nothing be done in a handler that is not safe.
+     */
+
+    for (;;)
+        pause();
+}

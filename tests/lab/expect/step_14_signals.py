@@ -1,0 +1,350 @@
+"""Step 14: it stops, and reads its configuration again, when a signal says so."""
+
+import os
+import signal
+
+from lab.expect import still
+from lab.expect.model import LOG_TO_JUDGE, Check, Scene, ended, fails_cleanly, fate, says_why
+from lab.expect.step_05_close_fds import inherited
+from lab.expect.step_07_syslog import FORM, extra, null_and_log, standard_holds
+from lab.expect.step_10_reset_signals import kept, observed_sets
+from lab.expect.step_11_pid_file import content
+from lab.launched import CONFIG, PID_FILE
+
+OLD, NEW = "good morning", "good evening"
+WITH_CONFIG = ("-p", PID_FILE, "-c", CONFIG)
+CONFIG_FILE = (CONFIG, f"greeting={OLD}\n".encode())
+
+STORM = 1000
+
+# What is no configuration, by the file's name: how it is called, and what it holds. Without an entry there is none.
+BAD = {
+    "empty": (b"", 0o644),
+    "unreadable": (f"greeting={NEW}\n".encode(), 0o000),
+    "10 MB long": (b"greeting=" + b"x" * 10_000_000 + b"\n", 0o644),
+    "not text": (b"greeting=\x01\x02\x00\xff\x07\n", 0o644),
+    "a directory": (b"", 0o644),
+    "missing": None,
+}
+FILE_IN = {"a directory": "/inside"}  # what makes a directory of it
+
+STOPPED = Scene(then=("SIGTERM",))
+RELOADED = Scene(
+    arguments=WITH_CONFIG,
+    files=(CONFIG_FILE, ("next", f"greeting={NEW}\n".encode())),
+    then=("config next", "SIGHUP"),
+)
+
+
+def slug(kind):
+    """A kind of configuration, as the name of a file."""
+    return kind.replace(" ", "-")
+
+
+KEPT = Scene(
+    arguments=WITH_CONFIG,
+    then=tuple(deed for kind in BAD for deed in (f"config {slug(kind)}", "SIGHUP")),
+    files=(CONFIG_FILE, *((slug(kind) + FILE_IN.get(kind, ""), *bad) for kind, bad in BAD.items() if bad)),
+)
+STORMED = Scene(then=(f"storm SIGHUP {STORM} SIGTERM",))
+SURPRISED = Scene(then=("before-wait SIGTERM",))
+INTERRUPTED = Scene(then=("full-log SIGHUP", "SIGTERM"))
+NO_CONFIG = Scene(arguments=("-p", PID_FILE, "-c", f"nowhere/{CONFIG}"))
+
+TAKEN = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2}
+
+
+def stopped_well(o):
+    """Whether it ended, of its own accord and with status 0."""
+    return o.process is not None and not o.left and o.status_after == 0
+
+
+def after(o):
+    """What became of it, in words."""
+    if o.process is None:
+        return fate(o)
+    if o.left:
+        return f"{' and '.join(map(str, o.left))} live on"
+    return f"it {ended(o.status_after)}" if o.status_after is not None else "nothing lives on"
+
+
+def told(o, deed):
+    """The texts of what was logged after the last deed of this name."""
+    return [message.text for done, messages in o.said if done == deed for message in messages]
+
+
+def is_complaint(text):
+    """Whether a message has a severity of warning, or worse: syslog(3)."""
+    match = FORM.match(text)
+    return match is not None and int(match["priority"]) & 7 <= 4
+
+
+def lost(o):
+    """The kinds of bad configurations after which the old greeting was not told, or not why."""
+    reloads = [messages for deed, messages in o.said if deed == "SIGHUP"]
+    good = [
+        any(OLD in m.text for m in messages) and any(is_complaint(m.text) for m in messages) for messages in reloads
+    ]
+    return [kind for kind, is_good in zip(BAD, good) if not is_good]
+
+
+def logged(o, kind):
+    """What was logged after the configuration was of this kind."""
+    reloads = [messages for deed, messages in o.said if deed == "SIGHUP"]
+    return [message.text for message in reloads[list(BAD).index(kind)]]
+
+
+def quoted(texts):
+    """Some messages, in words."""
+    return ", ".join(f'"{text[:120]}"' for text in texts[:2]) or "nothing"
+
+
+def own_pipes(o):
+    """Descriptors through which a handler wakes the program itself: both ends of a pipe, or an eventfd."""
+    made = {n: d for n, d in extra(o).items() if not d.inherited or n not in inherited(o)}
+    ends = [d.identity for d in made.values() if d.kind == "pipe"]
+    return {n for n, d in made.items() if "eventfd" in d.kind + d.target or ends.count(d.identity) == 2}
+
+
+def null_log_and_pipes(o):
+    """As before, where what it wakes itself with does not count."""
+    others = set(extra(o)) - own_pipes(o)
+    return null_and_log(o) or (standard_holds(o) and others <= o.log_peers and len(others) <= 1)
+
+
+NOT_TAKEN = (
+    lambda o: o.status_after is not None and os.WIFSIGNALED(o.status_after),
+    lambda o: f"it {ended(o.status_after)}: that is the default action of the signal. It has to be blocked and waited "
+    "for, or have a handler",
+)
+SLEPT_ON = (
+    lambda o: o.process is not None and o.process.pid in o.left and o.raised == 0,
+    "the signal came after it had looked for one, and before the call that waits: it sleeps, though it has been told. "
+    "Block the signals, and let one call unblock and wait at once: sigwaitinfo(), sigsuspend(), ppoll(). "
+    "Or let the handler write into a pipe that the program waits at",
+)
+STUCK = (
+    lambda o: o.process is not None and o.process.pid in o.left,
+    "it does not end. Either the handler called a function that this very signal had interrupted half-way, and waits "
+    "for a lock that only the interrupted one can give back: syslog(), printf() and malloc() are such, and "
+    "signal-safety(7) lists what a handler may call. Or it was told, and sleeps without having looked",
+)
+
+
+CHECKS = [
+    still(12, "null_device_log_and_file", holds=null_log_and_pipes),
+    Check(
+        key="takes_hangup",
+        says="SIGHUP is neither ignored nor left to its default",
+        read="signal(7), sigwaitinfo(2)",
+        replaces=("ignores_hangup",),
+        holds=lambda o: signal.SIGHUP not in o.process.ignored
+        and signal.SIGHUP in o.process.caught | o.process.blocked | o.process.awaited,
+        expected=lambda o: "SIGHUP blocked, to be waited for, or caught by a handler",
+        observed=lambda o: "SIGHUP is "
+        + ("ignored" if signal.SIGHUP in o.process.ignored else "left to its default"),
+        causes=(
+            (
+                lambda o: signal.SIGHUP in o.process.ignored,
+                "step 08 ignores it, and nothing has changed that: what is ignored need not be kept, not even while "
+                "it is blocked",
+            ),
+            (True, "its default action is to end the process: it has to be blocked before that is set, or caught"),
+        ),
+    ),
+    still(
+        10,
+        "signals_reset",
+        says="launched with all signals ignored and blocked: only what it takes is left blocked",
+        follows=("takes_hangup",),
+        holds=lambda o: o.process is not None and o.process.blocked | o.process.awaited <= TAKEN and not kept(o),
+        expected=lambda o: "ignored: none; blocked: at most signals that tell a daemon something (SIGHUP, SIGTERM, "
+        "SIGINT, SIGQUIT, SIGUSR1, SIGUSR2)",
+        observed=observed_sets,
+    ),
+    Check(
+        key="stops",
+        says="SIGTERM ends it with status 0",
+        read="sigwaitinfo(2), exit(3)",
+        on_process=False,
+        scene=STOPPED,
+        follows=("one_lives_on",),
+        holds=stopped_well,
+        expected=lambda o: "after kill -TERM it has ended with status 0",
+        observed=after,
+        causes=(
+            NOT_TAKEN,
+            (
+                lambda o: o.left,
+                "it lives on: SIGTERM is blocked or caught, and then not acted on, or only the next time round",
+            ),
+            (True, "it was told to stop, and did: that is no failure, and so status 0"),
+        ),
+    ),
+    Check(
+        key="removes_pid_file",
+        says="and it removes FILE",
+        read="unlink(2)",
+        on_process=False,
+        scene=STOPPED,
+        follows=("stops", "pid_file"),
+        holds=lambda o: o.pid_file is not None and o.pid_file_after is None,
+        expected=lambda o: f"no {PID_FILE} after kill -TERM",
+        observed=lambda o: content(o.pid_file_after),
+        causes=(
+            (
+                True,
+                "the file is still there: unlink() was not called, or not with the path that is valid from the root "
+                "directory, or what it returned was not looked at",
+            ),
+        ),
+    ),
+    Check(
+        key="tells_of_stop",
+        says="and it tells the log",
+        read="syslog(3)",
+        on_process=False,
+        needs_log=LOG_TO_JUDGE,
+        scene=STOPPED,
+        follows=("stops",),
+        holds=lambda o: bool(told(o, "SIGTERM")),
+        expected=lambda o: "a message after kill -TERM",
+        observed=lambda o: "nothing was logged",
+        causes=((True, "whoever reads the log cannot tell a daemon that was stopped from one that was killed"),),
+    ),
+    Check(
+        key="reloads",
+        says="SIGHUP: it reads the configuration again, and logs the new greeting",
+        read="sigwaitinfo(2), open(2)",
+        on_process=False,
+        needs_log=LOG_TO_JUDGE,
+        scene=RELOADED,
+        follows=("one_lives_on", "takes_hangup"),
+        holds=lambda o: o.process is not None
+        and o.left == (o.process.pid,)
+        and any(NEW in text for text in told(o, "SIGHUP")),
+        expected=lambda o: f'with "greeting={NEW}" in {CONFIG} and after kill -HUP: it lives on, and "{NEW}" is logged',
+        observed=lambda o: f"{after(o)}; logged: {quoted(told(o, 'SIGHUP'))}",
+        causes=(
+            NOT_TAKEN,
+            (
+                lambda o: o.process is None,
+                "with -c it does not start: it has to be among the letters for getopt(), and its name is meant from "
+                "the directory of the launch",
+            ),
+            (
+                lambda o: o.left and any(OLD in text for text in told(o, "SIGHUP")),
+                "it logs the old greeting: the file was not read again, or it was kept open. An editor puts a new file "
+                "in its place, and the name has to be opened again",
+            ),
+            (
+                lambda o: o.left and any(map(is_complaint, told(o, "SIGHUP"))),
+                "it says that it cannot be read, though it can: is the path valid from the root directory?",
+            ),
+            (lambda o: o.left, "SIGHUP came, and nothing was logged: it is not acted on"),
+            (True, "it does not live on: SIGHUP means to read again, and not to end"),
+        ),
+    ),
+    Check(
+        key="keeps_old",
+        says="where it cannot be had, the old greeting is kept, and the reason logged",
+        read="open(2), read(2), syslog(3)",
+        on_process=False,
+        needs_log=LOG_TO_JUDGE,
+        scene=KEPT,
+        follows=("reloads",),
+        holds=lambda o: o.process is not None and o.left == (o.process.pid,) and not lost(o),
+        expected=lambda o: f"{CONFIG} {', '.join(BAD)}: each time an error or a warning, and then the old greeting",
+        observed=lambda o: f"{after(o)}; {CONFIG} {lost(o)[0]}, logged: {quoted(logged(o, lost(o)[0]))}"
+        if o.process and lost(o)
+        else after(o),
+        causes=(
+            (
+                lambda o: o.process is None or not o.left,
+                "a mistake in its configuration has ended the daemon. At the start that is right: somebody reads the "
+                "message. Later the old one is as good as it was before",
+            ),
+            (
+                lambda o: not logged(o, lost(o)[0]),
+                "nothing is logged then: whoever has edited the file waits for a change that does not come, and does "
+                "not learn why",
+            ),
+            (
+                lambda o: not any(map(is_complaint, logged(o, lost(o)[0]))),
+                "the reason is not logged, or not as an error (LOG_ERR) or a warning (LOG_WARNING)",
+            ),
+            (
+                lambda o: not any("greeting" in text or OLD in text for text in logged(o, lost(o)[0])),
+                "the reason is logged, but not the greeting that holds from then on: that is logged after each SIGHUP",
+            ),
+            (
+                True,
+                "the old greeting is gone. Read all of it into something new, look whether it is what it should be, "
+                "and only then put it in the place of the old one",
+            ),
+        ),
+    ),
+    Check(
+        key="storm",
+        says=f"{STORM} SIGHUPs in a row, and then SIGTERM, which is not lost",
+        read="signal(7), signal-safety(7)",
+        on_process=False,
+        scene=STORMED,
+        follows=("stops", "takes_hangup"),
+        holds=stopped_well,
+        expected=lambda o: f"after {STORM} times kill -HUP and one kill -TERM it has ended with status 0",
+        observed=after,
+        causes=(
+            NOT_TAKEN,
+            (
+                lambda o: o.left,
+                "SIGTERM was lost among the others, or it is stuck in a handler that was interrupted by another",
+            ),
+            (True, "so many signals ended it in another way"),
+        ),
+    ),
+    Check(
+        key="none_slept_through",
+        says="SIGTERM in the very moment before it waits is not slept through",
+        read="sigsuspend(2), select(2), sigwaitinfo(2)",
+        on_process=False,
+        scene=SURPRISED,
+        follows=("stops",),
+        unseen=lambda o: f"the lab could not stop it there: {os.strerror(-o.raised)}"
+        if o.raised is not None and o.raised < 0
+        else "",
+        holds=stopped_well,
+        expected=lambda o: "held (with ptrace) just before the call in which it waits, and sent SIGTERM: it ends with "
+        "status 0",
+        observed=after,
+        causes=(NOT_TAKEN, SLEPT_ON, (True, "it ended in another way than it does with nothing else to do")),
+    ),
+    Check(
+        key="safe_in_the_middle",
+        says="SIGTERM while it writes to the log does not make it hang",
+        read="signal-safety(7)",
+        on_process=False,
+        needs_log=LOG_TO_JUDGE,
+        scene=INTERRUPTED,
+        follows=("stops", "reloads", "none_slept_through"),
+        holds=stopped_well,
+        expected=lambda o: "the log is full, and it waits for that; kill -TERM; the log is read: it ends with status 0",
+        observed=after,
+        causes=(NOT_TAKEN, STUCK, (True, "it ended in another way than it does with nothing else to do")),
+    ),
+    Check(
+        key="no_config_at_start",
+        says="says so when the configuration cannot be read at the start, and ends",
+        read="open(2)",
+        star=True,
+        on_process=False,
+        scene=NO_CONFIG,
+        holds=lambda o: fails_cleanly(o) and o.job_status not in (0, None) and says_why(o, "No such file", "nowhere"),
+        expected=lambda o: "the reason on standard error, a status other than 0, nothing that lives on",
+        observed=lambda o: f"launched with -c nowhere/{CONFIG}; {fate(o)}",
+        causes=(
+            (lambda o: o.processes, "it starts all the same: there is no old one to keep yet"),
+            (True, "its caller is not told why"),
+        ),
+    ),
+]
