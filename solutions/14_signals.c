@@ -288,7 +288,7 @@ static const char *load_config(void)
     (void)sscanf(text, "greeting=%999[^\1-\37\177] %n", fresh, &end);
     if (end == 0 || end != size)
         return "not one line greeting=TEXT";
-    (void)strcpy(greeting, fresh);
+    memcpy(greeting, fresh, sizeof(greeting));
     return NULL;
 }
 
