@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import array
 import errno
+import fcntl
 import os
 import re
 import select
 import signal
 import socket
+import struct
 import subprocess
 import time
 from contextlib import contextmanager
@@ -36,6 +38,11 @@ DRAIN_TIME = 0.5  # seconds for what was printed to come through the terminal
 MAX_PUMPS = 1000  # looks at what has come, before it counts as a flood
 KEPT_OUTPUT = 64 * 1024  # bytes of what a job prints that are kept
 KEPT_MESSAGES = 1000  # messages to the log that are kept
+
+
+# linux/seccomp.h: struct seccomp_notif, struct seccomp_notif_resp, and what is done with them.
+_NOTIFICATION, _RESPONSE = struct.Struct("=QII64x"), struct.Struct("=QqiI")
+_NOTIF_RECV, _NOTIF_SEND, _CONTINUE = 0xC0502100, 0xC0182101, 1
 
 
 class Refused(Exception):
@@ -99,6 +106,7 @@ class Launch:
     pipe_closed: bool = False  # scene "pipe": its reader has got end of file
     proc: str = "/proc"  # the /proc whose PIDs are the job's own
     _proc_fd: int = -1
+    _held: list = field(default_factory=list)  # descriptors of pipes that the job made
     _files: dict = field(default_factory=dict)  # name: descriptor or socket that is looked at
 
     # ---- what it says --------------------------------------------------
@@ -195,6 +203,25 @@ class Launch:
 
     def _take_again(self, fd):
         self._take_printed("again", fd)
+
+    def _take_listener(self, fd):
+        """A call is held: keep its caller's pipes open, as a child of it would, and let the call go on."""
+        call = bytearray(_NOTIFICATION.size)
+        try:
+            fcntl.ioctl(fd, _NOTIF_RECV, call)
+            identifier, pid = _NOTIFICATION.unpack(call)[:2]
+            self._hold_pipes(pid)
+            fcntl.ioctl(fd, _NOTIF_SEND, _RESPONSE.pack(identifier, 0, 0, _CONTINUE))
+        except FileNotFoundError:
+            pass  # the caller has ended meanwhile
+        except OSError:
+            os.close(self._files.pop("listener"))  # so have all that could call
+
+    def _hold_pipes(self, outer):
+        inherited = {d.identity for d in procfs.read_descriptors(f"{self.proc}/{self.shell}").values()}
+        for number, descriptor in procfs.read_descriptors(f"/proc/{outer}").items():
+            if descriptor.kind == "pipe" and descriptor.identity not in inherited:
+                self._held.append(os.open(f"/proc/{outer}/fd/{number}", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
 
     def _take_log(self, fd):
         with socket.socket(fileno=os.dup(fd)) as log:
@@ -357,10 +384,11 @@ class Launch:
             except ProcessLookupError:
                 pass
         self.control.close()
-        for fd in (*self._files.values(), self._proc_fd):
+        for fd in (*self._files.values(), *self._held, self._proc_fd):
             if fd != -1:
                 os.close(fd)
         self._files.clear()
+        self._held.clear()
         self._proc_fd = -1
         if not _has_ended(self.process, END_TIME):
             self.process.kill()

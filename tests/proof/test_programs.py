@@ -6,8 +6,9 @@ import subprocess
 
 import pytest
 
-from lab.answers import Answer, code
+from lab.answers import Answer, code, find_step
 from lab.expect import added, expectations
+from lab.handouts import typed
 from lab.judge import FAILED, PASSED, Examination
 from lab.report import explain
 from lab.steps import STEPS
@@ -143,6 +144,15 @@ def test_works_with_musl(pad, tmp_path, monkeypatch):
     finally:
         shop.close()
     assert not wrong
+
+
+def test_a_start_that_returns_has_started(sandbox_pad, programs):
+    """A hundred of a hundred: when step 12 returns 0, the PID file names a process that can be stopped."""
+    name = "12_ready_pipe"
+    program = programs.build(Answer(find_step(name), SOLUTIONS / f"{name}.c")).program
+    start = f"./{name} -p $PWD/$i.pid && kill $(cat $i.pid)"
+    commands = [f"for i in $(seq 100); do {start} && echo ready; done"]
+    assert typed(sandbox_pad, commands, [(program, 0o755, name)]) == ["ready\n" * 100]
 
 
 def test_layout():

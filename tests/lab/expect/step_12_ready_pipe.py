@@ -191,6 +191,28 @@ CHECKS = [
             (True, "what it prints is not the daemon's own reason: send the text, not only that it failed"),
         ),
     ),
+    Check(
+        key="ready_though_held",
+        says="returns when the daemon is ready, even if a child of it holds the pipe",
+        read="pipe(7), read(2)",
+        on_process=False,
+        scene=Scene(fault="chdir-held"),
+        follows=("one_lives_on", "pid_file", "ready_when_it_returns"),
+        holds=lambda o: o.process is not None and o.job_status == 0 and o.found == f"{o.process.pid}\n",
+        expected=lambda o: "the lab keeps open every pipe that there is when it calls chdir(): it returns 0, "
+        f"and its PID is in {PID_FILE}",
+        observed=lambda o: fate(o)
+        if o.job_status != 0
+        else f'status 0, and "{(o.found or "").strip()}" in {PID_FILE}',
+        causes=(
+            (
+                lambda o: o.job_status is None,
+                "the launched process waits for end of file, which does not come as long as anybody has the write "
+                "end: a helper that the daemon has started on its way, say. One byte that says it is ready is enough",
+            ),
+            (True, "when the end of the pipe does not come, it takes something else for the word"),
+        ),
+    ),
     killed_at("setsid", "killed_early", "returns with a status other than 0 when the child is killed in setsid()"),
     killed_at("chdir", "killed_later", "returns with a status other than 0 when the daemon is killed in chdir()"),
     comes_out_the_same(

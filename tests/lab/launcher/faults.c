@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #if defined(__x86_64__)
 #define NATIVE AUDIT_ARCH_X86_64
@@ -44,12 +45,12 @@
 #define SYS_close_range 436
 #endif
 
-enum { MAX_CALLS = 4, KILLED = -1 };
+enum { MAX_CALLS = 4, KILLED = -1, HELD = -2 };
 
 static const struct fault {
     const char *name;
     int error; /* 0: the call does nothing and says that it worked;
-                  KILLED: it ends the process */
+                  KILLED: it ends the process; HELD: pytest lets it go on */
     int calls[MAX_CALLS];
 } faults[] = {
     {"fork-EAGAIN", EAGAIN, {SYS_clone, SYS_clone3, SYS_fork, SYS_vfork}},
@@ -64,8 +65,35 @@ static const struct fault {
     {"write-ENOSPC", ENOSPC, {SYS_write, SYS_writev, SYS_pwrite64}},
     {"setsid-killed", KILLED, {SYS_setsid}},
     {"chdir-killed", KILLED, {SYS_chdir, SYS_fchdir}},
+    {"chdir-held", HELD, {SYS_chdir, SYS_fchdir}},
     {"close-ignored", 0, {SYS_close, SYS_close_range}},
 };
+
+static unsigned action(const struct fault *fault)
+{
+    switch (fault->error) {
+    case KILLED:
+        return SECCOMP_RET_KILL_PROCESS;
+    case HELD:
+        return SECCOMP_RET_USER_NOTIF;
+    default:
+        return SECCOMP_RET_ERRNO | (unsigned)fault->error;
+    }
+}
+
+/* Whoever holds the descriptor is told of each call, and lets it go on. */
+static void install(const struct request *request, const struct fault *fault,
+                    const struct sock_fprog *program)
+{
+    unsigned long flags =
+        fault->error == HELD ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
+    long listener =
+        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, program);
+    if (listener == -1)
+        broken(request, "seccomp");
+    if (fault->error == HELD)
+        report_descriptor(request, "listener", (int)listener);
+}
 
 static const struct fault *find_fault(const struct request *request)
 {
@@ -95,16 +123,12 @@ void inject_fault(const struct request *request)
             break;
         ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)fault->calls[i], 0,
                      1));
-        ADD(BPF_STMT(BPF_RET | BPF_K,
-                     fault->error == KILLED
-                         ? SECCOMP_RET_KILL_PROCESS
-                         : SECCOMP_RET_ERRNO | (unsigned)fault->error));
+        ADD(BPF_STMT(BPF_RET | BPF_K, action(fault)));
     }
     ADD(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
 #undef ADD
     const struct sock_fprog program = {.len = length, .filter = filter};
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
         broken(request, "PR_SET_NO_NEW_PRIVS");
-    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == -1)
-        broken(request, "PR_SET_SECCOMP");
+    install(request, fault, &program);
 }
