@@ -355,7 +355,7 @@ def _identity(path):
 def _living_thread(launch, pid):
     """The ID of a thread of a process that has not ended: its first one, whose ID is the PID, may have."""
     threads = procfs.threads(f"{launch.proc}/{pid}")
-    return int(os.path.basename(threads[0])) if threads else pid
+    return int(os.path.basename(next(iter(threads)))) if threads else pid
 
 
 def read_process(launch: Launch, pid, counts=lambda descriptor: True):
@@ -364,11 +364,10 @@ def read_process(launch: Launch, pid, counts=lambda descriptor: True):
         threads = procfs.threads(f"{launch.proc}/{pid}")
         if not threads:
             return None
-        folder = threads[0]
+        folder, stat = next(iter(threads.items()))
         with launch.psutil() as look:
             process = look.Process(pid)
             ppid = process.ppid()
-        stat = procfs.read_stat(folder)
         with procfs.process_may_end(folder):
             cwd_text = os.readlink(folder + "/cwd")
         return Process(

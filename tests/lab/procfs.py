@@ -224,18 +224,19 @@ def read_descriptors(folder):
 
 
 def threads(folder):
-    """The folders of a process's threads that live; [] if there are none.
+    """The threads of a process that live: their folders, each with its Stat; {} if there are none.
 
     The first thread may have ended (it then shows as a zombie) while others run
     on: such a process lives.
     """
-    living = []
+    living = {}
     with process_may_end(folder):
         names = os.listdir(folder + "/task")
     for name in sorted(names, key=int):
+        thread = f"{folder}/task/{name}"
         try:
-            if read_stat(f"{folder}/task/{name}").state not in "ZX":
-                living.append(f"{folder}/task/{name}")
+            if (own := read_stat(thread)).state not in "ZX":
+                living[thread] = own
         except ProcessLookupError:
             pass
     return living

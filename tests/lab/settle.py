@@ -92,7 +92,7 @@ def settle(launch: Launch, watch, limit=None):
         # Something may go on: then the state has to stay as it is for longer,
         # and longer than any sleep that is under way.
         quick = None
-        if sum(look.memory for look in looks) > MUCH:
+        if sum(_memory(launch, look.pid) for look in looks) > MUCH:
             return Rest(False, "it fills the memory")
         state = pids, [(look.identity, watch(look.pid)) for look in looks]
         if state != slow:
@@ -156,7 +156,6 @@ class _Look:
     state: str
     cpu: float  # seconds of processor time so far
     system: float  # those of them that it spent in system calls
-    memory: int  # bytes that are its own and in memory
     timeout: float  # seconds that the calls it waits in may take: LONG_SLEEP or more is as good as for ever
     waits: bool  # every thread waits, and for long
     wakes_after: float  # seconds, of the shortest of its timeouts
@@ -182,10 +181,9 @@ def _look(launch, pid):
     """A _Look at a process, None if it is gone or a zombie."""
     folder = f"{launch.proc}/{pid}"
     try:
-        stat = procfs.read_stat(folder)
+        threads = procfs.threads(folder)
         pictures, timeouts, state, cpu, system = [], [], "S", 0.0, 0.0
-        for thread in procfs.threads(folder):
-            own = procfs.read_stat(thread)
+        for thread, own in threads.items():
             run = procfs.read(thread + "/schedstat").split()
             call = _call(thread)
             pictures.append((thread, own.state, run[2], call))
@@ -193,16 +191,22 @@ def _look(launch, pid):
             state = own.state if own.state != "S" else state
             cpu += int(run[0]) / 1e9
             system += own.system_time / TICKS
-        memory = int(procfs.read(folder + "/statm").split()[1]) * PAGE
     except (ProcessLookupError, IndexError):
         return None
-    if not pictures:
+    if not threads:
         return None
+    start = min(own.start for own in threads.values())
     shortest = min(timeouts)
     brief = max((t for t in timeouts if t < LONG_SLEEP), default=0.0)
-    return _Look(
-        pid, stat.start, tuple(pictures), state, cpu, system, memory, brief, shortest >= LONG_SLEEP, shortest
-    )
+    return _Look(pid, start, tuple(pictures), state, cpu, system, brief, shortest >= LONG_SLEEP, shortest)
+
+
+def _memory(launch, pid):
+    """The bytes that are in memory of a process."""
+    try:
+        return int(procfs.read(f"{launch.proc}/{pid}/statm").split()[1]) * PAGE
+    except (ProcessLookupError, IndexError):
+        return 0
 
 
 def _call(thread):

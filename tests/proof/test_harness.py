@@ -142,7 +142,7 @@ def test_a_zombie_is_not_alive():
     child = subprocess.Popen(["true"])
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     assert procfs.read_stat(f"/proc/{child.pid}").state == "Z"
-    assert procfs.threads(f"/proc/{child.pid}") == []
+    assert procfs.threads(f"/proc/{child.pid}") == {}
     child.wait()
 
 
