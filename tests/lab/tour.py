@@ -42,7 +42,7 @@ def _shortened(row):
         "step": row["step"][:2],
         "umask": row["umask"][1:],
         "descriptors": row["descriptors"].replace("3xxx", "3k"),
-        "sig": row["sig"].replace(" ", ""),
+        "sig": row["sig"].replace(" =", "").replace(" ", ""),
         "cwd": row["cwd"].replace("/home/", ""),
         "log": row["log"].replace("daemon.", ""),
     }
