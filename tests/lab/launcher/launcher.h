@@ -16,7 +16,7 @@
  *   init PID               init's PID as pytest sees it
  *   lab PATH               the working directory of the job, from pytest's root
  *   program DEVICE INODE   the first of the files, as fstat() tells it
- *   terminal, log, listener, ...  with the descriptor that pytest looks at attached
+ *   terminal, log, ...     with the descriptor that pytest looks at
  *   calls NAME=N:KIND:ARG  the system calls that wait: see waits.c
  *   shell PID              as the sandbox sees it
  *   job PID                the same; it is about to run its program
