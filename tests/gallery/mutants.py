@@ -41,6 +41,11 @@ INVISIBLE = {
     (11, "exit(2);", "removed"): "nothing is asked of wrong usage",
     (12, "if (word == -1)", "never true"): "a number for the copy was free a moment before: pipe2() got two",
     (12, 'die("fcntl");', "removed"): "a number for the copy was free a moment before: pipe2() got two",
+    (
+        13,
+        'fprintf(stderr, "usage: %s [-p FILE] [-u USER]\\n", argv[0]);',
+        "removed",
+    ): "nothing is asked of wrong usage",
 }
 
 

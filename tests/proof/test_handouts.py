@@ -52,7 +52,9 @@ def test_all_parts_are_there(step):
     assert text.startswith(f"# {step.name}: {step.title}\n")
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS
     assert f"make check STEP={step.number:02}" in text
-    assert re.search(r"^<!-- run -->$", text, re.MULTILINE), "a problem that can be seen, with the command to see it"
+    assert re.search(
+        r"^<!-- run( as root)? -->$", text, re.MULTILINE
+    ), "a problem that can be seen, with the command to see it"
     assert step.number == 0 or re.search(rf"^<!-- tour \w+ {step.name} -->$", text, re.MULTILINE)
     table = text[text.index("## Usual mistakes") : text.index("## Read on")]
     assert len(re.findall(r"^\| ", table, re.MULTILINE)) > 5

@@ -12,6 +12,9 @@ NOBODY = "nosuchuser"
 
 ROOT_ARGUMENTS = ("-u", USER)
 
+# What is said of that: EPERM, EINVAL (the sandbox of an ordinary user has one ID: user_namespaces(7)), own words.
+NOT_ALLOWED = (os.strerror(errno.EPERM), os.strerror(errno.EINVAL), "permitted", "root")
+
 AS_ROOT = Scene(root=True, then=("root",))
 UNKNOWN = Scene(root=True, arguments=("-p", PID_FILE, "-u", NOBODY))
 NOT_ROOT = Scene(arguments=("-p", PID_FILE, "-u", "root"))  # a name that is known everywhere
@@ -57,8 +60,10 @@ RIGHT_USER = (
 )
 STILL_ROOT = (
     lambda o: set(has(o).uids) == {0},
-    "it is root as before: -u is not looked at, or setuid() was called in another process, or it failed and nobody "
-    "looked",
+    lambda o: "it is root as before: -u is not looked at, or the call was made in another process, or it failed and "
+    "nobody looked, or it was undone (as seteuid(0) does)"
+    if any(has(o).capabilities.values())
+    else "the capabilities are gone, and it is root all the same: what belongs to root is its own, without any of them",
 )
 
 
@@ -120,7 +125,12 @@ CHECKS = [
         holds=lambda o: has(o).uids == (UID,) * 4,
         expected=lambda o: f"real, effective, saved and filesystem UID {UID}",
         observed=lambda o: ids(has(o).uids),
-        causes=(STILL_ROOT, RIGHT_USER, (True, f"that is neither root's nor that of {USER}: getpwnam() knows it")),
+        causes=(
+            STILL_ROOT,
+            RIGHT_USER,
+            (lambda o: set(has(o).uids) == {GID}, "that is the group's ID: pw_uid is another number than pw_gid"),
+            (True, f"that is neither root's nor that of {USER}: getpwnam() knows it"),
+        ),
     ),
     Check(
         key="group_ids",
@@ -217,7 +227,8 @@ CHECKS = [
         causes=(
             (
                 lambda o: o.processes,
-                "it runs, and as root: getpwnam() gives NULL for a user that is not there",
+                "it runs, and as root: getpwnam() was asked for another name, or nobody looked whether it gave NULL, "
+                "as it does for a user that is not there",
             ),
             (
                 lambda o: o.job_status is not None and os.WIFSIGNALED(o.job_status),
@@ -239,12 +250,16 @@ CHECKS = [
         scene=NOT_ROOT,
         on_process=False,
         follows=("one_lives_on",),
-        holds=lambda o: refused(o) and any(word in o.printed.replace(o.name, "") for word in ("permitted", "root")),
+        holds=lambda o: refused(o) and any(word in o.printed.replace(o.name, "") for word in NOT_ALLOWED),
         expected=lambda o: "launched by an ordinary user with -u root: a status other than 0, the reason on "
         "standard error, nothing that lives on",
         observed=fate,
         causes=(
-            (lambda o: o.processes, "it runs, and not as the user that was asked for: the calls failed, unseen"),
+            (
+                lambda o: o.processes,
+                "it runs, and not as the user that was asked for: -u is not looked at, or the calls failed and nobody "
+                "looked, or another process made them",
+            ),
             (lambda o: not refused(o), "it ends as if all were well: whoever started it cannot tell"),
             (True, "the message does not say that it takes root to become somebody else"),
         ),

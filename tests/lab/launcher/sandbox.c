@@ -275,6 +275,15 @@ void keep_usual_capabilities(const struct request *request)
             broken(request, "PR_CAPBSET_DROP");
 }
 
+/* With root's own group among the supplementary ones, as login gives it. */
+static void become_root(const struct request *request)
+{
+    const gid_t root = 0;
+    become(request, 0);
+    if (setgroups(1, &root) == -1)
+        refuse(request, "root's supplementary groups");
+}
+
 /* As init: become a mapped ID, and die with the outer process. */
 static void settle_in(const struct request *request, int maps_written,
                       bool is_root)
@@ -284,7 +293,7 @@ static void settle_in(const struct request *request, int maps_written,
         _exit(EXIT_FAILURE); /* refused already, by the outer process */
     (void)close(maps_written);
     if (request->ids.count != 0)
-        become(request, 0);
+        become_root(request);
     else if (is_root)
         become(request, INSIDE_ID);
     if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1 ||
