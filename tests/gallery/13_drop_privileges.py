@@ -9,6 +9,7 @@ FORK = "    leave_waiting_parent();\n"
 SECOND_FORK = "    leave_parent(); /* and so lead nothing */\n"
 READY = "    say_ready();\n"
 
+WAITER = "/* In the launched process: end"
 GOOD_WORD = '        _exit(EXIT_SUCCESS);\n    (void)dprintf(STDERR_FILENO, "%s", word);\n'
 
 GROUPS = '    if (initgroups(other->pw_name, other->pw_gid) == -1)\n        die("-u: initgroups");\n'
@@ -154,10 +155,7 @@ WRONG = [
                 "    {\n        if (user != NULL)\n            become(user);\n"
                 + GOOD_WORD.replace(";\n", ";\n    }\n", 1),
             ),
-            (
-                "/* In the launched process: end",
-                "static void become(const struct passwd *other);\n\n/* In the launched process: end",
-            ),
+            (WAITER, "static void become(const struct passwd *other);\n\n" + WAITER),
         ],
         fails=f"{IDS} not_root",
         says="another process made them",
@@ -167,7 +165,7 @@ WRONG = [
         [
             (
                 DROP,
-                "    if (user != NULL && fork() == 0) {\n        (void)close(starter);\n        become(user);\n        _exit(EXIT_SUCCESS);\n    }\n"
+                (WAITER, "static void become(const struct passwd *other);\n\n" + WAITER),
                 "    (void)wait(NULL);\n",
             )
         ],
