@@ -165,7 +165,8 @@ WRONG = [
         [
             (
                 DROP,
-                (WAITER, "static void become(const struct passwd *other);\n\n" + WAITER),
+                "    if (user != NULL && fork() == 0) {\n        (void)close(starter);\n        become(user);\n"
+                "        _exit(EXIT_SUCCESS);\n    }\n"
                 "    (void)wait(NULL);\n",
             )
         ],
