@@ -4,7 +4,7 @@ import os
 import signal
 
 from lab.expect import still
-from lab.expect.model import LOG_TO_JUDGE, Check, Scene, ended, fails_cleanly, fate, says_why
+from lab.expect.model import LOG_TO_JUDGE, Check, Scene, ended, fails_cleanly, fate, names, says_why
 from lab.expect.step_05_close_fds import inherited
 from lab.expect.step_07_syslog import FORM, extra, null_and_log, standard_holds
 from lab.expect.step_10_reset_signals import kept, observed_sets
@@ -112,10 +112,15 @@ def null_log_and_pipes(o):
     return null_and_log(o) or (standard_holds(o) and others <= o.log_peers and len(others) <= 1)
 
 
+def held_files(o):
+    """Regular files that are open, beside the PID file."""
+    return {n: d for n, d in extra(o).items() if d.kind == "file" and not d.target.startswith("anon_inode:")}
+
+
 NOT_TAKEN = (
     lambda o: o.status_after is not None and os.WIFSIGNALED(o.status_after),
     lambda o: f"it {ended(o.status_after)}: that is the default action of the signal. It has to be blocked and waited "
-    "for, or have a handler",
+    "for, or have a handler; and who has taken it ends by exit(), and sends itself nothing",
 )
 SLEPT_ON = (
     lambda o: o.process is not None and o.process.pid in o.left and o.raised == 0,
@@ -161,6 +166,16 @@ CHECKS = [
         expected=lambda o: "ignored: none; blocked: at most signals that tell a daemon something (SIGHUP, SIGTERM, "
         "SIGINT, SIGQUIT, SIGUSR1, SIGUSR2)",
         observed=observed_sets,
+    ),
+    still(
+        10,
+        "sigterm_ends",
+        causes=(
+            (
+                lambda o: o.process is not None and signal.SIGTERM in o.process.blocked,
+                "SIGTERM is blocked, and nothing takes it: what is blocked waits until sigwaitinfo() or the like",
+            ),
+        ),
     ),
     Check(
         key="stops",
@@ -241,7 +256,11 @@ CHECKS = [
                 lambda o: o.left and any(map(is_complaint, told(o, "SIGHUP"))),
                 "it says that it cannot be read, though it can: is the path valid from the root directory?",
             ),
-            (lambda o: o.left, "SIGHUP came, and nothing was logged: it is not acted on"),
+            (
+                lambda o: o.left and told(o, "SIGHUP"),
+                "something is logged, and not the new greeting: who has edited the file wants to see what holds now",
+            ),
+            (lambda o: o.left, "SIGHUP came, and nothing was logged: it is not acted on, or not told of"),
             (True, "it does not live on: SIGHUP means to read again, and not to end"),
         ),
     ),
@@ -260,9 +279,20 @@ CHECKS = [
         else after(o),
         causes=(
             (
+                lambda o: o.status_after is not None and os.WIFSIGNALED(o.status_after),
+                lambda o: f"it {ended(o.status_after)}. A later SIGHUP, of which the first was taken: a handler may "
+                "hold for one time only (SA_RESETHAND), sigaction(2)"
+                if os.WTERMSIG(o.status_after) == signal.SIGHUP
+                else f"it {ended(o.status_after)}: what it reads may be longer than the room that there is for it",
+            ),
+            (
                 lambda o: o.process is None or not o.left,
                 "a mistake in its configuration has ended the daemon. At the start that is right: somebody reads the "
                 "message. Later the old one is as good as it was before",
+            ),
+            (
+                lambda o: list(BAD).index(lost(o)[0]) > 0 and not any(logged(o, kind) for kind in lost(o)),
+                "SIGHUP was acted on before, and is not any more: what waits for signals belongs into the loop",
             ),
             (
                 lambda o: not logged(o, lost(o)[0]),
@@ -270,17 +300,40 @@ CHECKS = [
                 "not learn why",
             ),
             (
+                lambda o: not any(map(is_complaint, logged(o, lost(o)[0])))
+                and not any(OLD in text for text in logged(o, lost(o)[0])),
+                "that is no configuration, and was taken for one. Look at all of it, and whether it is what it should "
+                "be, before it counts",
+            ),
+            (
                 lambda o: not any(map(is_complaint, logged(o, lost(o)[0]))),
                 "the reason is not logged, or not as an error (LOG_ERR) or a warning (LOG_WARNING)",
             ),
             (
-                lambda o: not any("greeting" in text or OLD in text for text in logged(o, lost(o)[0])),
+                lambda o: all(map(is_complaint, logged(o, lost(o)[0]))),
                 "the reason is logged, but not the greeting that holds from then on: that is logged after each SIGHUP",
             ),
             (
                 True,
                 "the old greeting is gone. Read all of it into something new, look whether it is what it should be, "
                 "and only then put it in the place of the old one",
+            ),
+        ),
+    ),
+    Check(
+        key="config_closed",
+        says="the configuration is closed again once it is read",
+        read="close(2)",
+        scene=RELOADED,
+        follows=("reloads",),
+        holds=lambda o: not held_files(o),
+        expected=lambda o: f"launched with -c {CONFIG}: no regular file open but {PID_FILE}",
+        observed=lambda o: names(held_files(o)),
+        causes=(
+            (
+                True,
+                "it stays open. If each reload opens it once more the descriptors run out some day, and what is open "
+                "is not what an editor has put in its place",
             ),
         ),
     ),
