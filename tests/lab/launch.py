@@ -1,7 +1,8 @@
 """Starts a program through the launcher, in a sandbox where one can be had.
 
 What comes in is a program's bytes; what goes out is a launched.Launch, a handle
-on all that was started.
+on all that was started. The launcher is a server: it runs as long as a
+Launchpad is there, and forks for each launch.
 """
 
 import hashlib
@@ -10,6 +11,7 @@ import shutil
 import socket
 import subprocess
 import time
+import weakref
 from pathlib import Path
 
 from lab.idrange import COUNT, NoRange, find_range
@@ -18,7 +20,7 @@ from lab.toolbox import BUILD, ENVIRONMENT, ROOT, LabError
 
 SOURCES = Path(__file__).with_name("launcher")
 
-START_TIME = 10  # seconds for the launcher to get its job started
+START_TIME = 10  # seconds for the launcher to get a job started, and to end
 
 USER_FILES = [(data, 0o644, name) for name, data in USERS.items()]
 
@@ -91,6 +93,7 @@ class Launchpad:
         self.why_not = "" if sandbox else "switched off with --no-sandbox"
         self._ids = None  # an IdRange, once it is known
         self._why_no_root = None
+        self._requests = None  # the launcher's socket, once it runs
 
     def job(self, name, program, scene=Scene(), high=3999):
         """Launch `program` (bytes) as the answer called `name`, in a `scene`.
@@ -193,7 +196,6 @@ class Launchpad:
                 if time.monotonic() > deadline:
                     raise LabError(f"a launch did not start within {START_TIME} s: is the machine overloaded?")
                 launch.pump(0.1)
-            launch.open_proc()
         except Refused as refused:
             if not end_on_refusal:
                 raise
@@ -206,34 +208,53 @@ class Launchpad:
 
     def _spawn(self, scene_name, files, words, argv, scene):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        passed = [theirs.fileno()]
-        words = [f"sandbox={'yes' if self.sandboxed else 'no'}", f"control={theirs.fileno()}",
+        passed = [theirs.detach()]
+        words = [f"sandbox={'yes' if self.sandboxed else 'no'}", f"tmp={os.environ.get('TMPDIR', '/tmp')}",
                  f"scene={scene_name}", *words]  # fmt: skip
         reader = None
         if scene_name == "tool":
             reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
             os.set_blocking(writer, True)
             passed.append(writer)
-            words.append(f"output={writer}")
-        memory = [memory_file(data) for data, _, _ in files]
-        passed += memory
-        for fd, (_, mode, name) in zip(memory, files):
-            words.append(f"file={fd}:{mode:o}:{name}")
+            words.append("output=yes")
+        passed += [memory_file(data) for data, _, _ in files]
+        words += [f"file={mode:o}:{name}" for _, mode, name in files]
+        text = "".join(word + "\0" for word in [*words, "--", *argv])
         try:
-            process = subprocess.Popen(
-                [str(self.program), *words, "--", *argv],
-                pass_fds=passed,
-                start_new_session=True,  # what Ctrl-C ends is pytest; that its end is seen ends the rest
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=ENVIRONMENT | {"TMPDIR": "/tmp" if self.sandboxed else os.environ.get("TMPDIR", "/tmp")},
-            )
+            socket.send_fds(self._server(), [os.fsencode(text)], passed)
+        except ConnectionError as gone:
+            raise LabError("the launcher has ended: something killed it") from gone
         finally:
-            theirs.close()
-            for fd in passed[1:]:
+            for fd in passed:
                 os.close(fd)
-        launch = Launch(process, ours, bool(self.sandboxed), scene)
+        launch = Launch(ours, bool(self.sandboxed), scene)
         if reader is not None:
             launch._files["output"] = reader
         return launch
+
+    def _server(self):
+        """The socket on which the launcher takes requests; it is started when first asked for."""
+        if self._requests is None:
+            self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with theirs:
+                process = subprocess.Popen(
+                    [str(self.program), str(theirs.fileno())],
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,  # what Ctrl-C ends is pytest; that its end is seen ends the rest
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    env=ENVIRONMENT,
+                )
+            weakref.finalize(self, _end_server, self._requests, process)
+        return self._requests
+
+
+def _end_server(requests, process):
+    """It ends when nobody is there to send requests."""
+    requests.close()
+    try:
+        process.wait(START_TIME)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

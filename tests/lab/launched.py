@@ -15,7 +15,6 @@ import select
 import signal
 import socket
 import struct
-import subprocess
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -81,11 +80,11 @@ class Message:
 class Launch:
     """All that one start of the launcher made. Use it as a context manager."""
 
-    process: subprocess.Popen
     control: socket.socket
     sandboxed: bool
     scene: Scene
     init: int = 0  # outer PID
+    pidfd: int = -1  # init's
     shell: int = 0
     job: int = 0
     job_status: int | None = None  # as waitpid() gave it to the shell; None while it runs
@@ -138,8 +137,12 @@ class Launch:
             data, ancillary = b"", []
         word, _, rest = os.fsdecode(data).partition(" ")
         for _, _, packed in ancillary:
-            self._files[word] = array.array("i", packed)[0]
-            os.set_blocking(self._files[word], False)
+            fd = array.array("i", packed)[0]
+            if word == "init":
+                self.init, self.pidfd = int(rest), fd
+            else:
+                self._files[word] = fd
+                os.set_blocking(fd, False)
             return
         if not data:
             raise LabError("the launcher ended too soon: something killed it")
@@ -148,10 +151,11 @@ class Launch:
         if word == "broken":
             raise LabError(f"an answer could not be launched here: {rest}")
         if word == "lab":
-            self.lab = rest
+            self.lab = f"/proc/{self.init}/root{rest}" if self.sandboxed else rest
+            self._open_proc()
         elif word == "program":
             self.program = tuple(map(int, rest.split()))
-        elif word in ("init", "shell", "job"):
+        elif word in ("shell", "job"):
             setattr(self, word, int(rest))
         elif word == "found":
             self.found = rest
@@ -272,7 +276,7 @@ class Launch:
 
     # ---- looking at it -------------------------------------------------
 
-    def open_proc(self):
+    def _open_proc(self):
         """From here on `proc` is the /proc of the sandbox."""
         if self.sandboxed:
             self._proc_fd = os.open(f"/proc/{self.init}/root/proc", os.O_PATH | os.O_CLOEXEC)
@@ -376,13 +380,9 @@ class Launch:
 
         Raises LabError if something outlives END_TIME seconds.
         """
-        if self.sandboxed and self.init and self.process.poll() is None:
-            # Nothing that the answer does keeps init's end, or survives it. The
-            # PID cannot be another's: its parent lives, and has not reaped it.
-            try:
-                os.kill(self.init, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        self._await_init()
+        if self.sandboxed:
+            self._kill_init()  # nothing that the answer does keeps its end, or survives it
         self.control.close()
         for fd in (*self._files.values(), *self._held, self._proc_fd):
             if fd != -1:
@@ -390,21 +390,34 @@ class Launch:
         self._files.clear()
         self._held.clear()
         self._proc_fd = -1
-        if not _has_ended(self.process, END_TIME):
-            self.process.kill()
-            raise LabError(f"a launch did not end within {END_TIME} s (launcher {self.process.pid})")
-
-
-def _has_ended(process, timeout):
-    """Whether a child ends within `timeout` seconds; Popen.wait() would look only now and then."""
-    if process.poll() is None:
-        pidfd = os.pidfd_open(process.pid)
         try:
-            poller = select.poll()
-            poller.register(pidfd, select.POLLIN)
-            if not poller.poll(timeout * 1000):
-                return False
+            if self.pidfd != -1 and not _has_ended(self.pidfd, END_TIME):
+                self._kill_init()
+                raise LabError(f"a launch did not end within {END_TIME} s (its init is process {self.init})")
         finally:
-            os.close(pidfd)
-        process.wait()
-    return True
+            if self.pidfd != -1:
+                os.close(self.pidfd)
+                self.pidfd = -1
+
+    def _await_init(self):
+        """Wait until it is known whom to end; not, if the launch was refused, or the launcher has ended."""
+        deadline = time.monotonic() + END_TIME
+        try:
+            while not self.init and self.control.fileno() != -1 and time.monotonic() < deadline:
+                self.pump(0.1)
+        except (LabError, Refused):
+            pass  # there is none
+
+    def _kill_init(self):
+        try:
+            if self.pidfd != -1:
+                signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it has ended by itself
+
+
+def _has_ended(pidfd, timeout):
+    """Whether a process ends within `timeout` seconds; with a namespace's init, all others have ended before it."""
+    poller = select.poll()
+    poller.register(pidfd, select.POLLIN)
+    return bool(poller.poll(timeout * 1000))

@@ -42,16 +42,20 @@ def _has_memory(folder):
 
 
 def read(path, folder=None):
-    """All bytes of the file at `path`, which is in a process's `folder`, or deeper if that is given."""
-    with process_may_end(folder or os.path.dirname(path)):
+    """All bytes of the file at `path`, which is in a process's `folder`, or deeper if that is given.
+
+    One read() gets all of a file that describes one thing: of a list, as
+    `children` is one, it may get a part.
+    """
+    try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            parts = []
-            while part := os.read(fd, 65536):
-                parts.append(part)
-            return b"".join(parts)
+            return os.read(fd, 65536)
         finally:
             os.close(fd)
+    except (FileNotFoundError, PermissionError) as error:
+        with process_may_end(folder or os.path.dirname(path)):
+            raise error
 
 
 class Stat(NamedTuple):
@@ -64,6 +68,7 @@ class Stat(NamedTuple):
     terminal: int  # the device number, 0 for no controlling terminal
     reaped: int  # minor page faults of children that it has waited for: more with every child
     system_time: int  # clock ticks that it has spent in system calls
+    thread_count: int
     start: int  # clock ticks since the system booted
 
 
@@ -83,6 +88,7 @@ def read_stat(folder):
         terminal=int(fields[4]),
         reaped=int(fields[8]),
         system_time=int(fields[12]),
+        thread_count=int(fields[17]),
         start=int(fields[19]),
     )
 
@@ -227,8 +233,11 @@ def threads(folder):
     """The threads of a process that live: their folders, each with its Stat; {} if there are none.
 
     The first thread may have ended (it then shows as a zombie) while others run
-    on: such a process lives.
+    on: such a process lives. Where there is one only, its ID is the PID.
     """
+    own = read_stat(folder)
+    if own.thread_count == 1 and own.state not in "ZX":
+        return {f"{folder}/task/{os.path.basename(folder)}": own}
     living = {}
     with process_may_end(folder):
         names = os.listdir(folder + "/task")
@@ -254,7 +263,8 @@ def descendants(pid):
     found = []
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
-            found += map(int, read(f"/proc/{pid}/task/{thread}/children").split())
+            with open(f"/proc/{pid}/task/{thread}/children", "rb") as children:
+                found += map(int, children.read().split())
     except (FileNotFoundError, ProcessLookupError):
         pass
     return [*found, *(far for near in found for far in descendants(near))]

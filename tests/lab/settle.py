@@ -34,7 +34,7 @@ MANY_ORPHANS = 200  # that have ended: fewer than the launcher tells of
 FEW = 20  # processes that run, or orphans that have ended: more are none that come to rest
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGESIZE")
-POLL = 0.0003  # seconds between two looks: nothing tells of a process that comes to rest
+POLL = 0.0008  # seconds between two looks: nothing tells of a process that comes to rest
 SLOW_POLL = 0.003  # the same, of one that takes its time
 
 

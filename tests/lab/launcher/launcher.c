@@ -1,4 +1,4 @@
-/* Reads the request, becomes init (or a child subreaper), and reports. */
+/* Is init of a launch, or a child subreaper in its place, and reports. */
 #define _GNU_SOURCE
 #include "launcher.h"
 
@@ -61,9 +61,9 @@ void report(const struct request *request, const char *format, ...)
     send_message(request, text, NULL);
 }
 
-void report_descriptor(const struct request *request, const char *name, int fd)
+void report_descriptor(const struct request *request, const char *text, int fd)
 {
-    send_message(request, name, &fd);
+    send_message(request, text, &fd);
 }
 
 noreturn void broken(const struct request *request, const char *what)
@@ -78,73 +78,6 @@ void become(const struct request *request, uid_t id)
     if (setgroups(0, NULL) == -1 || setresgid(id, id, id) == -1 ||
         setresuid(id, id, id) == -1)
         (request->sandbox ? refuse : broken)(request, "becoming another user");
-}
-
-static noreturn void usage(const char *what)
-{
-    fprintf(stderr, "launcher: bad argument: %s\n", what);
-    exit(2);
-}
-
-/* One word per argument, "key=value", until "--" and the program to run. */
-static struct request read_request(char **argv)
-{
-    struct request request = {.control = -1,
-                              .output = -1,
-                              .scene = "job",
-                              .stdio = "terminal",
-                              .processes = 64};
-    for (argv++; *argv != NULL && strcmp(*argv, "--") != 0; argv++) {
-        char *value = strchr(*argv, '=');
-        if (value == NULL)
-            usage(*argv);
-        *value++ = '\0';
-        if (strcmp(*argv, "sandbox") == 0) {
-            request.sandbox = strcmp(value, "yes") == 0;
-        } else if (strcmp(*argv, "control") == 0) {
-            request.control = atoi(value);
-        } else if (strcmp(*argv, "scene") == 0) {
-            request.scene = value;
-        } else if (strcmp(*argv, "output") == 0) {
-            request.output = atoi(value);
-        } else if (strcmp(*argv, "high") == 0) {
-            request.high = atoi(value);
-        } else if (strcmp(*argv, "stdio") == 0) {
-            request.stdio = value;
-        } else if (strcmp(*argv, "fault") == 0) {
-            request.fault = value;
-        } else if (strcmp(*argv, "without") == 0) {
-            request.no_null |= strcmp(value, "null") == 0;
-            request.no_log |= strcmp(value, "log") == 0;
-        } else if (strcmp(*argv, "watched") == 0) {
-            request.watched = value;
-        } else if (strcmp(*argv, "processes") == 0) {
-            request.processes = (rlim_t)atoi(value);
-        } else if (strcmp(*argv, "leads") == 0) {
-            request.leads = strcmp(value, "yes") == 0;
-        } else if (strcmp(*argv, "ids") == 0) {
-            if (sscanf(value, "%u:%u:%u", &request.ids.uid, &request.ids.gid,
-                       &request.ids.count) != 3)
-                usage(value);
-        } else if (strcmp(*argv, "signals") == 0) {
-            request.signals_held = strcmp(value, "held") == 0;
-        } else if (strcmp(*argv, "file") == 0) {
-            /* file=DESCRIPTOR:MODE:NAME */
-            if (request.file_count == MAX_FILES)
-                usage("too many files");
-            struct file *file = &request.files[request.file_count++];
-            char *end = NULL;
-            file->source = (int)strtol(value, &end, 10);
-            file->mode = (mode_t)strtol(end + 1, &end, 8);
-            file->name = end + 1;
-        } else {
-            usage(*argv);
-        }
-    }
-    if (*argv == NULL || argv[1] == NULL || request.control == -1)
-        usage("nothing to run, or nobody to tell");
-    request.argv = argv + 1;
-    return request;
 }
 
 /* Out of the way of the numbers that the job is given, close-on-exec. */
@@ -173,28 +106,31 @@ void reset_signals(void)
     (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, empty_set, NULL, set_size);
 }
 
-static void prepare(struct request *request)
+/* SIGCHLD is blocked for good: one that arrives between two looks stays
+   pending. Changing its disposition later would discard it. */
+static bool prepare(void)
 {
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == -1)
-        broken(request, "getrlimit");
+        return false;
     files.rlim_cur = files.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &files) == -1)
-        broken(request, "setrlimit");
-    move_up(request, &request->control);
-    move_up(request, &request->output);
-    for (int i = 0; i < request->file_count; i++)
-        move_up(request, &request->files[i].source);
-
-    /* SIGCHLD is blocked for good: one that arrives between two looks stays
-       pending. Changing its disposition later would discard it. */
+        return false;
     reset_signals();
     (void)signal(SIGPIPE, SIG_IGN);
     sigset_t blocked;
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGCHLD);
-    if (sigprocmask(SIG_SETMASK, &blocked, NULL) == -1)
-        broken(request, "sigprocmask");
+    return sigprocmask(SIG_SETMASK, &blocked, NULL) == 0;
+}
+
+/* A descriptor that can be read when a child has ended. */
+int watch_children(void)
+{
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    return signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 /* The descriptors came from pytest, whose memfds they are: read from 0. */
@@ -292,13 +228,10 @@ static void enter_subreaper(struct request *request)
 {
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == -1)
         broken(request, "PR_SET_CHILD_SUBREAPER");
-    const char *base = getenv("TMPDIR");
-    if ((base == NULL || !make_lab(request, base)) &&
-        !make_lab(request, "/tmp"))
+    if (!make_lab(request, request->tmp) && !make_lab(request, "/tmp"))
         broken(request, "a folder to run in, in TMPDIR or /tmp");
     if (chdir(lab_on_disk) == -1 || setenv("TMPDIR", lab_on_disk, 1) == -1)
         broken(request, lab_on_disk); /* what a compiler leaves goes with it */
-    report(request, "init %d", (int)getpid());
     report(request, "lab %s", lab_on_disk);
 }
 
@@ -403,10 +336,7 @@ static void take_order(const struct request *request)
 
 static noreturn void serve(const struct request *request)
 {
-    sigset_t child;
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
-    int children = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+    int children = watch_children();
     if (children == -1)
         broken(request, "signalfd");
     struct pollfd watched[] = {{.fd = request->control, .events = POLLIN},
@@ -423,26 +353,36 @@ static noreturn void serve(const struct request *request)
     }
 }
 
+/* What is left of the server is what came with the request: to be out of the
+   job's way. */
+noreturn void be_init(struct request *request)
+{
+    (void)setsid(); /* what Ctrl-C ends is pytest alone */
+    move_up(request, &request->control);
+    move_up(request, &request->output);
+    for (int i = 0; i < request->file_count; i++)
+        move_up(request, &request->files[i].source);
+    if (request->sandbox)
+        enter_sandbox(request);
+    else
+        enter_subreaper(request);
+    umask(022);
+    lay_out_files(request);
+    if (request->ids.count != 0)
+        show_users(request);
+    report_waiting_calls(request);
+    start_scene(request);
+    serve(request);
+}
+
 int main(int argc, char *argv[])
 {
-    (void)argc;
-    struct request request = read_request(argv);
-    prepare(&request);
-    if (request.sandbox) {
-        pid_t init = enter_sandbox(&request);
-        if (init > 0) { /* the outer end: only waits, so as to pass it on */
-            (void)close(request.control);
-            (void)waitpid(init, NULL, 0);
-            _exit(EXIT_SUCCESS);
-        }
-    } else {
-        enter_subreaper(&request);
+    int requests = argc == 2 ? atoi(argv[1]) : -1;
+    if (requests < 0) {
+        fprintf(stderr, "usage: %s SOCKET\n", argv[0]);
+        return 2;
     }
-    umask(022);
-    lay_out_files(&request);
-    if (request.ids.count != 0)
-        show_users(&request);
-    report_waiting_calls(&request);
-    start_scene(&request);
-    serve(&request);
+    if (!prepare())
+        return EXIT_FAILURE;
+    serve_requests(requests);
 }

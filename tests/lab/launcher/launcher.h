@@ -1,20 +1,25 @@
 /*
- * The launcher stands between pytest and an answer. Its parts, in the order in
- * which a launch passes through them:
+ * The launcher stands between pytest and the answers. It is started once, and
+ * forks for each launch: that is quicker than to start it anew. Its parts, in
+ * the order in which a launch passes through them:
  *
- *   launcher.c   reads the request, is init (or the subreaper), reports, ends
+ *   server.c     takes requests, forks for each, and reaps what it has forked
+ *   launcher.c   is init (or the subreaper): lays out files, reports, ends
  *   sandbox.c    the namespaces and the root directory that an answer sees
  *   scene.c      the stand-in for the login shell, its terminal, the job
  *   faults.c     makes chosen system calls fail in the job
  *   inject.c     makes a process that runs do something: open a terminal, say
  *   waits.c      the numbers of the system calls in which a process waits
  *
- * It talks to pytest over one socket (SOCK_SEQPACKET), a line per message:
+ * A request is one message over the socket that it was started with: words,
+ * each ended by a null byte, see server.c, and descriptors, of which the first
+ * is the control socket of the launch. Over that (SOCK_SEQPACKET too) the
+ * launch talks to pytest, a line per message:
  *
  *   refused WHY            no sandbox can be had here; nothing was started
  *   broken WHY             the launcher itself failed
- *   init PID               init's PID as pytest sees it
- *   lab PATH               the working directory of the job, from pytest's root
+ *   init PID               init's PID as pytest sees it; with a pidfd
+ *   lab PATH               the working directory of the job, as the job sees it
  *   program DEVICE INODE   the first of the files, as fstat() tells it
  *   terminal, log, ...     with the descriptor that pytest looks at
  *   calls NAME=N:KIND:ARG  the system calls that wait: see waits.c
@@ -69,15 +74,17 @@ struct id_range {
 };
 
 struct request {
-    bool sandbox;         /* namespaces; otherwise a child subreaper */
-    struct id_range ids;  /* with a count, the job is root in the sandbox */
-    int control;          /* the socket to pytest */
-    const char *scene;    /* "job", "shell" or "tool": see scene.c */
-    int output;           /* scene "tool": its standard output and error */
-    int high;             /* the number of the descriptor beyond the limit */
-    uid_t id;             /* whom the scene runs as; 0: as whoever started us */
-    const char *stdio;    /* "terminal", "closed", or "pipe" */
-    const char *fault;    /* a row of the table in faults.c, or NULL */
+    bool sandbox;        /* namespaces; otherwise a child subreaper */
+    bool by_root;        /* whoever started the server is root */
+    const char *tmp;     /* without a sandbox: where the job's folder is made */
+    struct id_range ids; /* with a count, the job is root in the sandbox */
+    int control;         /* the socket to pytest */
+    const char *scene;   /* "job", "shell" or "tool": see scene.c */
+    int output;          /* scene "tool": its standard output and error */
+    int high;            /* the number of the descriptor beyond the limit */
+    uid_t id;            /* whom the scene runs as; 0: as whoever started us */
+    const char *stdio;   /* "terminal", "closed", or "pipe" */
+    const char *fault;   /* a row of the table in faults.c, or NULL */
     bool no_null, no_log; /* leave these out of /dev */
     const char *watched; /* a file to look into when the job returns, or NULL */
     rlim_t processes;    /* so many at most, where they can be counted */
@@ -88,17 +95,24 @@ struct request {
     char **argv;
 };
 
+/* server.c */
+noreturn void serve_requests(int requests);
+
 /* launcher.c */
+noreturn void be_init(struct request *request);
+int watch_children(void);
 void report(const struct request *request, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void become(const struct request *request, uid_t id);
-void report_descriptor(const struct request *request, const char *name, int fd);
+void report_descriptor(const struct request *request, const char *text, int fd);
 noreturn void broken(const struct request *request, const char *what);
 void reset_signals(void);
 void move_up(const struct request *request, int *fd);
 
-/* sandbox.c: what comes back runs as init, in the new root directory. */
-pid_t enter_sandbox(const struct request *request);
+/* sandbox.c: what is cloned waits until its IDs are mapped. */
+pid_t clone_init(void);
+bool map_ids(const struct request *request, pid_t init);
+void enter_sandbox(const struct request *request);
 int open_log_socket(const struct request *request);
 noreturn void refuse(const struct request *request, const char *what);
 void show_users(const struct request *request);

@@ -236,7 +236,7 @@ static bool map_range(pid_t init, const struct id_range *ids)
 }
 
 /* Gives the namespace its IDs, from outside, where root may choose them. */
-static bool map_ids(const struct request *request, pid_t init)
+bool map_ids(const struct request *request, pid_t init)
 {
     if (request->ids.count != 0)
         return map_range(init, &request->ids);
@@ -284,49 +284,26 @@ static void become_root(const struct request *request)
         refuse(request, "root's supplementary groups");
 }
 
-/* As init: become a mapped ID, and die with the outer process. */
-static void settle_in(const struct request *request, int maps_written,
-                      bool is_root)
-{
-    char go;
-    if (read(maps_written, &go, 1) != 1)
-        _exit(EXIT_FAILURE); /* refused already, by the outer process */
-    (void)close(maps_written);
-    if (request->ids.count != 0)
-        become_root(request);
-    else if (is_root)
-        become(request, INSIDE_ID);
-    if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1 ||
-        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1)
-        broken(request, "prctl");
-}
-
-pid_t enter_sandbox(const struct request *request)
+/* As fork() does it, with no stack of its own for the child. On s390 and CRIS
+   the arguments come in another order: clone(2). */
+pid_t clone_init(void)
 {
     const unsigned long namespaces = CLONE_NEWUSER | CLONE_NEWPID |
                                      CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWNET;
-    int ready[2];
-    if (pipe2(ready, O_CLOEXEC) == -1)
-        broken(request, "pipe2");
-    bool is_root = geteuid() == 0;
-    /* clone() as fork() does it, with no stack of its own for the child. On
-       s390 and CRIS the arguments come in another order: clone(2). */
-    pid_t init = (pid_t)syscall(SYS_clone, namespaces | SIGCHLD, 0, 0, 0, 0);
-    if (init == -1)
-        refuse(request, "a user namespace");
-    if (init == 0) {
-        (void)close(ready[1]);
-        settle_in(request, ready[0], is_root);
-        make_root(request);
-        return 0;
-    }
-    (void)close(ready[0]);
-    if (!map_ids(request, init))
-        refuse(request, "mapping IDs into a user namespace");
-    report(request, "init %d", (int)init);
-    report(request, "lab /proc/%d/root" LAB, (int)init);
-    if (write(ready[1], "", 1) != 1)
-        broken(request, "letting init go on");
-    (void)close(ready[1]);
-    return init;
+    return (pid_t)syscall(SYS_clone, namespaces | SIGCHLD, 0, 0, 0, 0);
+}
+
+/* As init: become a mapped ID, and die with the server. */
+void enter_sandbox(const struct request *request)
+{
+    if (request->ids.count != 0)
+        become_root(request);
+    else if (request->by_root)
+        become(request, INSIDE_ID);
+    if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1 ||
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1 ||
+        setenv("TMPDIR", "/tmp", 1) == -1)
+        broken(request, "prctl");
+    make_root(request);
+    report(request, "lab " LAB);
 }

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -211,23 +212,45 @@ static void look_into(const struct request *request)
     report(request, "found %.*s", size > 0 ? (int)size : 0, text);
 }
 
+/* A child that does little before it runs a program. It uses our memory, and we
+   wait meanwhile, as in vfork(2): to copy that memory is what costs most. */
+static pid_t start_child(const struct request *request, int (*child)(void *),
+                         void *argument)
+{
+    static _Alignas(16) char stack[64 * 1024];
+    pid_t pid = clone(child, stack + sizeof(stack),
+                      CLONE_VM | CLONE_VFORK | SIGCHLD, argument);
+    if (pid == -1)
+        broken(request, "clone");
+    return pid;
+}
+
+/* What a child needs to know: the master of its terminal, or where its output
+   goes; -1 if it has none. */
+struct part {
+    const struct request *request;
+    int fd;
+};
+
+static int be_job(void *argument)
+{
+    const struct part *part = argument;
+    if (part->fd != -1)
+        take_terminal(part->request, part->fd);
+    else if (setpgid(0, 0) == -1 || tcsetpgrp(0, getpid()) == -1)
+        broken(part->request, "the foreground of the terminal");
+    run(part->request);
+}
+
 /* As job control does it: credentials(7), tcsetpgrp(3). */
 static noreturn void be_shell(const struct request *request)
 {
     static const int ignored[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU};
     for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
         (void)signal(ignored[i], SIG_IGN);
-    int own = request->leads ? open_own_terminal(request) : -1;
-    pid_t job = fork();
-    if (job == -1)
-        broken(request, "fork");
-    if (job == 0) {
-        if (request->leads)
-            take_terminal(request, own);
-        else if (setpgid(0, 0) == -1 || tcsetpgrp(0, getpid()) == -1)
-            broken(request, "the foreground of the terminal");
-        run(request);
-    }
+    struct part part = {request,
+                        request->leads ? open_own_terminal(request) : -1};
+    pid_t job = start_child(request, be_job, &part);
     int status;
     do {
         if (waitpid(job, &status, WUNTRACED) == -1)
@@ -241,21 +264,41 @@ static noreturn void be_shell(const struct request *request)
         pause();
 }
 
-/* In the child that start_scene() made; init keeps the far ends open. */
-static noreturn void play(const struct request *request, int master)
+/* In a child of init's, which keeps the far ends open. */
+static void enter_scene(const struct request *request)
 {
     if (request->id != 0)
         become(request, request->id);
     report(request, "shell %d", (int)getpid());
     umask(LAUNCH_UMASK);
-    if (strcmp(request->scene, "tool") == 0) {
-        if (dup2(request->output, 1) == -1 || dup2(request->output, 2) == -1)
-            broken(request, "dup2");
-        run(request);
-    }
+}
+
+static void set_output(const struct part *part)
+{
+    if (dup2(part->fd, 1) == -1 || dup2(part->fd, 2) == -1)
+        broken(part->request, "dup2");
+}
+
+static int play_tool(void *argument)
+{
+    const struct part *part = argument;
+    enter_scene(part->request);
+    set_output(part);
+    run(part->request);
+}
+
+static int play_shell(void *argument)
+{
+    const struct part *part = argument;
+    enter_scene(part->request);
+    take_terminal(part->request, part->fd);
+    run(part->request);
+}
+
+static noreturn void play_job(const struct request *request, int master)
+{
+    enter_scene(request);
     take_terminal(request, master);
-    if (strcmp(request->scene, "shell") == 0)
-        run(request);
     open_inheritance(request);
     limit_files(request);
     be_shell(request);
@@ -263,22 +306,40 @@ static noreturn void play(const struct request *request, int master)
 
 void start_scene(const struct request *request)
 {
-    bool tool = strcmp(request->scene, "tool") == 0;
-    if (request->sandbox && !request->no_log && !tool) {
+    if (strcmp(request->scene, "tool") == 0) {
+        (void)start_child(request, play_tool,
+                          &(struct part){request, request->output});
+        return;
+    }
+    if (request->sandbox && !request->no_log) {
         int log = open_log_socket(request);
         report_descriptor(request, "log", log);
         (void)close(log);
     }
-    int master = tool ? -1 : open_terminal(request);
-    if (!tool)
-        report_descriptor(request, "terminal", master);
-    pid_t child = fork();
-    if (child == -1)
-        broken(request, "fork");
-    if (child == 0)
-        play(request, master);
-    if (master != -1)
-        (void)close(master);
+    int master = open_terminal(request);
+    report_descriptor(request, "terminal", master);
+    if (strcmp(request->scene, "shell") == 0) {
+        (void)start_child(request, play_shell, &(struct part){request, master});
+    } else {
+        pid_t shell = fork();
+        if (shell == -1)
+            broken(request, "fork");
+        if (shell == 0)
+            play_job(request, master);
+    }
+    (void)close(master);
+}
+
+static int play_again(void *argument)
+{
+    const struct part *part = argument;
+    if (part->request->id != 0)
+        become(part->request, part->request->id);
+    umask(LAUNCH_UMASK);
+    (void)setsid();
+    set_output(part);
+    limit_files(part->request);
+    run_as(part->request, "again");
 }
 
 /* As a boot script starts it: no terminal, a session of its own. What is
@@ -290,20 +351,8 @@ void start_again(const struct request *request, int count)
         broken(request, "pipe2");
     report_descriptor(request, "again", ends[0]);
     (void)close(ends[0]);
-    for (int i = 0; i < count; i++) {
-        pid_t child = fork();
-        if (child == -1)
-            broken(request, "fork");
-        if (child == 0) {
-            if (request->id != 0)
-                become(request, request->id);
-            umask(LAUNCH_UMASK);
-            (void)setsid();
-            if (dup2(ends[1], 1) == -1 || dup2(ends[1], 2) == -1)
-                broken(request, "dup2");
-            limit_files(request);
-            run_as(request, "again");
-        }
-    }
+    for (int i = 0; i < count; i++)
+        (void)start_child(request, play_again,
+                          &(struct part){request, ends[1]});
     (void)close(ends[1]);
 }
