@@ -85,7 +85,9 @@ def run_verdicts(options):
     """Judge all known answers in this environment: what `matrix` runs in each of its own."""
     from lab.matrix import verdicts
 
-    return verdicts(options.sandbox, options.output, options.right, options.repeat, options.workers)
+    return verdicts(
+        options.sandbox, options.output, options.right, options.until, options.repeat, options.workers
+    )
 
 
 COMMANDS = {
@@ -116,6 +118,7 @@ def parse(arguments):
         if name == "verdicts":
             command.add_argument("--output", type=int, default=1, metavar="FD", help="the descriptor to report on")
             command.add_argument("--right", action="store_true", help="the right answers alone")
+            command.add_argument("--until", metavar="NN", help="up to this step")
             command.add_argument("--repeat", type=int, default=1, metavar="N", help="judge each answer N times")
             command.add_argument("--workers", type=int, default=2, metavar="N", help="so many answers at a time")
         if name in ("check", "tour", "verdicts"):

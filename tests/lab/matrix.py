@@ -12,12 +12,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from gallery import right_answers, wrong_answers
+from lab.answers import find_step
 from lab.judge import examiner
 from lab.launch import Launchpad
 from lab.toolbox import ROOT, LabError, compiler
@@ -127,25 +128,31 @@ def _run(cell):
 # ---- what runs in a cell -------------------------------------------------------
 
 
-def verdicts(sandbox, output, right=False, repeat=1, workers=WORKERS):
+def verdicts(sandbox, output, right=False, until=None, repeat=1, workers=WORKERS):
     """Judge the gallery, or its right answers alone, `repeat` times, `workers` answers at a time.
 
-    Prints what is wrong, and a closing line; returns 1 if something is.
+    With `until`, only what belongs to that step and to those before it. Prints
+    what is wrong, and a closing line, to the descriptor `output`, and how far
+    it is to standard error; returns 1 if something is wrong.
     """
-    rows, left_out = _rows(right)
-    jobs = [(sandbox, right, worker, workers, repeat) for worker in range(workers)]
-    with ProcessPoolExecutor(workers) as pool:
-        wrong = sum(pool.map(_judge_part, jobs), [])
-    with os.fdopen(output, "w", closefd=False) as file:
-        file.writelines(line + "\n" for line in wrong)
+    rows, left_out = _rows(right, find_step(until).number if until else None)
+    wrong = []
+    with ProcessPoolExecutor(workers) as pool, os.fdopen(output, "w", closefd=False) as file:
+        jobs = [pool.submit(_judge_row, sandbox, row, repeat) for row in rows]
+        for count, job in enumerate(as_completed(jobs), 1):
+            wrong += job.result()
+            file.writelines(line + "\n" for line in job.result())
+            file.flush()
+            print(f"{count} of {len(rows)} rows, {len(wrong)} false", file=sys.stderr)
         note = f"{len(left_out)} rows left out, which need glibc; " if left_out else ""
         file.write(f"{note}{len(rows) * repeat} verdicts, {len(wrong)} false\n")
     return 1 if wrong else 0
 
 
-def _rows(right):
+def _rows(right, until):
     """The rows to judge, and those that cannot be judged with this C library."""
     rows = [*([] if right else wrong_answers()), *right_answers()]
+    rows = [row for row in rows if until is None or row.step.number <= until]
     left_out = [row for row in rows if row.glibc and not _has_glibc()]
     return [row for row in rows if row not in left_out], left_out
 
@@ -160,19 +167,16 @@ def _has_glibc():
     return done.stdout.split()[-1:] != ["__GLIBC__"]
 
 
-def _judge_part(job):
-    sandbox, right, worker, workers, repeat = job
-    pad = Launchpad(sandbox)
-    rows = _rows(right)[0][worker::workers]
-    lines = []
-    with tempfile.TemporaryDirectory() as folder:
-        for row in rows:
-            with examiner(pad, Path(folder)) as examine:
-                try:
-                    lines += _judge(pad, row, examine(row.source(), row.step.number), repeat)
-                except LabError as error:
-                    lines.append(f"{row.step.name}, {row.name}: {error}")
-    return lines
+_pad = cache(Launchpad)  # one in each process
+
+
+def _judge_row(sandbox, row, repeat):
+    """What is wrong with the verdicts on a row, in lines."""
+    with tempfile.TemporaryDirectory() as folder, examiner(_pad(sandbox), Path(folder)) as examine:
+        try:
+            return _judge(_pad(sandbox), row, examine(row.source(), row.step.number), repeat)
+        except LabError as error:
+            return [f"{row.step.name}, {row.name}: {error}"]
 
 
 def _judge(pad, row, examination, repeat):
