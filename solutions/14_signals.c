@@ -47,11 +47,11 @@ static char greeting[MAX_CONFIG] = "hello";
 /* Where whoever started us reads: in the daemon, the launched process does. */
 static int starter = STDERR_FILENO;
 
-/* Say what went wrong and why, and end: no half-made daemon lives on. */
-static noreturn void give_up(const char *what, const char *reason)
+/* Say what failed and why, and end: no half-made daemon lives on. */
+static noreturn void give_up(const char *call, const char *reason)
 {
-    (void)dprintf(starter, "%s: %s\n", what, reason);
-    syslog(LOG_ERR, "%s: %s", what, reason);
+    (void)dprintf(starter, "%s: %s\n", call, reason);
+    syslog(LOG_ERR, "%s: %s", call, reason);
     exit(EXIT_FAILURE);
 }
 
@@ -257,39 +257,33 @@ static sigset_t hold_signals(void)
     return held;
 }
 
-/* One byte more than there may be: whoever gets it knows that it is too long.
- */
-static ssize_t read_all(const char *path, char text[MAX_CONFIG + 1])
+/* NULL, or what is wrong: the old greeting stays until the new one is good. */
+static const char *take_greeting(const char *text, ssize_t size)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd == -1)
-        return -1;
-    ssize_t size = read(fd, text, MAX_CONFIG + 1);
-    int reason = errno;
-    (void)close(fd);
-    errno = reason;
-    return size;
+    char fresh[sizeof(greeting)];
+    int end = -1; /* of a line in which there are no control characters */
+    if (size > MAX_CONFIG)
+        return "too long";
+    (void)sscanf(text, "greeting=%999[^\1-\37\177] %n", fresh, &end);
+    if (end != size)
+        return "not one line greeting=TEXT";
+    memcpy(greeting, fresh, sizeof(greeting));
+    return NULL;
 }
 
-/* NULL, or what is wrong: the old greeting is kept until the new one is good.
- */
 static const char *load_config(void)
 {
     if (config == NULL)
         return NULL;
-    char text[MAX_CONFIG + 1], fresh[sizeof(greeting)];
-    int end = 0; /* of a line in which there are no control characters */
-    ssize_t size = read_all(config, text);
-    if (size == -1)
+    int fd = open(config, O_RDONLY | O_CLOEXEC);
+    if (fd == -1)
         return strerror(errno);
-    if (size > MAX_CONFIG)
-        return "too long";
-    text[size] = '\0';
-    (void)sscanf(text, "greeting=%999[^\1-\37\177] %n", fresh, &end);
-    if (end == 0 || end != size)
-        return "not one line greeting=TEXT";
-    memcpy(greeting, fresh, sizeof(greeting));
-    return NULL;
+    char text[MAX_CONFIG + 2] = ""; /* with room for a byte too much, and NUL */
+    ssize_t size = read(fd, text, MAX_CONFIG + 1);
+    const char *wrong =
+        size == -1 ? strerror(errno) : take_greeting(text, size);
+    (void)close(fd);
+    return wrong;
 }
 
 static void reload(void)
