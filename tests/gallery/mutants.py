@@ -46,6 +46,14 @@ INVISIBLE = {
         'fprintf(stderr, "usage: %s [-p FILE] [-u USER]\\n", argv[0]);',
         "removed",
     ): "nothing is asked of wrong usage",
+    (14, "(void)sigemptyset(&held);", "removed"): "what the set holds then is undefined, not observed",
+    (14, "if (sigprocmask(SIG_BLOCK, &held, NULL) == -1)", "never true"): "fails for wrong arguments only",
+    (14, 'die("sigprocmask");', "removed"): "sigprocmask(2) fails for wrong arguments only",
+    (
+        14,
+        'fprintf(stderr, "usage: %s [-p FILE] [-u USER] [-c FILE]\\n", argv[0]);',
+        "removed",
+    ): "nothing is asked of wrong usage",
 }
 
 

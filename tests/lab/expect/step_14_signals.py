@@ -1,15 +1,27 @@
 """Step 14: it stops, and reads its configuration again, when a signal says so."""
 
+import errno
 import os
 import signal
 
 from lab.expect import still
-from lab.expect.model import LOG_TO_JUDGE, Check, Scene, ended, fails_cleanly, fate, names, says_why
+from lab.expect.model import (
+    CRASHES,
+    LOG_TO_JUDGE,
+    Check,
+    Scene,
+    ended,
+    fails_cleanly,
+    fate,
+    names,
+    says_why,
+    signal_name,
+)
 from lab.expect.step_05_close_fds import inherited
 from lab.expect.step_07_syslog import FORM, extra, null_and_log, standard_holds
 from lab.expect.step_10_reset_signals import kept, observed_sets
 from lab.expect.step_11_pid_file import content
-from lab.launched import CONFIG, PID_FILE
+from lab.launched import CONFIG, PID_FILE, USER
 
 OLD, NEW = "good morning", "good evening"
 WITH_CONFIG = ("-p", PID_FILE, "-c", CONFIG)
@@ -26,6 +38,8 @@ BAD = {
     "a directory": (b"", 0o644),
     "missing": None,
 }
+# What the kernel says of those that cannot be read.
+REASONS = {"unreadable": errno.EACCES, "a directory": errno.EISDIR, "missing": errno.ENOENT}
 FILE_IN = {"a directory": "/inside"}  # what makes a directory of it
 
 STOPPED = Scene(then=("SIGTERM",))
@@ -49,6 +63,7 @@ KEPT = Scene(
 STORMED = Scene(then=(f"storm SIGHUP {STORM} SIGTERM",))
 SURPRISED = Scene(then=("before-wait SIGTERM",))
 INTERRUPTED = Scene(then=("full-log SIGHUP", "SIGTERM"))
+UNREMOVABLE = Scene(root=True, then=("SIGTERM",))  # in a directory of root's, where USER may remove nothing
 NO_CONFIG = Scene(arguments=("-p", PID_FILE, "-c", f"nowhere/{CONFIG}"))
 
 TAKEN = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2}
@@ -64,7 +79,7 @@ def after(o):
     if o.process is None:
         return fate(o)
     if o.left:
-        return f"{' and '.join(map(str, o.left))} live on"
+        return f"{' and '.join(map(str, o.left))} live{'s' if len(o.left) == 1 else ''} on"
     return f"it {ended(o.status_after)}" if o.status_after is not None else "nothing lives on"
 
 
@@ -94,6 +109,35 @@ def logged(o, kind):
     return [message.text for message in reloads[list(BAD).index(kind)]]
 
 
+def last_seen(o):
+    """The last kind of a bad configuration of which anything was logged; None if nothing was at all."""
+    return next((kind for kind in reversed(BAD) if logged(o, kind)), None)
+
+
+def silent_from(o):
+    """The kind from which on nothing is logged any more; None if something is to the end."""
+    kinds = [None, *BAD, None]
+    return kinds[kinds.index(last_seen(o)) + 1]
+
+
+def first_lost(o, test):
+    """Whether the first of those after which it is not as it should be is such that `test` holds for its messages."""
+    return test(logged(o, lost(o)[0]))
+
+
+def complains(texts):
+    return any(map(is_complaint, texts))
+
+
+def is_told(text, texts):
+    return any(text in each for each in texts)
+
+
+def reason_missing(o):
+    """The kinds of bad configurations of which the log does not tell the system's reason."""
+    return [kind for kind, number in REASONS.items() if not is_told(os.strerror(number), logged(o, kind))]
+
+
 def quoted(texts):
     """Some messages, in words."""
     return ", ".join(f'"{text[:120]}"' for text in texts[:2]) or "nothing"
@@ -117,11 +161,17 @@ def held_files(o):
     return {n: d for n, d in extra(o).items() if d.kind == "file" and not d.target.startswith("anon_inode:")}
 
 
+def killed(o):
+    """The signal that killed it, 0 if none did."""
+    return os.WTERMSIG(o.status_after) if o.status_after is not None and os.WIFSIGNALED(o.status_after) else 0
+
+
 NOT_TAKEN = (
-    lambda o: o.status_after is not None and os.WIFSIGNALED(o.status_after),
-    lambda o: f"it {ended(o.status_after)}: that is the default action of the signal. It has to be blocked and waited "
-    "for, or have a handler; and who has taken it ends by exit(), and sends itself nothing",
+    lambda o: killed(o) in (signal.SIGTERM, signal.SIGHUP),
+    "that is the default action of the signal. It has to be blocked and waited for, or have a handler; and who has "
+    "taken it ends by exit(), and sends itself nothing",
 )
+CRASHED = (killed, lambda o: CRASHES.get(killed(o), f"{signal_name(killed(o))} was sent to it"))
 SLEPT_ON = (
     lambda o: o.process is not None and o.process.pid in o.left and o.raised == 0,
     "the signal came after it had looked for one, and before the call that waits: it sleeps, though it has been told. "
@@ -132,8 +182,20 @@ STUCK = (
     lambda o: o.process is not None and o.process.pid in o.left,
     "it does not end. Either the handler called a function that this very signal had interrupted half-way, and waits "
     "for a lock that only the interrupted one can give back: syslog(), printf() and malloc() are such, and "
-    "signal-safety(7) lists what a handler may call. Or it was told, and sleeps without having looked",
+    "signal-safety(7) lists what a handler may call. Or two that had come at once were taken for one: each needs a "
+    "flag of its own",
 )
+
+
+# What may have ended it by a signal, by what the configuration was then.
+CRASHED_AT = {
+    "empty": "there is nothing in it: read() gives 0 bytes, fgets() NULL, and there is no line to look at",
+    "unreadable": "it cannot be opened: fopen() gives NULL then, and open() -1, which is no descriptor",
+    "10 MB long": "what it reads is longer than the room that there is for it",
+    "not text": "the bytes in it are no text: what is taken from them for a length or an index may be anything",
+    "a directory": "it can be opened, and not be read: read() gives -1, which is no length, and fgets() NULL",
+    "missing": "it cannot be opened: fopen() gives NULL then, and open() -1, which is no descriptor",
+}
 
 
 CHECKS = [
@@ -151,8 +213,8 @@ CHECKS = [
         causes=(
             (
                 lambda o: signal.SIGHUP in o.process.ignored,
-                "step 08 ignores it, and nothing has changed that: what is ignored need not be kept, not even while "
-                "it is blocked",
+                "step 08 ignores it, and nothing has changed that since. It has to get its default action back and be "
+                "blocked, or a handler: whether one that is both ignored and blocked is kept, systems differ",
             ),
             (True, "its default action is to end the process: it has to be blocked before that is set, or caught"),
         ),
@@ -189,9 +251,15 @@ CHECKS = [
         observed=after,
         causes=(
             NOT_TAKEN,
+            CRASHED,
             (
                 lambda o: o.left,
                 "it lives on: SIGTERM is blocked or caught, and then not acted on, or only the next time round",
+            ),
+            (
+                lambda o: complains(told(o, "SIGTERM")),
+                lambda o: f"it failed on its way, and says so: {quoted(told(o, 'SIGTERM'))}. A file's path has to be "
+                "valid from the root directory; and that one cannot be removed does not keep it from stopping",
             ),
             (True, "it was told to stop, and did: that is no failure, and so status 0"),
         ),
@@ -208,9 +276,13 @@ CHECKS = [
         observed=lambda o: content(o.pid_file_after),
         causes=(
             (
+                lambda o: o.pid_file_after is not None and o.pid_file_after.text == "",
+                "the file was emptied, and is still there: unlink() takes its name away",
+            ),
+            (
                 True,
                 "the file is still there: unlink() was not called, or not with the path that is valid from the root "
-                "directory, or what it returned was not looked at",
+                "directory. What it returns tells which",
             ),
         ),
     ),
@@ -225,7 +297,13 @@ CHECKS = [
         holds=lambda o: bool(told(o, "SIGTERM")),
         expected=lambda o: "a message after kill -TERM",
         observed=lambda o: "nothing was logged",
-        causes=((True, "whoever reads the log cannot tell a daemon that was stopped from one that was killed"),),
+        causes=(
+            (
+                True,
+                "whoever reads the log cannot tell a daemon that was stopped from one that was killed. Nobody hears "
+                "what it prints: standard error is the null device",
+            ),
+        ),
     ),
     Check(
         key="reloads",
@@ -242,31 +320,51 @@ CHECKS = [
         observed=lambda o: f"{after(o)}; logged: {quoted(told(o, 'SIGHUP'))}",
         causes=(
             NOT_TAKEN,
+            CRASHED,
             (
-                lambda o: o.process is None,
-                "with -c it does not start: it has to be among the letters for getopt(), and its name is meant from "
-                "the directory of the launch",
+                lambda o: o.process is None and says_why(o, "invalid option", "unrecognized option", "usage"),
+                "-c is not known: it has to be among the letters for getopt(), with a colon: a name comes after it",
             ),
             (
-                lambda o: o.left and any(OLD in text for text in told(o, "SIGHUP")),
-                "it logs the old greeting: the file was not read again, or it was kept open. An editor puts a new file "
-                "in its place, and the name has to be opened again",
+                lambda o: o.process is None and says_why(o, "No such file"),
+                "with -c it does not start: a name that does not start with / is meant from the directory of the "
+                "launch, which the daemon has left",
+            ),
+            (lambda o: o.process is None, "with -c, and a file in which all is right, it does not start"),
+            (
+                lambda o: o.left and o.left != (o.process.pid,),
+                "another process than before lives on: SIGHUP means that this one reads again, and not that it starts "
+                "anew. Whoever watches it by its PID takes it for dead",
             ),
             (
-                lambda o: o.left and any(map(is_complaint, told(o, "SIGHUP"))),
-                "it says that it cannot be read, though it can: is the path valid from the root directory?",
+                lambda o: o.left and is_told(OLD, told(o, "SIGHUP")) and held_files(o),
+                "it logs the old greeting: the file was kept open, and not opened by its name again. An editor puts a "
+                "new file in its place",
+            ),
+            (
+                lambda o: o.left and is_told(OLD, told(o, "SIGHUP")),
+                "it logs the old greeting: the file was not read again, or what was read was not put in its place",
+            ),
+            (
+                lambda o: o.left and complains(told(o, "SIGHUP")),
+                "it says that it cannot be had, though it can: is the path valid from the root directory, and is the "
+                "file opened, read from its start, and closed each time?",
+            ),
+            (
+                lambda o: o.left and is_told(NEW.split()[0], told(o, "SIGHUP")),
+                "the greeting is cut off at the space: %s of scanf() is a word. TEXT goes to the end of the line",
             ),
             (
                 lambda o: o.left and told(o, "SIGHUP"),
                 "something is logged, and not the new greeting: who has edited the file wants to see what holds now",
             ),
             (lambda o: o.left, "SIGHUP came, and nothing was logged: it is not acted on, or not told of"),
-            (True, "it does not live on: SIGHUP means to read again, and not to end"),
+            (True, "it does not live on: SIGHUP means that it reads again, not that it ends or starts anew"),
         ),
     ),
     Check(
         key="keeps_old",
-        says="where it cannot be had, the old greeting is kept, and the reason logged",
+        says="where that fails the old greeting is kept, and the reason is logged",
         read="open(2), read(2), syslog(3)",
         on_process=False,
         needs_log=LOG_TO_JUDGE,
@@ -279,44 +377,53 @@ CHECKS = [
         else after(o),
         causes=(
             (
-                lambda o: o.status_after is not None and os.WIFSIGNALED(o.status_after),
-                lambda o: f"it {ended(o.status_after)}. A later SIGHUP, of which the first was taken: a handler may "
-                "hold for one time only (SA_RESETHAND), sigaction(2)"
-                if os.WTERMSIG(o.status_after) == signal.SIGHUP
-                else f"it {ended(o.status_after)}: what it reads may be longer than the room that there is for it",
+                lambda o: killed(o) == signal.SIGHUP,
+                "the first SIGHUP was taken, and a later one was not: a handler may hold for one time only "
+                "(SA_RESETHAND), sigaction(2)",
             ),
+            (killed, lambda o: CRASHED_AT[silent_from(o) or last_seen(o)]),
             (
                 lambda o: o.process is None or not o.left,
                 "a mistake in its configuration has ended the daemon. At the start that is right: somebody reads the "
                 "message. Later the old one is as good as it was before",
             ),
             (
-                lambda o: list(BAD).index(lost(o)[0]) > 0 and not any(logged(o, kind) for kind in lost(o)),
-                "SIGHUP was acted on before, and is not any more: what waits for signals belongs into the loop",
+                lambda o: not lost(o),
+                "another process than this one, or one more, lives on: what a reload starts ends with it",
             ),
             (
-                lambda o: not logged(o, lost(o)[0]),
+                lambda o: silent_from(o) == lost(o)[0] in list(BAD)[1:-1],
+                "SIGHUP was acted on before, and is not any more: what waits for signals belongs into the loop. Or it "
+                "is not through with this one: a loop until feof() does not end where reading fails",
+            ),
+            (
+                lambda o: first_lost(o, lambda texts: not texts),
                 "nothing is logged then: whoever has edited the file waits for a change that does not come, and does "
                 "not learn why",
             ),
             (
-                lambda o: not any(map(is_complaint, logged(o, lost(o)[0])))
-                and not any(OLD in text for text in logged(o, lost(o)[0])),
-                "that is no configuration, and was taken for one. Look at all of it, and whether it is what it should "
-                "be, before it counts",
+                lambda o: first_lost(o, lambda texts: not complains(texts) and not is_told(OLD, texts))
+                and lost(o)[0] in REASONS,
+                "it cannot be read: something else was put in the place of the old greeting, or why it cannot is not "
+                "logged as an error (LOG_ERR) or a warning",
             ),
             (
-                lambda o: not any(map(is_complaint, logged(o, lost(o)[0]))),
+                lambda o: first_lost(o, lambda texts: not complains(texts) and not is_told(OLD, texts)),
+                "that is no configuration: it was taken for one, or what is wrong with it is not logged as an error "
+                "(LOG_ERR) or a warning. Look at all of it, and whether it is what it should be, before it counts",
+            ),
+            (
+                lambda o: first_lost(o, lambda texts: not complains(texts)),
                 "the reason is not logged, or not as an error (LOG_ERR) or a warning (LOG_WARNING)",
             ),
             (
-                lambda o: all(map(is_complaint, logged(o, lost(o)[0]))),
+                lambda o: first_lost(o, lambda texts: all(map(is_complaint, texts))),
                 "the reason is logged, but not the greeting that holds from then on: that is logged after each SIGHUP",
             ),
             (
                 True,
-                "the old greeting is gone. Read all of it into something new, look whether it is what it should be, "
-                "and only then put it in the place of the old one",
+                "the old greeting is gone: thrown away before there was a good one, or another was put in its place. "
+                "Read all of it into something new, and take that only if it is what it should be",
             ),
         ),
     ),
@@ -349,9 +456,11 @@ CHECKS = [
         observed=after,
         causes=(
             NOT_TAKEN,
+            CRASHED,
             (
                 lambda o: o.left,
-                "SIGTERM was lost among the others, or it is stuck in a handler that was interrupted by another",
+                "after so many it takes none any more. What each of them uses up, a descriptor or memory, has an end; "
+                "or it is stuck in a handler that another one interrupted",
             ),
             (True, "so many signals ended it in another way"),
         ),
@@ -370,7 +479,7 @@ CHECKS = [
         expected=lambda o: "held (with ptrace) just before the call in which it waits, and sent SIGTERM: it ends with "
         "status 0",
         observed=after,
-        causes=(NOT_TAKEN, SLEPT_ON, (True, "it ended in another way than it does with nothing else to do")),
+        causes=(NOT_TAKEN, CRASHED, SLEPT_ON, (True, "it ended in another way than it does with nothing else to do")),
     ),
     Check(
         key="safe_in_the_middle",
@@ -383,7 +492,7 @@ CHECKS = [
         holds=stopped_well,
         expected=lambda o: "the log is full, and it waits for that; kill -TERM; the log is read: it ends with status 0",
         observed=after,
-        causes=(NOT_TAKEN, STUCK, (True, "it ended in another way than it does with nothing else to do")),
+        causes=(NOT_TAKEN, CRASHED, STUCK, (True, "it ended in another way than it does with nothing else to do")),
     ),
     Check(
         key="no_config_at_start",
@@ -398,6 +507,52 @@ CHECKS = [
         causes=(
             (lambda o: o.processes, "it starts all the same: there is no old one to keep yet"),
             (True, "its caller is not told why"),
+        ),
+    ),
+    Check(
+        key="tells_reason",
+        says="tells the log why it cannot be read, in the system's words",
+        read="strerror(3), errno(3)",
+        star=True,
+        on_process=False,
+        needs_log=LOG_TO_JUDGE,
+        scene=KEPT,
+        holds=lambda o: not reason_missing(o),
+        expected=lambda o: "; ".join(f"{kind}: {os.strerror(number)}" for kind, number in REASONS.items()),
+        observed=lambda o: f"{CONFIG} {reason_missing(o)[0]}, logged: {quoted(logged(o, reason_missing(o)[0]))}",
+        causes=(
+            (
+                True,
+                "errno knows why a call failed, and strerror() and the %m of syslog() have the words for it. Another "
+                "call may set it anew, as read() does for what was not opened, and close(-1): keep it before. fopen() "
+                "opens a directory too, and only reading fails then: ferror()",
+            ),
+        ),
+    ),
+    Check(
+        key="unremovable_file",
+        says="with -u: tells the log when FILE cannot be removed any more",
+        read="unlink(2), path_resolution(7)",
+        star=True,
+        on_process=False,
+        needs_log=LOG_TO_JUDGE,
+        scene=UNREMOVABLE,
+        # Who keeps somebody that may remove it removes it.
+        holds=lambda o: stopped_well(o) and (o.pid_file_after is None or complains(told(o, "SIGTERM"))),
+        expected=lambda o: f"launched by root with -u {USER}, in a directory of root's; kill -TERM: an error or a "
+        "warning in the log, and status 0",
+        observed=lambda o: f"{after(o)}; {content(o.pid_file_after)}; logged: {quoted(told(o, 'SIGTERM'))}",
+        causes=(
+            (
+                lambda o: complains(told(o, "SIGTERM")),
+                "that is told, and keeps it from stopping as it was told to: what it leaves is without a lock, and "
+                "the next one takes it over",
+            ),
+            (
+                True,
+                "what unlink() returns is not looked at. A file is removed from its directory, in which only root may "
+                "write here: that takes a right which was given up. Whoever starts it has to know what is left",
+            ),
         ),
     ),
 ]
