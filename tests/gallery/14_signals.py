@@ -24,17 +24,16 @@ GREETED = (
 LOAD = "static const char *load_config(void)\n{\n"
 SIZE_CHECKED = '    if (size > MAX_CONFIG)\n        return "too long";\n'
 PARSED = (
-    '    (void)sscanf(text, "greeting=%999[^\\1-\\37\\177] %n", fresh, &end);\n    if (end == 0 || end != size)\n'
-    '        return "not one line greeting=TEXT";\n    memcpy(greeting, fresh, sizeof(greeting));\n'
+    '    (void)sscanf(text, "greeting=%999[^\\1-\\37\\177] %n", fresh, &end);\n'
+    '    if (end != size)\n        return "not one line greeting=TEXT";\n'
+    "    memcpy(greeting, fresh, sizeof(greeting));\n"
 )
+LOADED = "    int fd = open(config, O_RDONLY | O_CLOEXEC);\n    if (fd == -1)\n        return strerror(errno);\n"
+READ = "    ssize_t size = read(fd, text, MAX_CONFIG + 1);\n"
+CLOSED = "    (void)close(fd);\n    return wrong;\n"
+RELOAD = "static void reload(void)\n{\n"
 ABSOLUTE = "            config = absolute(optarg);\n"
 MAIN = "int main(int argc, char *argv[])\n{\n"
-WAITS = "    (void)held;\n"
-CALL = (
-    "    const char *wrong = load_config();\n    if (wrong != NULL)\n        give_up(config, wrong);\n   "
-    " say_ready();\n"
-)
-READY = "    say_ready();\n    syslog(LOG_INFO,"
 
 FLAGS = (
     "static volatile sig_atomic_t hungup, ended;\n\nstatic void note(int number)\n{\n    if (number == SIGHUP)\n     "
@@ -53,11 +52,6 @@ INSTALLED = (
 def handler(body, before=""):
     """A handler in place of the loop, and what it does."""
     return before + f"static void handle(int number)\n{{\n{body}}}\n\n"
-
-
-def waiting(*lines):
-    """What stands in the place of the loop."""
-    return "".join(f"    {line}\n" for line in lines)
 
 
 def by_flags(wait, unblocked=True):
@@ -107,7 +101,7 @@ WRONG = [
         fails="stops removes_pid_file tells_of_stop storm none_slept_through safe_in_the_middle",
         says="default action",
     ),
-    Wrong("SIGHUP is still ignored", [(DEFAULT, "")], fails="takes_hangup", says="what is ignored need not be"),
+    Wrong("SIGHUP is still ignored", [(DEFAULT, "")], fails="takes_hangup", says="both ignored and blocked"),
     Wrong(
         "blocked, and never taken",
         [(LOOP, "    (void)stop;\n    (void)reload;\n    for (;;)\n        pause();\n")],
@@ -261,24 +255,18 @@ WRONG = [
         "the file is kept open",
         [
             (
-                (
-                    "    int fd = open(path, O_RDONLY | O_CLOEXEC);\n    if (fd == -1)\n        return -1;\n   "
-                    " ssize_t size = read(fd,"
-                ),
-                (
-                    "    static int fd = -1;\n    if (fd == -1)\n        fd = open(path, O_RDONLY | O_CLOEXEC);\n   "
-                    " if (fd == -1)\n        return -1;\n    ssize_t size = pread(fd,"
-                ),
+                LOADED,
+                LOADED.replace("int fd = open", "static int fd = -1;\n    if (fd == -1)\n        fd = open"),
             ),
-            ("text, MAX_CONFIG + 1);\n    int", "text, MAX_CONFIG + 1, 0);\n    int"),
-            ("    (void)close(fd);\n    errno = reason;", "    errno = reason;"),
+            (READ, "    ssize_t size = pread(fd, text, MAX_CONFIG + 1, 0);\n"),
+            (CLOSED, "    return wrong;\n"),
         ],
         fails="reloads keeps_old config_closed",
         says="kept open",
     ),
     Wrong(
         "a new descriptor each time",
-        [("    int reason = errno;\n    (void)close(fd);\n    errno = reason;\n", "")],
+        [(CLOSED, "    return wrong;\n")],
         fails="config_closed",
         says="the descriptors run out",
     ),
@@ -299,7 +287,7 @@ WRONG = [
             ("            reload();\n", "            (void)reload;\n            restart();\n"),
         ],
         fails="reloads keeps_old storm safe_in_the_middle",
-        says="not to end",
+        says="ends or starts anew",
     ),
     Wrong(
         "a bad configuration ends it",
@@ -339,18 +327,15 @@ WRONG = [
     Wrong(
         "what is empty is taken",
         [
-            ("if (end == 0 || end != size)", "if (size != 0 && (end == 0 || end != size))"),
-            (
-                "    char text[MAX_CONFIG + 1], fresh[sizeof(greeting)];",
-                '    char text[MAX_CONFIG + 1], fresh[sizeof(greeting)] = "";',
-            ),
+            ("if (end != size)", "if (size != 0 && end != size)"),
+            ("    char fresh[sizeof(greeting)];", '    char fresh[sizeof(greeting)] = "";'),
         ],
         fails="keeps_old",
         says="taken for one",
     ),
     Wrong(
         "what is too long is cut off",
-        [(SIZE_CHECKED, "    if (size > MAX_CONFIG)\n        text[size = MAX_CONFIG - 1] = '\\n';\n")],
+        [(SIZE_CHECKED, "")],
         fails="keeps_old",
         says="taken for one",
     ),
@@ -373,7 +358,7 @@ WRONG = [
         "into a buffer that is too small",
         [
             (
-                "    ssize_t size = read(fd, text, MAX_CONFIG + 1);\n",
+                READ,
                 (
                     "    ssize_t size = 0, more;\n    while ((more = read(fd, text + size, 65536)) > 0)\n        size"
                     " += more;\n"
@@ -382,6 +367,123 @@ WRONG = [
         ],
         fails="keeps_old",
         says="longer than the room",
+    ),
+    Wrong(
+        "fopen() gives NULL, and is read from",
+        [
+            (LOADED, '    FILE *from = fopen(config, "re");\n'),
+            (READ, "    ssize_t size = (ssize_t)fread(text, 1, MAX_CONFIG + 1, from);\n"),
+            (CLOSED, "    (void)fclose(from);\n    return wrong;\n"),
+        ],
+        fails="keeps_old",
+        says="fopen() gives NULL",
+    ),
+    Wrong(
+        "lines are read until feof()",
+        [
+            (LOADED, '    FILE *from = fopen(config, "re");\n    if (from == NULL)\n        return strerror(errno);\n'),
+            (
+                READ,
+                "    ssize_t size = 0;\n    while (!feof(from) && size < MAX_CONFIG)\n"
+                "        if (fgets(text + size, (int)(MAX_CONFIG + 2 - size), from) != NULL)\n"
+                "            size += (ssize_t)strlen(text + size);\n",
+            ),
+            (CLOSED, "    (void)fclose(from);\n    return wrong;\n"),
+        ],
+        fails="keeps_old",
+        says="feof() does not end",
+    ),
+    Wrong(
+        "the built-in greeting where there is no file",
+        [(LOADED, LOADED.replace("        return strerror", '        return strcpy(greeting, "hello"), strerror'))],
+        fails="keeps_old",
+        says="the old greeting is gone",
+    ),
+    Wrong(
+        "the built-in greeting where there is no file, without a word",
+        [(LOADED, LOADED.replace("        return strerror(errno)", '        return strcpy(greeting, "hello"), NULL'))],
+        fails="keeps_old",
+        says="something else was put",
+    ),
+    Wrong(
+        "what cannot be read is passed over",
+        [(RELOAD, RELOAD + "    if (config != NULL && access(config, R_OK) == -1)\n        return;\n")],
+        fails="keeps_old",
+        says="does not learn why",
+    ),
+    Wrong(
+        "only the first word",
+        [(PARSED, PARSED.replace("[^\\1-\\37\\177] %n", "s%*[^\\1-\\37\\177] %n"))],
+        fails="reloads keeps_old",
+        says="cut off at the space",
+    ),
+    Wrong(
+        "SIGHUP starts it anew, by its whole path",
+        [
+            (
+                MAIN,
+                "static char **words;\n\nstatic void restart(void)\n{\n"
+                '    char *anew[] = {words[0], "-p", (char *)pid_file, config ? "-c" : NULL, (char *)config, NULL};\n'
+                '    (void)execv("/proc/self/exe", anew);\n}\n\n' + MAIN + "    words = argv;\n",
+            ),
+            ("            reload();\n", "            (void)reload;\n            restart();\n"),
+        ],
+        fails="reloads keeps_old storm safe_in_the_middle",
+        says="another process than before",
+    ),
+    Wrong(
+        "it ends when the file cannot be removed, by the name that was given",
+        [
+            (
+                "            pid_file = absolute(optarg);\n",
+                "            pid_file = absolute(optarg), given = optarg;\n",
+            ),
+            (REMOVED, "    if (pid_file != NULL && unlink(given) == -1)\n        die(given);\n"),
+            ("static const char *config;", "static const char *given;\nstatic const char *config;"),
+        ],
+        fails="stops removes_pid_file storm none_slept_through safe_in_the_middle",
+        says="it failed on its way, and says so",
+    ),
+    Wrong(
+        "it crashes when it stops",
+        [(STOPPED, STOPPED + '    (void)fclose(fdopen(-1, "w"));\n')],
+        fails="stops storm none_slept_through safe_in_the_middle",
+        says="memory that is not its own",
+    ),
+    Wrong(
+        "one variable for the last signal",
+        [
+            (MAIN, "static volatile sig_atomic_t came;\n\n" + handler("    came = number;\n") + MAIN),
+            (
+                LOOP,
+                INSTALLED.replace("note}", "handle}")
+                + "    for (;;) {\n        sigset_t none;\n        (void)sigemptyset(&none);\n"
+                "        (void)sigsuspend(&none);\n        if (came == SIGTERM)\n            stop();\n"
+                "        if (came == SIGHUP)\n            reload();\n        came = 0;\n    }\n",
+            ),
+        ],
+        fails="safe_in_the_middle",
+        says="a flag of its own",
+    ),
+    Wrong(
+        "new descriptors to wait with, each time",
+        [
+            (
+                LOOP,
+                "    for (;;) {\n        int queue = epoll_create1(EPOLL_CLOEXEC);\n"
+                "        int signals = signalfd(-1, &held, SFD_CLOEXEC);\n"
+                "        struct epoll_event event = {.events = EPOLLIN};\n"
+                "        struct signalfd_siginfo one;\n"
+                "        (void)epoll_ctl(queue, EPOLL_CTL_ADD, signals, &event);\n"
+                "        if (epoll_wait(queue, &event, 1, -1) != 1 ||\n"
+                "            read(signals, &one, sizeof(one)) != sizeof(one))\n"
+                "            continue;\n        if (one.ssi_signo == SIGTERM)\n            stop();\n"
+                "        reload();\n    }\n",
+            )
+        ],
+        headers="sys/epoll.h sys/signalfd.h",
+        fails="storm",
+        says="uses up",
     ),
     Wrong(
         "SIGHUP logs that it has read, and not what",
