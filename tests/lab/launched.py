@@ -237,8 +237,8 @@ class Launch:
         for _, _, packed in ancillary:
             outer = array.array("i", packed[:4])[0]
             try:
-                sender = int(procfs.read_status(f"/proc/{outer}")["NSpid"].split()[-1])
-            except (ProcessLookupError, KeyError):
+                sender = procfs.read_status(f"/proc/{outer}").innermost_pid
+            except ProcessLookupError:
                 pass
         if len(self.messages) < KEPT_MESSAGES:
             self.messages.append(Message(data.rstrip(b"\0\n").decode("utf-8", "backslashreplace"), sender))
@@ -310,7 +310,7 @@ class Launch:
             return pid
         for outer in procfs.descendants(self.init):
             try:
-                if int(procfs.read_status(f"/proc/{outer}")["NSpid"].split()[-1]) == pid:
+                if procfs.read_status(f"/proc/{outer}").innermost_pid == pid:
                     return outer
             except ProcessLookupError:
                 continue

@@ -370,6 +370,7 @@ def read_process(launch: Launch, pid, counts=lambda descriptor: True):
         if not threads:
             return None
         folder, stat = next(iter(threads.items()))
+        status = procfs.read_status(folder)
         with launch.psutil() as look:
             process = look.Process(pid)
             ppid = process.ppid()
@@ -382,16 +383,16 @@ def read_process(launch: Launch, pid, counts=lambda descriptor: True):
             sid=stat.sid,
             terminal=stat.terminal,
             state=stat.state,
-            umask=procfs.read_umask(folder),
+            umask=status.umask,
             cwd=_identity(folder + "/cwd"),
             cwd_text=cwd_text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"),
             program=_identity(folder + "/exe"),
             descriptors={n: d for n, d in procfs.read_descriptors(folder).items() if counts(d)},
-            blocked=procfs.read_signals(folder, "SigBlk"),
-            ignored=procfs.read_signals(folder, "SigIgn"),
-            caught=procfs.read_signals(folder, "SigCgt"),
+            blocked=status.signals("SigBlk"),
+            ignored=status.signals("SigIgn"),
+            caught=status.signals("SigCgt"),
             awaited=awaited_signals(launch, folder),
-            credentials=procfs.read_credentials(folder),
+            credentials=status.credentials,
         )
     except (ProcessLookupError, psutil.NoSuchProcess):
         return None
@@ -405,7 +406,7 @@ def _state(launch, pid):
         with procfs.process_may_end(folder):
             links = [os.readlink(f"{folder}/{name}") for name in ("cwd", "exe")]
             opened = os.listdir(folder + "/fd")
-        umask = procfs.read_umask(folder)
+        umask = procfs.read_status(folder).umask
         return stat._replace(state="", system_time=0), links, opened, umask
     except ProcessLookupError:
         return None

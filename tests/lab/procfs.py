@@ -93,30 +93,7 @@ def read_stat(folder):
     )
 
 
-def read_status(folder):
-    """What `status` says: a dict of its lines, values as text."""
-    lines = read(folder + "/status").decode("utf-8", "replace").splitlines()
-    return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
-
-
-def read_umask(folder):
-    """The umask. A process on its way out has none any more: it counts as gone."""
-    try:
-        return int(read_status(folder)["Umask"], 8)
-    except KeyError:
-        raise ProcessLookupError(f"{folder} has ended") from None
-
-
 _LIBC_SIGNALS = 0b111 << 31  # 32 and 33, and 34 of musl's: libc keeps them for itself, signal(7)
-
-
-def read_signals(folder, which):
-    """The numbers of the signals in one of the sets of `status`: "SigBlk", "SigIgn", "SigCgt"."""
-    try:
-        bits = int(read_status(folder)[which], 16) & ~_LIBC_SIGNALS
-    except KeyError:
-        raise ProcessLookupError(f"{folder} has ended") from None
-    return frozenset(number for number in range(1, 65) if bits >> (number - 1) & 1)
 
 
 class Credentials(NamedTuple):
@@ -128,18 +105,46 @@ class Credentials(NamedTuple):
     capabilities: dict  # "Inh", "Prm", "Eff", "Amb": a set of bits; the bounding set is none that it has
 
 
-def read_credentials(folder):
-    """The Credentials, IDs as the user namespace of whoever calls this has them."""
-    try:
-        status = read_status(folder)
+class Status(dict):
+    """The lines of /proc/PID/status, values as text.
+
+    A process on its way out has fewer of them: what is missed there means that
+    it is gone.
+    """
+
+    def __missing__(self, key):
+        raise ProcessLookupError(f"no {key}: the process has ended")
+
+    @property
+    def umask(self):
+        """The umask."""
+        return int(self["Umask"], 8)
+
+    def signals(self, which):
+        """The numbers of the signals in one of the sets "SigBlk", "SigIgn", "SigCgt"."""
+        bits = int(self[which], 16) & ~_LIBC_SIGNALS
+        return frozenset(number for number in range(1, 65) if bits >> (number - 1) & 1)
+
+    @property
+    def credentials(self):
+        """The Credentials, IDs as the user namespace of whoever has read this has them."""
         return Credentials(
-            uids=tuple(map(int, status["Uid"].split())),
-            gids=tuple(map(int, status["Gid"].split())),
-            groups=frozenset(map(int, status["Groups"].split())),
-            capabilities={which: int(status[f"Cap{which}"], 16) for which in ("Inh", "Prm", "Eff", "Amb")},
+            uids=tuple(map(int, self["Uid"].split())),
+            gids=tuple(map(int, self["Gid"].split())),
+            groups=frozenset(map(int, self["Groups"].split())),
+            capabilities={which: int(self[f"Cap{which}"], 16) for which in ("Inh", "Prm", "Eff", "Amb")},
         )
-    except KeyError:
-        raise ProcessLookupError(f"{folder} has ended") from None
+
+    @property
+    def innermost_pid(self):
+        """Its PID as it sees it itself: pid_namespaces(7)."""
+        return int(self["NSpid"].split()[-1])
+
+
+def read_status(folder):
+    """What `status` says, as a Status."""
+    lines = read(folder + "/status").decode("utf-8", "replace").splitlines()
+    return Status((key, value.strip()) for key, _, value in (line.partition(":") for line in lines))
 
 
 class Descriptor(NamedTuple):
