@@ -33,6 +33,7 @@ WAITING_KINDS = ("anon_inode:[eventpoll]", "anon_inode:[signalfd]", "anon_inode:
 
 
 FILL_TIME = 1.0  # seconds for the log to fill, if it does
+STORM_TIME = 1.0  # seconds for signals that come one after another to be taken
 MAX_PROCESSES = 100  # that are looked at; more are too many in any case
 
 
@@ -211,15 +212,26 @@ def _raise_before_wait(launch, process, name):
 
 
 def _send_storm(launch, process, name, count, last):
-    """storm SIGNAL COUNT LAST: one signal so many times in a row, and when it is at rest again another.
+    """storm SIGNAL COUNT LAST: one signal so many times in a row; once it is at rest, it and another at once.
 
-    What comes of two at once is another matter, and depends on the moment: see full-log.
+    The first half comes as quickly as it can, and so some of it as one; of the
+    second each waits until the one before is taken. At once: it is stopped
+    while they come, and finds both when it goes on.
     """
-    for _ in range(int(count)):
-        _send(launch, process.pid, signal.Signals[name])
+    number, half = signal.Signals[name], int(count) // 2
+    deadline = time.monotonic() + STORM_TIME
+
+    def until_taken():
         launch.pump()
+        while number in procfs.read_status(f"{launch.proc}/{process.pid}").signals("ShdPnd"):
+            launch.pump()
+            if time.monotonic() > deadline:
+                break
+
+    _send(launch, process.pid, *[number] * half, meanwhile=launch.pump)
+    _send(launch, process.pid, *[number] * half, meanwhile=until_taken)
     settle(launch, lambda pid: _state(launch, pid))
-    _send(launch, process.pid, signal.Signals[last])
+    _send(launch, process.pid, signal.SIGSTOP, number, signal.Signals[last], signal.SIGCONT)
     return {}
 
 
@@ -245,9 +257,13 @@ DEEDS = {
 AT_ONCE = ("full-log",)  # what comes next comes before it is at rest
 
 
-def _send(launch, pid, number):
+def _send(launch, pid, *numbers, meanwhile=lambda: None):
+    """Send a process signals; `meanwhile` is called after each."""
     try:
-        os.kill(launch.outer(pid), number)
+        outer = launch.outer(pid)
+        for number in numbers:
+            os.kill(outer, number)
+            meanwhile()
     except ProcessLookupError:
         pass  # it has ended already
 

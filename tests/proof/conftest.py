@@ -14,12 +14,13 @@ from lab.toolbox import SKELETONS, SOLUTIONS
 
 
 def pytest_terminal_summary(terminalreporter):
-    """What tests have to show, beside that they passed: record_property("show", text)."""
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            for name, text in getattr(report, "user_properties", ()):
-                if name == "show" and report.when == "call":
-                    terminalreporter.write_line(f"\n{text}")
+    """The triangle: its rows come from one test each."""
+    reports = (report for each in terminalreporter.stats.values() for report in each)
+    rows = {row for report in reports for name, row in getattr(report, "user_properties", ()) if name == "triangle"}
+    if rows:
+        head = " " * 19 + "  ".join(f"{step.number:02}   " for step in STEPS).rstrip()
+        lines = ["checks that each program fails, of those that each step asks for:", head, *sorted(rows)]
+        terminalreporter.write_line("\n" + "\n".join(lines))
 
 
 @pytest.fixture(scope="session", params=["sandbox", "fallback"])
