@@ -20,13 +20,18 @@ help:
 
 # The values go through the environment, whole, whatever characters are in them.
 export STEP ANSWERS SANDBOX CC PYTHON
+ifneq ($(step)$(answers),)
+$(error write STEP= and ANSWERS= in capitals)
+endif
 check:
 	@tests/run check
 
 tour test matrix lint bench:
 	@tests/run $@
 
-build: $(PROGRAMS)
+# One that does not compile keeps none of the others from being built.
+build:
+	@$(MAKE) --keep-going --no-print-directory $(PROGRAMS)
 
 build/%: %.c
 	@mkdir -p $(@D)

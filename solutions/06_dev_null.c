@@ -100,8 +100,9 @@ static void open_dev_null(void)
     int in = open("/dev/null", O_RDWR);
     int out = dup(in);
     int err = dup(in);
-    if (in != STDIN_FILENO || out != STDOUT_FILENO || err != STDERR_FILENO)
+    if (in != STDIN_FILENO || out != STDOUT_FILENO || err != STDERR_FILENO) {
         exit(EXIT_FAILURE); /* with nowhere left to say why */
+    }
 }
 
 int main(void)

@@ -9,8 +9,8 @@
  * and ends: the child is in the session and leads nothing. This has nothing to
  * do with SIGHUP, which a common comment mixes up with it.
  *
- * See it:   build/solutions/09_second_fork; ps -o ppid,pid,pgid,sid,tty,comm
- *           -C 09_second_fork
+ * See it:   build/solutions/09_second_fork
+ *           ps -o ppid,pid,pgid,sid,tty,comm -C 09_second_fork
  * End it:   kill the PID that ps tells
  * Read:     steps/09_second_fork.md, open(2) (O_NOCTTY), credentials(7)
  */

@@ -12,6 +12,8 @@
  *
  * See it:   env --ignore-signal --block-signal build/solutions/09_second_fork
  *           grep Sig /proc/$(pgrep -n second_fork)/status
+ *           env --ignore-signal --block-signal build/solutions/10_reset_signals
+ *           grep Sig /proc/$(pgrep -n reset_signal)/status
  * End it:   kill -KILL the PID that pgrep tells; 10_reset_signals: kill
  * Read:     steps/10_reset_signals.md, signal(7), execve(2)
  */
@@ -50,8 +52,8 @@ static void clear_umask(void)
     (void)umask(0);
 }
 
-/* Fails for SIGKILL and SIGSTOP, which nobody can ignore, and for the two
-   real-time signals that libc keeps to itself. */
+/* Fails for SIGKILL and SIGSTOP, which nobody can ignore, and for the real-time
+   signals that libc keeps to itself: glibc two, musl three. */
 static void reset_signals(void)
 {
     for (int number = 1; number <= SIGRTMAX; number++)

@@ -10,6 +10,8 @@
  * does not get the lock leaves the file alone, and ends. The descriptor stays
  * open for as long as the daemon lives: closing it would unlock the file.
  *
+ * This step takes more lines than the others: an option has to be read, too.
+ *
  * See it:   build/solutions/11_pid_file -p my.pid; cat my.pid
  *           build/solutions/11_pid_file -p my.pid; journalctl -n 1
  * End it:   kill $(cat my.pid)
@@ -52,8 +54,8 @@ static void clear_umask(void)
     (void)umask(0);
 }
 
-/* Fails for SIGKILL and SIGSTOP, which nobody can ignore, and for the two
-   real-time signals that libc keeps to itself. */
+/* Fails for SIGKILL and SIGSTOP, which nobody can ignore, and for the real-time
+   signals that libc keeps to itself: glibc two, musl three. */
 static void reset_signals(void)
 {
     for (int number = 1; number <= SIGRTMAX; number++)
@@ -139,13 +141,13 @@ static void open_dev_null(void)
     }
 }
 
-/* From the root: the daemon leaves the directory that a name starts in. */
+/* A relative name starts in the directory of the launch, which we leave. */
 static const char *absolute(const char *name)
 {
-    char *directory = getcwd(NULL, 0);
-    char *path = NULL;
     if (*name == '/')
         return name;
+    char *directory = getcwd(NULL, 0);
+    char *path = NULL;
     if (directory == NULL || asprintf(&path, "%s/%s", directory, name) == -1)
         die("the directory of the launch");
     return path;
@@ -165,7 +167,7 @@ static void write_pid_file(const char *path)
     int fd = -1;
     do {
         (void)close(fd); /* EBADF at first, which is no harm */
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
         if (fd == -1)
             die(path);
         if (flock(fd, LOCK_EX | LOCK_NB) == -1)

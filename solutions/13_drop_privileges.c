@@ -8,7 +8,9 @@
  *
  * The order counts. Only root may set the groups, so they come first and the
  * user ID last. And each call is checked: one that fails leaves a daemon that
- * is root, and looks well.
+ * is root, and looks well. In the end it tries the way back, which has to fail.
+ *
+ * This step takes more lines than the others: the user has to be found first.
  *
  * See it:   sudo build/solutions/13_drop_privileges -p /run/my.pid -u daemon
  *           grep -E '^(Uid|Gid|Groups|Cap)' /proc/$(cat /run/my.pid)/status
@@ -36,7 +38,7 @@
 static const char *pid_file;      /* -p FILE */
 static const struct passwd *user; /* -u USER */
 
-/* Where whoever started us reads: in the daemon, the launched process does. */
+/* Where die() tells the reason: standard error, and in the daemon the pipe. */
 static int starter = STDERR_FILENO;
 
 /* Say which call failed and why, and end: no half-made daemon lives on. */
@@ -60,8 +62,8 @@ static void clear_umask(void)
     (void)umask(0);
 }
 
-/* Fails for SIGKILL and SIGSTOP, which nobody can ignore, and for the two
-   real-time signals that libc keeps to itself. */
+/* Fails for SIGKILL and SIGSTOP, which nobody can ignore, and for the real-time
+   signals that libc keeps to itself: glibc two, musl three. */
 static void reset_signals(void)
 {
     for (int number = 1; number <= SIGRTMAX; number++)
@@ -178,18 +180,19 @@ static void open_dev_null(void)
     int out = dup(in);
     int err = dup(in);
     if (in != STDIN_FILENO || out != STDOUT_FILENO || err != STDERR_FILENO) {
+        (void)dprintf(starter, "0, 1, 2 are %d, %d, %d\n", in, out, err);
         syslog(LOG_ERR, "descriptors 0, 1, 2 are %d, %d, %d", in, out, err);
         exit(EXIT_FAILURE);
     }
 }
 
-/* From the root: the daemon leaves the directory that a name starts in. */
+/* A relative name starts in the directory of the launch, which we leave. */
 static const char *absolute(const char *name)
 {
-    char *directory = getcwd(NULL, 0);
-    char *path = NULL;
     if (*name == '/')
         return name;
+    char *directory = getcwd(NULL, 0);
+    char *path = NULL;
     if (directory == NULL || asprintf(&path, "%s/%s", directory, name) == -1)
         die("the directory of the launch");
     return path;
@@ -209,7 +212,7 @@ static void write_pid_file(const char *path)
     int fd = -1;
     do {
         (void)close(fd); /* EBADF at first, which is no harm */
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
         if (fd == -1)
             die(path);
         if (flock(fd, LOCK_EX | LOCK_NB) == -1)
@@ -228,12 +231,17 @@ static void become(const struct passwd *other)
         die("-u: setresgid");
     if (setresuid(other->pw_uid, other->pw_uid, other->pw_uid) == -1)
         die("-u: setresuid");
+    if (setuid(0) == 0) { /* so it was root who was named, or is kept */
+        errno = EINVAL;
+        die("-u: there is a way back to root");
+    }
 }
 
-/* An empty line: nothing was wrong. */
+/* An empty line: nothing was wrong. Where the launched process was ended
+   SIGPIPE ends the daemon, too: a start that was given up starts nothing. */
 static void say_ready(void)
 {
-    (void)dprintf(starter, "\n");
+    (void)dprintf(starter, "\n"); /* who does not get it sees an end */
     (void)close(starter);
 }
 

@@ -8,7 +8,10 @@
  * No handler is installed. Most functions may not be called in one, syslog()
  * among them: signal-safety(7). And who looks at a flag and then sleeps, sleeps
  * through the signal that came in between. So both signals are blocked, and
- * sigwaitinfo() takes them one at a time: whenever one comes, it waits.
+ * sigwaitinfo() takes them one at a time: one that comes in between waits.
+ *
+ * What it was started with in the environment counts no more: then it has done
+ * all 15 steps that daemon(7) lists.
  *
  * This step takes more lines than the others: what has to stop in good order
  * and what has to be read again have to be there first.
@@ -40,11 +43,12 @@
 static const char *pid_file;      /* -p FILE */
 static const struct passwd *user; /* -u USER */
 static const char *config;        /* -c FILE */
+static int lock;                  /* the descriptor of the PID file */
 
 enum { MAX_CONFIG = 1000 }; /* bytes */
 static char greeting[MAX_CONFIG] = "hello";
 
-/* Where whoever started us reads: in the daemon, the launched process does. */
+/* Where die() tells the reason: standard error, and in the daemon the pipe. */
 static int starter = STDERR_FILENO;
 
 /* Say what failed and why, and end: no half-made daemon lives on. */
@@ -73,8 +77,8 @@ static void clear_umask(void)
     (void)umask(0);
 }
 
-/* Fails for SIGKILL and SIGSTOP, which nobody can ignore, and for the two
-   real-time signals that libc keeps to itself. */
+/* Fails for SIGKILL and SIGSTOP, which nobody can ignore, and for the real-time
+   signals that libc keeps to itself: glibc two, musl three. */
 static void reset_signals(void)
 {
     for (int number = 1; number <= SIGRTMAX; number++)
@@ -84,6 +88,14 @@ static void reset_signals(void)
     (void)sigemptyset(&none);
     if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
         die("sigprocmask");
+}
+
+/* What somebody has set in a shell is not meant for a daemon: TZ, say, by which
+   libc puts the time on what is logged. */
+static void clear_environment(void)
+{
+    if (clearenv() != 0)
+        die("clearenv");
 }
 
 /* For good: what is ignored stays so through fork() and execve(). */
@@ -191,18 +203,19 @@ static void open_dev_null(void)
     int out = dup(in);
     int err = dup(in);
     if (in != STDIN_FILENO || out != STDOUT_FILENO || err != STDERR_FILENO) {
+        (void)dprintf(starter, "0, 1, 2 are %d, %d, %d\n", in, out, err);
         syslog(LOG_ERR, "descriptors 0, 1, 2 are %d, %d, %d", in, out, err);
         exit(EXIT_FAILURE);
     }
 }
 
-/* From the root: the daemon leaves the directory that a name starts in. */
+/* A relative name starts in the directory of the launch, which we leave. */
 static const char *absolute(const char *name)
 {
-    char *directory = getcwd(NULL, 0);
-    char *path = NULL;
     if (*name == '/')
         return name;
+    char *directory = getcwd(NULL, 0);
+    char *path = NULL;
     if (directory == NULL || asprintf(&path, "%s/%s", directory, name) == -1)
         die("the directory of the launch");
     return path;
@@ -222,7 +235,7 @@ static void write_pid_file(const char *path)
     int fd = -1;
     do {
         (void)close(fd); /* EBADF at first, which is no harm */
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
         if (fd == -1)
             die(path);
         if (flock(fd, LOCK_EX | LOCK_NB) == -1)
@@ -230,6 +243,7 @@ static void write_pid_file(const char *path)
     } while (!is_still_there(fd, path));
     if (ftruncate(fd, 0) == -1 || dprintf(fd, "%ld\n", (long)getpid()) < 0)
         die(path);
+    lock = fd;
 }
 
 /* For good: no saved ID of root's is left to go back to. */
@@ -241,6 +255,10 @@ static void become(const struct passwd *other)
         die("-u: setresgid");
     if (setresuid(other->pw_uid, other->pw_uid, other->pw_uid) == -1)
         die("-u: setresuid");
+    if (setuid(0) == 0) { /* so it was root who was named, or is kept */
+        errno = EINVAL;
+        die("-u: there is a way back to root");
+    }
 }
 
 /* Blocked, they wait until they are taken. SIGHUP is not ignored any more:
@@ -253,7 +271,7 @@ static sigset_t hold_signals(void)
     (void)sigaddset(&held, SIGTERM);
     if (sigprocmask(SIG_BLOCK, &held, NULL) == -1)
         die("sigprocmask");
-    (void)signal(SIGHUP, SIG_DFL);
+    (void)signal(SIGHUP, SIG_DFL); /* fails for wrong numbers only */
     return held;
 }
 
@@ -275,7 +293,8 @@ static const char *load_config(void)
 {
     if (config == NULL)
         return NULL;
-    int fd = open(config, O_RDONLY | O_CLOEXEC);
+    /* O_NONBLOCK: open() would wait for whoever writes into a FIFO. */
+    int fd = open(config, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd == -1)
         return strerror(errno);
     char text[MAX_CONFIG + 2] = ""; /* with room for a byte too much, and NUL */
@@ -294,19 +313,21 @@ static void reload(void)
     syslog(LOG_INFO, "greeting: %s", greeting);
 }
 
-/* The file goes while the lock is held: nobody else's can be in its place. */
+/* Ours alone: if it was removed another instance may have made one since. */
 static noreturn void stop(void)
 {
-    if (pid_file != NULL && unlink(pid_file) == -1)
+    bool ours = pid_file != NULL && is_still_there(lock, pid_file);
+    if (ours && unlink(pid_file) == -1)
         syslog(LOG_WARNING, "%s: %s", pid_file, strerror(errno));
     syslog(LOG_INFO, "stopped by SIGTERM");
     exit(EXIT_SUCCESS);
 }
 
-/* An empty line: nothing was wrong. */
+/* An empty line: nothing was wrong. Where the launched process was ended
+   SIGPIPE ends the daemon, too: a start that was given up starts nothing. */
 static void say_ready(void)
 {
-    (void)dprintf(starter, "\n");
+    (void)dprintf(starter, "\n"); /* who does not get it sees an end */
     (void)close(starter);
 }
 
@@ -338,12 +359,27 @@ static void read_options(int argc, char *argv[])
     }
 }
 
+/* No signal has come where it was stopped (SIGSTOP) and goes on: signal(7). */
+static noreturn void serve(sigset_t held)
+{
+    syslog(LOG_INFO, "greeting: %s", greeting);
+    for (;;)
+        switch (sigwaitinfo(&held, NULL)) {
+        case SIGHUP:
+            reload();
+            break;
+        case SIGTERM:
+            stop();
+        }
+}
+
 int main(int argc, char *argv[])
 {
     open_log();
     read_options(argc, argv);
     clear_umask();
     reset_signals();
+    clear_environment();
     ignore_hangup();
     leave_waiting_parent();
     start_session();
@@ -360,14 +396,5 @@ int main(int argc, char *argv[])
     if (wrong != NULL)
         give_up(config, wrong);
     say_ready();
-    syslog(LOG_INFO, "greeting: %s", greeting);
-
-    for (;;)
-        switch (sigwaitinfo(&held, NULL)) {
-        case SIGHUP:
-            reload();
-            break;
-        case SIGTERM:
-            stop();
-        }
+    serve(held);
 }

@@ -101,9 +101,10 @@ static void open_dev_null(void)
     int in = open("/dev/null", O_RDWR);
     int out = dup(in);
     int err = dup(in);
-    if (in != STDIN_FILENO || out != STDOUT_FILENO || err != STDERR_FILENO)
+    if (in != STDIN_FILENO || out != STDOUT_FILENO || err != STDERR_FILENO) {
         /* TODO: tell the log which numbers came out instead of 0, 1, 2. */
         exit(EXIT_FAILURE);
+    }
 }
 
 int main(void)

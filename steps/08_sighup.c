@@ -13,7 +13,7 @@
  *
  * See it:   script -qc 'exec build/solutions/07_syslog' /dev/null
  *           script -qc 'exec build/solutions/08_sighup' /dev/null
- *           pgrep -l 'syslog|sighup' (a few times: the first may be lucky)
+ *           pgrep -l '^0[78]_' (a few times: the first may be lucky)
  * End it:   kill the PID that pgrep tells
  * Read:     steps/08_sighup.md, setsid(2), signal(7), script(1)
  */

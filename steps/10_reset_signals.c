@@ -12,6 +12,8 @@
  *
  * See it:   env --ignore-signal --block-signal build/solutions/09_second_fork
  *           grep Sig /proc/$(pgrep -n second_fork)/status
+ *           env --ignore-signal --block-signal build/solutions/10_reset_signals
+ *           grep Sig /proc/$(pgrep -n reset_signal)/status
  * End it:   kill -KILL the PID that pgrep tells; 10_reset_signals: kill
  * Read:     steps/10_reset_signals.md, signal(7), execve(2)
  */

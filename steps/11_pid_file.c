@@ -10,6 +10,8 @@
  * does not get the lock leaves the file alone, and ends. The descriptor stays
  * open for as long as the daemon lives: closing it would unlock the file.
  *
+ * This step takes more lines than the others: an option has to be read, too.
+ *
  * See it:   build/solutions/11_pid_file -p my.pid; cat my.pid
  *           build/solutions/11_pid_file -p my.pid; journalctl -n 1
  * End it:   kill $(cat my.pid)
@@ -50,8 +52,8 @@ static void clear_umask(void)
     (void)umask(0);
 }
 
-/* Fails for SIGKILL and SIGSTOP, which nobody can ignore, and for the two
-   real-time signals that libc keeps to itself. */
+/* Fails for SIGKILL and SIGSTOP, which nobody can ignore, and for the real-time
+   signals that libc keeps to itself: glibc two, musl three. */
 static void reset_signals(void)
 {
     for (int number = 1; number <= SIGRTMAX; number++)

@@ -7,9 +7,11 @@
  * done, or a line that says what could not be done. If the daemon ends without
  * a word the pipe gives end of file, since nobody has its other end any more.
  *
- * die() writes to standard error first, and in the daemon to the pipe. Only one
- * newline is waited for: end of file would not come if a child of the daemon's
- * had inherited the pipe.
+ * Until the fork die() writes to standard error, afterwards to the pipe. One
+ * newline is all that is waited for: end of file would not come if a child of
+ * the daemon's had inherited the pipe.
+ *
+ * This step takes more lines than the others: a pipe has two sides.
  *
  * See it:   build/solutions/12_ready_pipe -p my.pid && cat my.pid
  *           build/solutions/12_ready_pipe -p my.pid || echo "not started"
@@ -53,8 +55,8 @@ static void clear_umask(void)
     (void)umask(0);
 }
 
-/* Fails for SIGKILL and SIGSTOP, which nobody can ignore, and for the two
-   real-time signals that libc keeps to itself. */
+/* Fails for SIGKILL and SIGSTOP, which nobody can ignore, and for the real-time
+   signals that libc keeps to itself: glibc two, musl three. */
 static void reset_signals(void)
 {
     for (int number = 1; number <= SIGRTMAX; number++)
@@ -140,13 +142,13 @@ static void open_dev_null(void)
     }
 }
 
-/* From the root: the daemon leaves the directory that a name starts in. */
+/* A relative name starts in the directory of the launch, which we leave. */
 static const char *absolute(const char *name)
 {
-    char *directory = getcwd(NULL, 0);
-    char *path = NULL;
     if (*name == '/')
         return name;
+    char *directory = getcwd(NULL, 0);
+    char *path = NULL;
     if (directory == NULL || asprintf(&path, "%s/%s", directory, name) == -1)
         die("the directory of the launch");
     return path;
@@ -166,7 +168,7 @@ static void write_pid_file(const char *path)
     int fd = -1;
     do {
         (void)close(fd); /* EBADF at first, which is no harm */
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
         if (fd == -1)
             die(path);
         if (flock(fd, LOCK_EX | LOCK_NB) == -1)

@@ -8,7 +8,10 @@
  * No handler is installed. Most functions may not be called in one, syslog()
  * among them: signal-safety(7). And who looks at a flag and then sleeps, sleeps
  * through the signal that came in between. So both signals are blocked, and
- * sigwaitinfo() takes them one at a time: whenever one comes, it waits.
+ * sigwaitinfo() takes them one at a time: one that comes in between waits.
+ *
+ * What it was started with in the environment counts no more: then it has done
+ * all 15 steps that daemon(7) lists.
  *
  * This step takes more lines than the others: what has to stop in good order
  * and what has to be read again have to be there first.
@@ -40,7 +43,7 @@
 static const char *pid_file;      /* -p FILE */
 static const struct passwd *user; /* -u USER */
 
-/* Where whoever started us reads: in the daemon, the launched process does. */
+/* Where die() tells the reason: standard error, and in the daemon the pipe. */
 static int starter = STDERR_FILENO;
 
 /* Say which call failed and why, and end: no half-made daemon lives on. */
@@ -64,8 +67,8 @@ static void clear_umask(void)
     (void)umask(0);
 }
 
-/* Fails for SIGKILL and SIGSTOP, which nobody can ignore, and for the two
-   real-time signals that libc keeps to itself. */
+/* Fails for SIGKILL and SIGSTOP, which nobody can ignore, and for the real-time
+   signals that libc keeps to itself: glibc two, musl three. */
 static void reset_signals(void)
 {
     for (int number = 1; number <= SIGRTMAX; number++)
@@ -182,18 +185,19 @@ static void open_dev_null(void)
     int out = dup(in);
     int err = dup(in);
     if (in != STDIN_FILENO || out != STDOUT_FILENO || err != STDERR_FILENO) {
+        (void)dprintf(starter, "0, 1, 2 are %d, %d, %d\n", in, out, err);
         syslog(LOG_ERR, "descriptors 0, 1, 2 are %d, %d, %d", in, out, err);
         exit(EXIT_FAILURE);
     }
 }
 
-/* From the root: the daemon leaves the directory that a name starts in. */
+/* A relative name starts in the directory of the launch, which we leave. */
 static const char *absolute(const char *name)
 {
-    char *directory = getcwd(NULL, 0);
-    char *path = NULL;
     if (*name == '/')
         return name;
+    char *directory = getcwd(NULL, 0);
+    char *path = NULL;
     if (directory == NULL || asprintf(&path, "%s/%s", directory, name) == -1)
         die("the directory of the launch");
     return path;
@@ -213,7 +217,7 @@ static void write_pid_file(const char *path)
     int fd = -1;
     do {
         (void)close(fd); /* EBADF at first, which is no harm */
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
         if (fd == -1)
             die(path);
         if (flock(fd, LOCK_EX | LOCK_NB) == -1)
@@ -232,12 +236,17 @@ static void become(const struct passwd *other)
         die("-u: setresgid");
     if (setresuid(other->pw_uid, other->pw_uid, other->pw_uid) == -1)
         die("-u: setresuid");
+    if (setuid(0) == 0) { /* so it was root who was named, or is kept */
+        errno = EINVAL;
+        die("-u: there is a way back to root");
+    }
 }
 
-/* An empty line: nothing was wrong. */
+/* An empty line: nothing was wrong. Where the launched process was ended
+   SIGPIPE ends the daemon, too: a start that was given up starts nothing. */
 static void say_ready(void)
 {
-    (void)dprintf(starter, "\n");
+    (void)dprintf(starter, "\n"); /* who does not get it sees an end */
     (void)close(starter);
 }
 
@@ -288,10 +297,13 @@ int main(int argc, char *argv[])
     syslog(LOG_INFO, "running in the background");
 
     /*
-     * TODO: take -c FILE, a line greeting=TEXT, and log the greeting. On SIGHUP
-     * read FILE again, keep the old greeting if the new one cannot be had, and
-     * log why. On SIGTERM remove the PID file, log that, and end with status 0.
-     * No signal may be lost, and nothing be done in a handler that is not safe.
+     * TODO: take -c FILE, a line greeting=TEXT, and log the greeting: "hello"
+     * without -c. A bad FILE is a reason not to start. On SIGHUP read it again,
+     * and log the greeting that holds then: the old one if the new one cannot
+     * be had, and why, as an error. On SIGTERM remove the PID file, log that,
+     * and end with status 0. No signal may be lost, and nothing be done in a
+     * handler that is not safe. And let nothing count that was in the
+     * environment at the start.
      */
 
     for (;;)

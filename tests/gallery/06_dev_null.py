@@ -8,8 +8,9 @@ END = "    for (;;)\n        pause();"
 OPENED = '    int in = open("/dev/null", O_RDWR);\n'
 DUPLICATED = "    int out = dup(in);\n    int err = dup(in);\n"
 LOOKED_AT = (
-    "    if (in != STDIN_FILENO || out != STDOUT_FILENO || err != STDERR_FILENO)\n"
+    "    if (in != STDIN_FILENO || out != STDOUT_FILENO || err != STDERR_FILENO) {\n"
     "        exit(EXIT_FAILURE); /* with nowhere left to say why */\n"
+    "    }\n"
 )
 BODY = OPENED + DUPLICATED + LOOKED_AT
 CLOSE_ALL = "syscall(SYS_close_range, 0U, ~0U, 0U)"

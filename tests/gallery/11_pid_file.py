@@ -4,7 +4,7 @@ from gallery import Right, Wrong
 
 CALL = "    if (pid_file != NULL)\n        write_pid_file(pid_file);\n"
 ABSOLUTE = "pid_file = absolute(optarg);"
-OPENING = "open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);"
+OPENING = "open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);"
 FLOCK = "flock(fd, LOCK_EX | LOCK_NB)"
 LOCKED_OUT = '            die("the lock on the PID file");\n'
 LOCK = f"        if ({FLOCK} == -1)\n{LOCKED_OUT}"
@@ -235,7 +235,7 @@ WRONG = [
                 LOCK,
                 "        char *other = NULL;\n"
                 '        if (asprintf(&other, "%s.%ld", path, (long)getpid()) == -1)\n            die(path);\n'
-                "        int lock = open(other, O_RDWR | O_CREAT | O_CLOEXEC, 0644);\n"
+                "        int lock = open(other, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);\n"
                 "        if (flock(lock, LOCK_EX | LOCK_NB) == -1)\n" + LOCKED_OUT,
             )
         ],
@@ -460,7 +460,7 @@ RIGHT = [
             )
         ],
     ),
-    Right("not close-on-exec", [(" | O_CLOEXEC, 0644", ", 0644")]),
+    Right("not close-on-exec", [(" | O_CLOEXEC | O_NOCTTY, 0644", ", 0644")]),
     Right(
         "O_EXCL first, and without it if there is one",
         [

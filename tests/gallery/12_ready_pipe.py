@@ -17,7 +17,7 @@ READY = "    say_ready();\n"
 SENT = '    syslog(LOG_INFO, "running in the background");\n'
 
 DIE = '    (void)dprintf(starter, "%s: %s\\n", call, reason);\n'
-WORD = '    (void)dprintf(starter, "\\n");\n'
+WORD = '    (void)dprintf(starter, "\\n"); /* who does not get it sees an end */\n'
 GIVEN_UP = "    (void)close(starter);\n"
 PIPE = "pipe2(ends, O_CLOEXEC)"
 OWN_END = "        (void)close(word); /* else there is never end of file */\n"

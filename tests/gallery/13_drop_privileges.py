@@ -16,6 +16,10 @@ GROUPS = '    if (initgroups(other->pw_name, other->pw_gid) == -1)\n        die(
 GID = '    if (setresgid(other->pw_gid, other->pw_gid, other->pw_gid) == -1)\n        die("-u: setresgid");\n'
 UID = '    if (setresuid(other->pw_uid, other->pw_uid, other->pw_uid) == -1)\n        die("-u: setresuid");\n'
 BODY = GROUPS + GID + UID
+LOOK = (
+    "    if (setuid(0) == 0) { /* so it was root who was named, or is kept */\n        errno = EINVAL;\n"
+    '        die("-u: there is a way back to root");\n    }\n'
+)
 FIND = "    const struct passwd *found = getpwnam(name);\n"
 MISSING = (
     "    if (found == NULL) {\n"
@@ -97,13 +101,14 @@ WRONG = [
     ),
     Wrong(
         "the effective IDs alone",
-        [(GID, call("setegid(other->pw_gid)")), (UID, call("seteuid(other->pw_uid)"))],
+        [(LOOK, ""), (GID, call("setegid(other->pw_gid)")), (UID, call("seteuid(other->pw_uid)"))],
         fails="user_ids group_ids no_capabilities no_way_back",
         says="can leave the saved one",
     ),
     Wrong(
         "the saved IDs are left",
         [
+            (LOOK, ""),
             (GID, call("setresgid(other->pw_gid, other->pw_gid, -1)")),
             (UID, call("setresuid(other->pw_uid, other->pw_uid, -1)")),
         ],
@@ -112,7 +117,7 @@ WRONG = [
     ),
     Wrong(
         "the real user is left",
-        [(UID, call("setresuid(-1, other->pw_uid, other->pw_uid)"))],
+        [(LOOK, ""), (UID, call("setresuid(-1, other->pw_uid, other->pw_uid)"))],
         fails="user_ids no_capabilities no_way_back",
         says="one of them is still root's",
     ),
@@ -130,7 +135,7 @@ WRONG = [
     ),
     Wrong(
         "another user than the one named",
-        [(FIND, FIND.replace("(name)", '("root")'))],
+        [(LOOK, ""), (FIND, FIND.replace("(name)", '("root")'))],
         fails=f"unknown_user {IDS}",
         says="asked for another name",
     ),
@@ -177,6 +182,7 @@ WRONG = [
     Wrong(
         "undone later",
         [
+            (LOOK, ""),
             (GID, call("setegid(other->pw_gid)")),
             (UID, call("seteuid(other->pw_uid)")),
             (READY, READY + "    (void)!seteuid(0);\n    (void)!setegid(0);\n"),
@@ -194,6 +200,7 @@ WRONG = [
     Wrong(
         "the capabilities alone are given up",
         [
+            (LOOK, ""),
             (
                 UID,
                 "    struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};\n"
@@ -207,7 +214,7 @@ WRONG = [
     ),
     Wrong(
         "the file system's IDs alone",
-        [(GID, unchecked("setfsgid(other->pw_gid)")), (UID, unchecked("setfsuid(other->pw_uid)"))],
+        [(LOOK, ""), (GID, unchecked("setfsgid(other->pw_gid)")), (UID, unchecked("setfsuid(other->pw_uid)"))],
         headers="sys/fsuid.h",
         fails="user_ids group_ids no_capabilities no_way_back",
         says="still root's",

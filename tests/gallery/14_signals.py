@@ -5,13 +5,14 @@ from gallery import Right, Wrong
 FOR_EVER = "    for (;;)\n        switch"
 HELD = "    sigset_t held = hold_signals();\n"
 BLOCKED = '    if (sigprocmask(SIG_BLOCK, &held, NULL) == -1)\n        die("sigprocmask");\n'
-DEFAULT = "    (void)signal(SIGHUP, SIG_DFL);\n"
+DEFAULT = "    (void)signal(SIGHUP, SIG_DFL); /* fails for wrong numbers only */\n"
 LOOP = (
     "    for (;;)\n        switch (sigwaitinfo(&held, NULL)) {\n        case SIGHUP:\n            reload();\n"
     "            break;\n        case SIGTERM:\n            stop();\n        }\n"
 )
 REMOVED = (
-    "    if (pid_file != NULL && unlink(pid_file) == -1)\n"
+    "    bool ours = pid_file != NULL && is_still_there(lock, pid_file);\n"
+    "    if (ours && unlink(pid_file) == -1)\n"
     '        syslog(LOG_WARNING, "%s: %s", pid_file, strerror(errno));\n'
 )
 STOPPED = '    syslog(LOG_INFO, "stopped by SIGTERM");\n'
@@ -21,6 +22,7 @@ GREETED = (
     '        syslog(LOG_ERR, "%s: %s: nothing is changed", config, wrong);\n    syslog(LOG_INFO, "greeting: %s",'
     " greeting);\n"
 )
+CLEARED = '    if (clearenv() != 0)\n        die("clearenv");\n'
 LOAD = "static const char *load_config(void)\n{\n"
 SIZE_CHECKED = '    if (size > MAX_CONFIG)\n        return "too long";\n'
 PARSED = (
@@ -28,11 +30,15 @@ PARSED = (
     '    if (end != size)\n        return "not one line greeting=TEXT";\n'
     "    memcpy(greeting, fresh, sizeof(greeting));\n"
 )
-LOADED = "    int fd = open(config, O_RDONLY | O_CLOEXEC);\n    if (fd == -1)\n        return strerror(errno);\n"
+LOADED = (
+    "    int fd = open(config, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);\n"
+    "    if (fd == -1)\n        return strerror(errno);\n"
+)
 READ = "    ssize_t size = read(fd, text, MAX_CONFIG + 1);\n"
 CLOSED = "    (void)close(fd);\n    return wrong;\n"
 RELOAD = "static void reload(void)\n{\n"
 ABSOLUTE = "            config = absolute(optarg);\n"
+SERVE = "static noreturn void serve(sigset_t held)\n{\n"  # what it calls stands before it
 MAIN = "int main(int argc, char *argv[])\n{\n"
 
 FLAGS = (
@@ -57,7 +63,7 @@ def handler(body, before=""):
 def by_flags(wait, unblocked=True):
     """Handlers set flags, and the loop waits by `wait`."""
     unblock = "    (void)sigprocmask(SIG_UNBLOCK, &held, NULL);\n" if unblocked else ""
-    return [(MAIN, FLAGS + MAIN), (LOOP, INSTALLED + unblock + "    for (;;) {\n" + ACT + wait + "    }\n")]
+    return [(SERVE, FLAGS + SERVE), (LOOP, INSTALLED + unblock + "    for (;;) {\n" + ACT + wait + "    }\n")]
 
 
 BY_HANDLERS = (
@@ -70,8 +76,8 @@ WRONG = [
     Wrong(
         "forgotten",
         [
-            (HELD, ""),
-            (LOOP, "    (void)stop;\n    (void)reload;\n    for (;;)\n        pause();\n"),
+            (HELD, "    sigset_t held = {0};\n"),
+            (LOOP, "    (void)stop;\n    (void)reload;\n    (void)held;\n    for (;;)\n        pause();\n"),
             ("static sigset_t hold", "__attribute__((unused)) static sigset_t hold"),
         ],
         fails=(
@@ -136,7 +142,7 @@ WRONG = [
     ),
     Wrong(
         "everything in the handlers",
-        [(MAIN, handler(IN_HANDLERS) + MAIN), (LOOP, BY_HANDLERS)],
+        [(SERVE, handler(IN_HANDLERS) + SERVE), (LOOP, BY_HANDLERS)],
         fails="safe_in_the_middle",
         says="signal-safety(7)",
     ),
@@ -162,7 +168,7 @@ WRONG = [
     Wrong(
         "a handler that holds once",
         [
-            (MAIN, FLAGS + MAIN),
+            (SERVE, FLAGS + SERVE),
             (
                 LOOP,
                 INSTALLED.replace("note}", "note, .sa_flags = SA_RESETHAND}")
@@ -283,10 +289,11 @@ WRONG = [
         "SIGHUP starts it anew, with exec",
         [
             (
-                MAIN,
+                SERVE,
                 'static char **words;\n\nstatic void restart(void)\n{\n    (void)execv("/proc/self/exe",'
-                " words);\n}\n\n" + MAIN + "    words = argv;\n",
+                " words);\n}\n\n" + SERVE,
             ),
+            (MAIN, MAIN + "    words = argv;\n"),
             ("            reload();\n", "            (void)reload;\n            restart();\n"),
         ],
         fails="reloads keeps_old config_closed storm safe_in_the_middle",
@@ -424,11 +431,12 @@ WRONG = [
         "SIGHUP starts it anew, by its whole path",
         [
             (
-                MAIN,
+                SERVE,
                 "static char **words;\n\nstatic void restart(void)\n{\n"
                 '    char *anew[] = {words[0], "-p", (char *)pid_file, config ? "-c" : NULL, (char *)config, NULL};\n'
-                '    (void)execv("/proc/self/exe", anew);\n}\n\n' + MAIN + "    words = argv;\n",
+                '    (void)execv("/proc/self/exe", anew);\n}\n\n' + SERVE,
             ),
+            (MAIN, MAIN + "    words = argv;\n"),
             ("            reload();\n", "            (void)reload;\n            restart();\n"),
         ],
         fails="reloads keeps_old storm safe_in_the_middle",
@@ -456,7 +464,7 @@ WRONG = [
     Wrong(
         "one variable for the last signal",
         [
-            (MAIN, "static volatile sig_atomic_t came;\n\n" + handler("    came = number;\n") + MAIN),
+            (SERVE, "static volatile sig_atomic_t came;\n\n" + handler("    came = number;\n") + SERVE),
             (
                 LOOP,
                 INSTALLED.replace("note}", "handle}")
@@ -602,9 +610,9 @@ RIGHT = [
         "a pipe to itself",
         [
             (
-                MAIN,
+                SERVE,
                 "static int ends[2];\n\nstatic void note(int number)\n{\n    int reason = errno;\n   "
-                " (void)!write(ends[1], &(char){(char)number}, 1);\n    errno = reason;\n}\n\n" + MAIN,
+                " (void)!write(ends[1], &(char){(char)number}, 1);\n    errno = reason;\n}\n\n" + SERVE,
             ),
             (
                 LOOP,
@@ -622,12 +630,12 @@ RIGHT = [
         "an eventfd and flags",
         [
             (
-                MAIN,
+                SERVE,
                 "static int bell;\n"
                 + FLAGS.replace(
                     "        ended = 1;\n", "        ended = 1;\n    (void)!write(bell, &(uint64_t){1}, 8);\n"
                 )
-                + MAIN,
+                + SERVE,
             ),
             (
                 LOOP,
@@ -644,15 +652,15 @@ RIGHT = [
         "a thread that waits for them",
         [
             (
-                MAIN,
-                "static void *serve(void *set)\n{\n    for (;;)\n        switch (sigwaitinfo(set, NULL)) {\n       "
+                SERVE,
+                "static void *take(void *set)\n{\n    for (;;)\n        switch (sigwaitinfo(set, NULL)) {\n       "
                 " case SIGHUP:\n            reload();\n            break;\n        case SIGTERM:\n           "
-                " stop();\n        }\n    return NULL;\n}\n\n" + MAIN,
+                " stop();\n        }\n    return NULL;\n}\n\n" + SERVE,
             ),
             (
                 LOOP,
                 (
-                    "    pthread_t thread;\n    if (pthread_create(&thread, NULL, serve, &held) != 0)\n       "
+                    "    pthread_t thread;\n    if (pthread_create(&thread, NULL, take, &held) != 0)\n       "
                     ' die("pthread_create");\n    (void)pthread_join(thread, NULL);\n'
                 ),
             ),
@@ -687,6 +695,11 @@ RIGHT = [
             )
         ],
     ),
+    Right(
+        "the environment away by its pointer",
+        [(CLEARED, "    static char *none[] = {NULL};\n    environ = none;\n")],
+    ),
+    Right("TZ alone away", [(CLEARED, '    if (unsetenv("TZ") != 0)\n        die("unsetenv");\n')]),
     Right("an error as a warning", [(WRONG_LOGGED, WRONG_LOGGED.replace("LOG_ERR", "LOG_WARNING"))]),
     Right(
         "the reason and the greeting in one message",

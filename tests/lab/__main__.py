@@ -144,7 +144,7 @@ def parse(arguments):
             )
     options, options.rest = parser.parse_known_args(arguments)
     if options.rest and options.run is not run_test:  # pytest has options of its own
-        parser.error(f"unknown: {' '.join(options.rest)}")
+        parser.error(f"unknown: {' '.join(options.rest)} (a step is named by --step 3, a folder by --answers DIR)")
     return options
 
 

@@ -54,7 +54,8 @@ def find_step(text):
     for step in STEPS:
         if text == step.name or (text.isascii() and text.isdigit() and int(text) == step.number):
             return step
-    raise LabError(f"there is no step {text!r}. The steps are {', '.join(step.name for step in STEPS)}")
+    names = ", ".join(step.name for step in STEPS)
+    raise LabError(f"there is no step {text!r}. STEP takes one, as 3, 03 or 03_setsid, of {names}")
 
 
 def find_answers(folder, step_text=None):
@@ -78,7 +79,7 @@ def find_answers(folder, step_text=None):
             raise LabError(f"{folder} holds no answer: none of {STEPS[0].name}.c to {STEPS[-1].name}.c is in it")
         for answer in found:
             if not answer.path.is_file():
-                raise LabError(f"{answer.path} is not a file")
+                raise LabError(f"{answer.path} is not a file: move it away, nothing was checked")
             with answer.path.open("rb"):
                 pass
     except PermissionError as error:

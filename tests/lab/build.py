@@ -95,7 +95,8 @@ def _finish(launch):
             )
         if status is None:
             return Build(b"", f"{messages}\nthe compiler did not finish within {TIME} s".lstrip())
-        if os.waitstatus_to_exitcode(status) != 0:
-            return Build(b"", messages or f"the compiler ended with status {status}")
+        if (code := os.waitstatus_to_exitcode(status)) != 0:
+            how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
+            return Build(b"", messages or f"the compiler {how}, and printed nothing")
         with open(f"{launch.lab}/{PROGRAM}", "rb") as file:
             return Build(file.read(), messages)

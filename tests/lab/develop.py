@@ -20,14 +20,16 @@ TESTS = ROOT / "tests"
 def test(rest):
     """Run the lab's own tests, with `rest` as options for pytest; returns the exit status.
 
-    Side by side, where pytest-xdist is there.
+    All of them, or those in the files that `rest` names. Side by side, where
+    pytest-xdist is there.
     """
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     words = ["-c", str(TESTS / "pytest.ini"), "--rootdir", str(TESTS), "-p", "no:cacheprovider", "-ra"]
     if find_spec("xdist"):
         # More than processors, since many tests wait; an -n in `rest` comes later, and counts.
         words += ["-p", "xdist.plugin", "-n", str((os.cpu_count() or 1) + 1)]
-    status = int(pytest.main([*words, str(TESTS / "proof"), *rest]))
+    named = any(Path(word.partition("::")[0]).exists() for word in rest)
+    status = int(pytest.main([*words, *rest, *([] if named else [str(TESTS / "proof")])]))
     return status if status < 2 else 2
 
 

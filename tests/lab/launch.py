@@ -109,6 +109,8 @@ class Launchpad:
             words.append(f"fault={scene.fault}")
         if scene.leads:
             words.append("leads=yes")
+        if scene.environment:
+            words.append(f"environment={scene.environment}")
         if scene.signals:
             words.append(f"signals={scene.signals}")
         words += self._root(scene, files)

@@ -56,6 +56,7 @@ class Scene:
     fault: str = ""  # a row of the table in launcher/faults.c
     without: tuple = ()  # "null", "log": not in /dev
     leads: bool = False  # it leads a session on a terminal of its own, as under sshd
+    environment: str = ""  # NAME=VALUE, beside toolbox.ENVIRONMENT
     signals: str = ""  # "held": every signal is ignored, and blocked too
     then: tuple = ()  # what is done once it is at rest: see observe.DEEDS, or a signal's name
     files: tuple = ()  # (name, bytes) in its working directory, and the mode if it is not 0644

@@ -74,7 +74,9 @@ def progress(examinations, alone):
     count = [e for e in examinations if e.answer.step.number > 0]
     if alone:
         step = examinations[0].answer.step
-        return f"{step.name} is {'done' if is_done(examinations[0]) else 'not done yet'}."
+        if is_done(examinations[0]) or to_do:
+            return f"{step.name} is {'not done yet' if to_do else 'done'}."
+        return f"{step.name}: all that could be checked here is right."
     done = sum(is_done(e) for e in count)
     line = f"{done} of {len(count)} step{'' if len(count) == 1 else 's'} done."
     if to_do:
@@ -87,7 +89,8 @@ def unchecked(examinations):
     results = [(e, r) for e in examinations for r in e.results() if r.status == SKIPPED and not r.check.star]
     if not results:
         return ""
-    return f"{len(results)} could not be checked here (??): {results[0][1].because}"
+    count = f"{len(results)} checks" if len(results) > 1 else "1 check"
+    return f"{count} could not be checked here (??): {results[0][1].because}"
 
 
 def _line(step, result):

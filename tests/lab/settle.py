@@ -35,6 +35,10 @@ FEW = 20  # processes that run, or orphans that have ended: more are none that c
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGESIZE")
 POLL = 0.0008  # seconds between two looks: nothing tells of a process that comes to rest
+BUSY_NOTE = (
+    "it does not wait, it is busy: in a loop that never ends, or that takes long. What comes after it is not looked "
+    "at; pause() waits, and costs nothing"
+)
 SLOW_POLL = 0.003  # the same, of one that takes its time
 
 
@@ -104,7 +108,7 @@ def settle(launch: Launch, watch, limit=None):
         if now - slow_since >= needed and all(
             look.is_placed(before[look.identity], now - slow_since) for look in looks
         ):
-            return Rest(True)
+            return Rest(True, note=BUSY_NOTE if any(look.state == "R" for look in looks) else "")
     return Rest(
         False, "it does not come to a call that waits" if len(launch.reaped) < FEW else "it keeps making processes"
     )

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from difflib import ndiff
 
 import pytest
 
@@ -15,6 +16,7 @@ from lab.steps import STEPS
 from lab.toolbox import ROOT, SKELETONS, SOLUTIONS
 
 MAX_DIFF = 40  # lines of code that a step may change
+MAX_FUNCTION = 25  # lines
 
 
 def ids(value):
@@ -104,12 +106,17 @@ def test_skeleton_is_the_solution_before_and_a_todo(step):
 @pytest.mark.parametrize("step", STEPS[1:], ids=ids)
 def test_the_diff_is_the_lesson(step):
     """From one solution to the next only a few lines change, or the head comment says why they are more."""
-    before = lines_of_code((SOLUTIONS / f"{STEPS[step.number - 1].name}.c").read_text())
-    after = lines_of_code((SOLUTIONS / f"{step.name}.c").read_text())
-    gone = [line for line in before if line not in after]
-    new = [line for line in after if line not in before]
+    before, source = ((SOLUTIONS / f"{STEPS[number].name}.c").read_text() for number in (step.number - 1, step.number))
+    changes = [line for line in ndiff(lines_of_code(before), lines_of_code(source)) if line[0] in "+-"]
+    assert len(changes) <= MAX_DIFF or "more lines than the others" in head(source)
+
+
+@pytest.mark.parametrize("step", STEPS, ids=ids)
+def test_functions_are_short(step):
+    """From the first brace to the last, with comments."""
     source = (SOLUTIONS / f"{step.name}.c").read_text()
-    assert len(gone) + len(new) <= MAX_DIFF or "more lines than the others" in head(source)
+    bodies = re.findall(r"^\{\n(.*?)^\}", source, re.MULTILINE | re.DOTALL)
+    assert bodies and max(body.count("\n") for body in bodies) <= MAX_FUNCTION
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])

@@ -14,6 +14,10 @@ from lab.expect.step_11_pid_file import ONCE_MORE
 from lab.launched import PID_FILE
 
 
+# One of these is in what is said where 0, 1 and 2 are not the null device: its name, its number, the reason.
+NO_NULL = ("/dev/null", "-1", os.strerror(errno.ENOENT), "open", "dup")
+
+
 def failed_to_start(o):
     """Whether the launched process told its caller so: it exited with a status other than 0, and nothing lives."""
     return o.job_status is not None and os.WIFEXITED(o.job_status) and o.job_status != 0 and not o.processes
@@ -244,4 +248,20 @@ CHECKS = [
         causes=((True, "what pipe2() returns is not looked at: its two numbers are none then"),),
     ),
     star_for_failure("fork", "EAGAIN", "the launched process goes on as if it were the child"),
+    Check(
+        key="null_missing",
+        says="says so when there is no /dev/null, and ends",
+        read="open(2)",
+        star=True,
+        on_process=False,
+        scene=Scene(without=("null",)),
+        holds=lambda o: failed_to_start(o) and any(word in o.printed for word in NO_NULL),
+        expected=lambda o: "the reason on standard error, a status other than 0, nothing that lives on",
+        observed=lambda o: f"there was no /dev/null; {fate(o)}",
+        causes=(
+            (lambda o: o.processes, "what open() or dup() returns is not looked at"),
+            (lambda o: not failed_to_start(o), "it ends as if all were well: whoever started it cannot tell"),
+            (True, "what could not be done has not got to whoever waits: the log alone tells, or nothing does"),
+        ),
+    ),
 ]

@@ -274,4 +274,25 @@ CHECKS = [
         "EAGAIN",
         "it goes on as root. It can fail for root too: setresuid(2) names EAGAIN, for a user who runs too much already",
     ),
+    Check(
+        key="root_named",
+        says="-u root: says that there is a way back, and ends",
+        read="setuid(2), capabilities(7)",
+        star=True,
+        on_process=False,
+        scene=Scene(root=True, arguments=("-p", PID_FILE, "-u", "root")),
+        holds=lambda o: refused(o) and bool(o.printed.strip()),
+        expected=lambda o: "launched by root with -u root: a reason on standard error, a status other than 0, nothing "
+        "that lives on",
+        observed=fate,
+        causes=(
+            (
+                lambda o: o.processes,
+                "it runs as root, with -u: nobody has looked whether root's rights are gone. Besides -u root there "
+                "are other ways to keep them, an inherited securebit, say: try setuid(0), which has to fail",
+            ),
+            (lambda o: not refused(o), "it ends as if all were well: whoever started it cannot tell"),
+            (True, "it does not say why it ends"),
+        ),
+    ),
 ]

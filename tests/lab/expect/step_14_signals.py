@@ -2,7 +2,9 @@
 
 import errno
 import os
+import re
 import signal
+from datetime import datetime, time, timedelta, timezone
 
 from lab.expect import still
 from lab.expect.model import (
@@ -50,6 +52,14 @@ RELOADED = Scene(
 )
 
 
+def goes_by_zone(o):
+    """Whether a message has the time of ZONED."""
+    there = datetime.now(timezone.utc) + AHEAD
+    times = [re.search(r"\b([01]\d|2[0-3]):[0-5]\d:[0-5]\d\b", message.text) for message in o.messages]
+    told = [datetime.combine(there, time.fromisoformat(found[0]), timezone.utc) for found in times if found]
+    return any((there - each + LATE / 10) % timedelta(days=1) < LATE for each in told)
+
+
 def slug(kind):
     """A kind of configuration, as the name of a file."""
     return kind.replace(" ", "-")
@@ -65,6 +75,11 @@ SURPRISED = Scene(then=("before-wait SIGTERM",))
 INTERRUPTED = Scene(then=("full-log SIGHUP", "SIGTERM"))
 UNREMOVABLE = Scene(root=True, then=("SIGTERM",))  # in a directory of root's, where USER may remove nothing
 NO_CONFIG = Scene(arguments=("-p", PID_FILE, "-c", f"nowhere/{CONFIG}"))
+
+# A time zone that is nowhere: only who goes by TZ has its minutes and seconds.
+AHEAD = timedelta(hours=7, minutes=13, seconds=37)
+ZONED = Scene(environment="TZ=LAB-07:13:37")  # ahead of UTC: tzset(3)
+LATE = timedelta(minutes=1)  # at most, from the message until it is looked at
 
 TAKEN = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2}
 
@@ -496,6 +511,25 @@ CHECKS = [
         expected=lambda o: "the log is full, and it waits for that; kill -TERM; the log is read: it ends with status 0",
         observed=after,
         causes=(NOT_TAKEN, CRASHED, STUCK, (True, "it ended in another way than it does with nothing else to do")),
+    ),
+    Check(
+        key="environment_cleared",
+        says="what it was started with in the environment does not count",
+        read="clearenv(3), environ(7), tzset(3)",
+        star=True,
+        needs_log=LOG_TO_JUDGE,
+        scene=ZONED,
+        holds=lambda o: bool(o.messages) and not goes_by_zone(o),
+        expected=lambda o: f"launched with {ZONED.environment}: the log has the time as without it",
+        observed=lambda o: quoted([message.text for message in o.messages]),
+        causes=(
+            (
+                lambda o: o.messages,
+                "that is the time that TZ asks for, which somebody has set in a shell: clearenv() before the first "
+                "message, or localtime() or whatever else makes libc read TZ",
+            ),
+            (True, "with TZ set nothing is logged"),
+        ),
     ),
     Check(
         key="no_config_at_start",

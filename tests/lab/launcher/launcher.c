@@ -373,6 +373,8 @@ noreturn void be_init(struct request *request)
     else
         enter_subreaper(request);
     umask(022);
+    if (request->environment != NULL && putenv(request->environment) != 0)
+        broken(request, "putenv");
     lay_out_files(request);
     if (request->ids.count != 0)
         show_users(request);

@@ -88,8 +88,9 @@ struct request {
     bool no_null, no_log; /* leave these out of /dev */
     const char *watched; /* a file to look into when the job returns, or NULL */
     rlim_t processes;    /* so many at most, where they can be counted */
-    bool leads;          /* the job leads a session, on a terminal of its own */
-    bool signals_held;   /* every signal is ignored, and blocked too */
+    char *environment; /* "NAME=VALUE" beside what the job is given, or NULL */
+    bool leads;        /* the job leads a session, on a terminal of its own */
+    bool signals_held; /* every signal is ignored, and blocked too */
     struct file files[MAX_FILES];
     int file_count;
     char **argv;

@@ -40,7 +40,7 @@ static int next_descriptor(struct message *message)
 
 /* One word; false if there is no such key. */
 static bool read_word(struct request *request, struct message *message,
-                      const char *key, const char *value)
+                      const char *key, char *value)
 {
     if (strcmp(key, "sandbox") == 0) {
         request->sandbox = strcmp(value, "yes") == 0;
@@ -63,6 +63,8 @@ static bool read_word(struct request *request, struct message *message,
         request->watched = value;
     } else if (strcmp(key, "processes") == 0) {
         request->processes = (rlim_t)atoi(value);
+    } else if (strcmp(key, "environment") == 0) {
+        request->environment = value;
     } else if (strcmp(key, "leads") == 0) {
         request->leads = strcmp(value, "yes") == 0;
     } else if (strcmp(key, "ids") == 0) {
