@@ -78,7 +78,7 @@ def run_matrix(options):
     """Judge all known answers in every environment that can be had here."""
     from lab.matrix import matrix
 
-    return matrix(options.only)
+    return matrix(options.only, options.until)
 
 
 def run_verdicts(options):
@@ -115,10 +115,11 @@ def parse(arguments):
         command.set_defaults(run=run)
         if name == "matrix":
             command.add_argument("--only", metavar="WORDS", help="only the environments whose name holds this")
+        if name in ("matrix", "verdicts"):
+            command.add_argument("--until", metavar="NN", help="what belongs to this step and to those before it")
         if name == "verdicts":
             command.add_argument("--output", type=int, default=1, metavar="FD", help="the descriptor to report on")
             command.add_argument("--right", action="store_true", help="the right answers alone")
-            command.add_argument("--until", metavar="NN", help="up to this step")
             command.add_argument("--repeat", type=int, default=1, metavar="N", help="judge each answer N times")
             command.add_argument("--workers", type=int, default=2, metavar="N", help="so many answers at a time")
         if name in ("check", "tour", "verdicts"):

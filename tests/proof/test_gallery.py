@@ -14,7 +14,9 @@ def identify(row):
 def test_wrong_answer(row, examine_in_sandbox):
     """Fails exactly the checks that its row names, and says why; the report is the one that was reviewed."""
     examination = examine_in_sandbox(row.source(), row.step.number)
-    assert examination.failed == set(row.fails.split())
+    assert examination.failed == set(row.fails.split()) - examination.skipped
+    if examination.skipped:
+        pytest.skip(f"judged in part: {examination.pad.why_no_root()}")
     first = next(result for result in examination.results() if result.because)
     assert row.says in first.because
     report = with_names(describe(examination)) + "\n"
@@ -25,7 +27,10 @@ def test_wrong_answer(row, examine_in_sandbox):
 @pytest.mark.parametrize("row", right_answers(), ids=identify)
 def test_right_answer(row, examine_in_sandbox):
     """Passes; without a sandbox, and in other environments, is what `make matrix` looks at."""
-    assert examine_in_sandbox(row.source(), row.step.number).failed == set()
+    examination = examine_in_sandbox(row.source(), row.step.number)
+    assert examination.failed == set()
+    if examination.skipped:
+        pytest.skip(f"judged in part: {examination.pad.why_no_root()}")
 
 
 def test_the_gallery_is_large_enough():

@@ -30,7 +30,10 @@ def test_solution_passes_everything(step, pad, programs):
     wrong = [(r.check.key, explain(step, r)) for r in examination.results() if r.failed]
     assert not wrong
     if pad.is_sandboxed():
-        assert all(r.status == PASSED for r in examination.results())
+        not_passed = [r for r in examination.results() if r.status != PASSED]
+        assert all(r.check.scene.root and pad.why_no_root() for r in not_passed)
+        if not_passed:
+            pytest.skip(f"judged in part: {pad.why_no_root()}")
 
 
 @pytest.mark.parametrize("step", STEPS, ids=ids)
@@ -53,7 +56,7 @@ def test_triangle(program, sandbox_pad, programs, record_property):
         expected = {check.key for check in required if check.since.number > program.number}
         found = {check.key for check in required if examination.result(check).failed}
         cells.append(f"{len(found):>2}/{len(required):<2}")
-        if found != expected:
+        if found != expected - examination.skipped:
             wrong.append(f"as {step.name}: fails {found}, and not {expected}")
     record_property("triangle", f"{program.name:<19}" + "  ".join(cells))
     assert not wrong
