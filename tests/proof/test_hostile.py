@@ -59,7 +59,8 @@ def left_of(launch, pidfd):
         return "its init lives on"
     if launch.sandboxed:
         return ""
-    owned = [p.pid for p in psutil.process_iter() if p.uids().real == OWNER_OF_NOTHING + launch.init]
+    uids = {p.pid: p.info["uids"] for p in psutil.process_iter(["uids"])}  # of those that end meanwhile: None
+    owned = [pid for pid, found in uids.items() if found and found.real == OWNER_OF_NOTHING + launch.init]
     return f"processes {owned} live on" if owned else "its directory" * os.path.exists(launch.lab)
 
 
