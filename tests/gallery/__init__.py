@@ -119,7 +119,7 @@ def with_names(report):
 
     The compiler's warnings are left out: every version has words of its own.
     """
-    report = re.sub(r"^ {8}\| (?!it is in a call|it does not wait).*\n", "", report, flags=re.MULTILINE)
+    report = re.sub(r"^ {8}\| (?!it is in a call|it is busy).*\n", "", report, flags=re.MULTILINE)
     for pattern, name in NAMES:
         report = re.sub(pattern, name, report)
     return report

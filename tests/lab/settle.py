@@ -35,10 +35,7 @@ FEW = 20  # processes that run, or orphans that have ended: more are none that c
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGESIZE")
 POLL = 0.0008  # seconds between two looks: nothing tells of a process that comes to rest
-BUSY_NOTE = (
-    "it does not wait, it is busy: in a loop that never ends, or that takes long. What comes after it is not looked "
-    "at; pause() waits, and costs nothing"
-)
+BUSY_NOTE = "it is busy all the time: is there a loop without an end? pause() waits, and costs nothing"
 SLOW_POLL = 0.003  # the same, of one that takes its time
 
 
