@@ -224,9 +224,7 @@ class Launchpad:
         words += [f"file={mode:o}:{name}" for _, mode, name in files]
         text = "".join(word + "\0" for word in [*words, "--", *argv])
         try:
-            socket.send_fds(self._server(), [os.fsencode(text)], passed)
-        except ConnectionError as gone:
-            raise LabError("the launcher has ended: something killed it") from gone
+            self._send(os.fsencode(text), passed)
         finally:
             for fd in passed:
                 os.close(fd)
@@ -234,6 +232,14 @@ class Launchpad:
         if reader is not None:
             launch._files["output"] = reader
         return launch
+
+    def _send(self, request, passed):
+        """Without a sandbox an answer may have ended the launcher: it is started anew then."""
+        try:
+            socket.send_fds(self._server(), [request], passed)
+        except ConnectionError:
+            self._requests = None
+            socket.send_fds(self._server(), [request], passed)
 
     def _server(self):
         """The socket on which the launcher takes requests; it is started when first asked for."""

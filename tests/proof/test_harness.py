@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from conftest import processes_called, stars
 
@@ -18,6 +19,7 @@ from lab import procfs
 from lab.answers import Answer, find_step
 from lab.build import Build, Builder
 from lab.expect.model import CRASHED, DOES_NOT_COMPILE, EXITED, NEVER_SETTLED
+from lab.launch import Launchpad
 from lab.launched import Scene
 from lab.observe import observe, start
 from lab.toolbox import ROOT, SOLUTIONS
@@ -153,8 +155,6 @@ def test_zombies_do_not_count(examine, edited):
 
 def test_a_terminal_newer_than_psutils_map(examine, edited):
     """psutil looks terminals up in a map that it makes once; the lab reads tty_nr."""
-    import psutil
-
     psutil.Process().terminal()
     examination = examine(edited(2), 3)
     assert {"leads_session", "no_terminal"} <= examination.failed
@@ -403,6 +403,17 @@ def temporary(request, monkeypatch):
         os.chmod(name, request.param)
         monkeypatch.setenv("TMPDIR", name)
         yield Path(name)
+
+
+def test_a_launcher_that_was_killed_is_started_anew():
+    """Without a sandbox an answer of the same user can do that; the next one is judged all the same."""
+    before = set(psutil.Process().children())
+    pad = Launchpad()
+    assert print_in_job(pad, "echo one") == "one\n"
+    (server,) = set(psutil.Process().children()) - before
+    server.kill()
+    assert wait_for(lambda: select.select([pad._requests], [], [], 0)[0])
+    assert print_in_job(pad, "echo two") == "two\n"
 
 
 def test_no_file_is_left(pad, programs, temporary):
