@@ -20,7 +20,8 @@ help:
 
 # The values go through the environment, whole, whatever characters are in them.
 export STEP ANSWERS SANDBOX CC PYTHON
-ifneq ($(step)$(answers),)
+# make takes any name for a variable, and a wrong one would check everything.
+ifneq ($(findstring command,$(origin step)$(origin answers)),)
 $(error write STEP= and ANSWERS= in capitals)
 endif
 check:

@@ -234,6 +234,23 @@ def test_make_passes_everything_on(answers):
     done = make("STEP=99")
     assert done.returncode == 2
     assert done.stderr.startswith("lab: there is no step '99'") and "Error 2" in done.stderr
+    done = make("step=3")
+    assert (done.returncode, done.stdout) == (2, "") and "in capitals" in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_builds_what_compiles(tmp_path):
+    """An answer that does not compile keeps no other from being built, and is told of."""
+    for name in ("steps/02_fork.c", "steps/03_setsid.c", "solutions/00_background.c"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "steps" / "03_setsid.c").write_text("int main(void) { return }", encoding="utf-8")
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    words = ["make", "-s", "build", "CFLAGS=-O0"]
+    done = subprocess.run(words, cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=60, check=False)
+    built = {str(path.relative_to(tmp_path / "build")) for path in tmp_path.glob("build/*/*")}
+    assert done.returncode == 2 and "error" in done.stderr and built == {"steps/02_fork", "solutions/00_background"}
 
 
 # ---- pytest itself -----------------------------------------------------------
