@@ -41,7 +41,7 @@ class Builder:
     def __init__(self, pad: Launchpad, answers, at_once=None):
         self.pad = pad
         self.compiler = compiler()
-        self.at_once = at_once or (os.cpu_count() or 1) + 1
+        self.at_once = at_once or os.cpu_count() or 1
         self.waiting = deque(dict.fromkeys(answer.path for answer in answers))
         self.sources = {answer.path: answer.sources for answer in answers}
         self.running = {}  # path: (launch, deadline)

@@ -20,8 +20,7 @@ from lab import procfs
 from lab.launched import Launch
 
 LIMIT = 8.0  # seconds until an answer is judged as it stands
-QUIET = 0.004  # seconds without a change, where all wait for long
-LOOKS = 4  # at least, without a change
+LOOKS = 3  # without a change, where all wait for long: two prove it, see settle()
 LONG_QUIET = 0.8  # seconds without a change, where something may go on
 WORK_QUIET = 3.0  # seconds without a change, where it makes system calls all the time: it may be at work
 WAKE_TIME = 0.3  # seconds beyond the end of a short sleep, to see what comes of it
@@ -57,7 +56,7 @@ def settle(launch: Launch, watch, limit=None):
     started = now = time.monotonic()
     deadline = started + (LIMIT if limit is None else limit)
     quick = slow = None  # what has to stay as it is, and since when it does
-    quick_since = slow_since = needed = 0.0
+    slow_since = needed = 0.0
     before, seen = {}, 0
     while time.monotonic() < deadline:
         launch.pump()
@@ -76,17 +75,21 @@ def settle(launch: Launch, watch, limit=None):
         if not looks or not _is_told(launch, looks):
             continue
 
-        # All wait for long, and are where they were: the usual end. Zombies are
-        # part of the picture: a new one means that something goes on. A machine
-        # under load may stand still between two looks, hence more of them.
-        # The shell belongs to it: it may be about to tell something, or to end.
+        # All wait for long, and are where they were: the usual end. It needs no
+        # time: who has not run between its two looks has waited from the first to
+        # the second. When the first round ended, and before the next began, so did
+        # all of them at once, and whoever waits for another that waits will not
+        # wake. One who is woken counts as running from then on, however long it
+        # lacks a processor. Zombies are part of the picture: a new one means that
+        # something goes on. So is the shell: it may be about to tell something, or
+        # to end. One look more is for what the kernel does a moment later.
         shell = _look(launch, launch.shell)
         if all(look.waits for look in looks) and (shell is None or shell.waits or shell.state in "Tt"):
             picture = pids, [look.picture for look in (*looks, shell) if look is not None]
             if picture != quick:
-                quick, quick_since, seen = picture, time.monotonic(), 0
+                quick, seen = picture, 0
             seen += 1
-            if seen >= LOOKS and now - quick_since >= QUIET:
+            if seen >= LOOKS:
                 return Rest(True, note=_note(looks))
             continue
 
