@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from lab.steps import STEPS
+from lab.steps import STEPS, before
 from lab.toolbox import SOLUTIONS
 
 # What cannot be seen from outside, and why: (step, the line, what was done to it).
@@ -81,7 +81,7 @@ class Mutant:
 
 def mutants():
     """All of them."""
-    return [mutant for before, step in zip(STEPS, STEPS[1:]) for mutant in _mutants(before, step)]
+    return [mutant for step in STEPS if before(step) for mutant in _mutants(before(step), step)]
 
 
 def _mutants(before, step):

@@ -5,13 +5,14 @@ once for all that only look, and once more for every bonus check. Workshop is
 what a whole run has in common.
 """
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
 
 from lab.answers import Answer, find_step
 from lab.build import Builder
-from lab.expect import arguments, expectations
+from lab.expect import completed, expectations
 from lab.expect.model import LOG_TO_PASS, UNCHECKED, Check, crash, crash_cause, fate, life_verdict
 from lab.launch import Launchpad
 from lab.launched import Scene
@@ -113,7 +114,7 @@ class Examination:
             wanted.update({(check.scene, number): None for number in range(check.times)})
         for each in wanted:
             if each not in self._started and each not in self._observations:
-                self._started[each] = start(self.pad, name, build, each[0], arguments(self.answer.step, each[0].root))
+                self._started[each] = start(self.pad, name, build, completed(self.answer.step, each[0]))
 
     def _like(self, scene):
         """The checks with scenes of their own that are looked at together: bonus checks apart from the others."""
@@ -161,6 +162,8 @@ class Examination:
 
     def _why_not_here(self, check):
         sandbox_needed = check.needs_log or check.scene.without
+        if "tcp6" in (check.scene.listen or ()) and not os.path.exists("/proc/net/if_inet6"):
+            return "there is no IPv6 here"
         if check.scene.root:
             return self.pad.why_no_root()
         if sandbox_needed and not self.pad.is_sandboxed():

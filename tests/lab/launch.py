@@ -109,8 +109,12 @@ class Launchpad:
             words.append(f"fault={scene.fault}")
         if scene.leads:
             words.append("leads=yes")
-        if scene.environment:
-            words.append(f"environment={scene.environment}")
+        words += [f"environment={variable}" for variable in scene.environment]
+        words += [f"listen={kind}" for kind in scene.listen or ()]
+        if scene.notify:
+            words.append(f"notify={scene.notify}")
+        if any("tcp" in word for word in (*(scene.listen or ()), *scene.then)):
+            words.append("network=yes")
         if scene.signals:
             words.append(f"signals={scene.signals}")
         words += self._root(scene, files)

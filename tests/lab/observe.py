@@ -14,13 +14,14 @@ import signal
 import socket
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from stat import S_IMODE, S_ISREG
 
 import psutil
 
 from lab import procfs
 from lab.build import Build
+from lab.environment import read_environment
 from lab.inside import from_inside
 from lab.launch import Launchpad
 from lab.launched import CONFIG, PID_FILE, Launch, Scene
@@ -34,6 +35,9 @@ WAITING_KINDS = ("anon_inode:[eventpoll]", "anon_inode:[signalfd]", "anon_inode:
 
 FILL_TIME = 1.0  # seconds for the log to fill, if it does
 STORM_TIME = 1.0  # seconds for signals that come one after another to be taken
+CLIENT_TIME = 1.0  # seconds for a client to be served
+IMPATIENCE = 0.1  # the same, once one was not
+PING_TIME = 1.0  # seconds for signs of life to come
 MAX_PROCESSES = 100  # that are looked at; more are too many in any case
 
 
@@ -56,6 +60,7 @@ class Process:
     ignored: frozenset = frozenset()
     caught: frozenset = frozenset()  # with a handler
     awaited: frozenset = frozenset()  # blocked, but for the time that sigwaitinfo() or the like waits for them
+    environment: dict | None = None  # what it has there now; None where that cannot be found out
     credentials: procfs.Credentials | None = None  # in a scene as root those that it sees itself
 
     @property
@@ -72,6 +77,27 @@ class PidFile:
     mode: int
     identity: tuple  # (device, inode)
     locked: bool  # by anybody, with flock() or fcntl()
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of one deed of Scene.then."""
+
+    deed: str
+    messages: tuple  # launched.Message, to the log
+    notices: tuple  # launched.Message, to the service manager
+    printed: str
+    begun: float  # seconds on CLOCK_MONOTONIC: just before it was done
+    over: float  # the same, when it had come to rest again
+    served: Served | None = None  # "connect": what the client got
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a client got."""
+
+    text: str  # all that it could read
+    how: str  # "closed" by the other side, "open" still when CLIENT_TIME was over, or the reason why it failed
 
 
 @dataclass(frozen=True)
@@ -94,8 +120,10 @@ class Observation:
     processes: tuple  # the living ones, oldest first
     zombies: tuple  # PIDs of those that have ended, and whose parent has not waited for them
     reaped: dict  # PID: status, of orphans that have ended
-    messages: tuple  # launch.Message, in the order of their arrival
+    messages: tuple  # launched.Message, in the order of their arrival
+    notices: tuple  # the same, to the service manager
     printed: str  # to the terminal, or to the pipe in its place
+    piped: str  # scene "pipe": that part of it that came through the pipe
     pipe_closed: bool  # scene "pipe": the reader has got end of file
     pid_file: PidFile | None = None  # None where there is none
     pid_file_after: PidFile | None = None  # after scene.then
@@ -105,10 +133,11 @@ class Observation:
     left: tuple = ()  # PIDs that live on after scene.then was done
     opened: int | None = None  # then="terminal": the descriptor that it got, or -errno
     regained: tuple = ()  # then="root": 0 or -errno, for the user and for the group
-    said: tuple = ()  # (deed, the messages that came of it) for each of scene.then
+    done: tuple = ()  # a Done for each of scene.then
     status_after: int | None = None  # of `process`, as from waitpid(); None if it lives on
     raised: int | None = None  # then="before-wait": 0 or -errno
     log_was_full: bool = False  # then="full-log": it came to wait for the log
+    crowd: int = 0  # then="crowd": so many clients got through
     got_terminal: bool = False  # then="terminal": `process` has a controlling terminal afterwards
     log_peers: frozenset = field(default_factory=frozenset)  # descriptors that are connected to /dev/log
 
@@ -118,13 +147,8 @@ class Observation:
         return self.processes[-1] if self.processes else None
 
 
-def start(pad: Launchpad, name, build, scene=Scene(), arguments=()):
-    """Launch `build`'s program as the answer `name`, with `arguments` where the scene has none of its own.
-
-    What comes back is for observe().
-    """
-    if scene.arguments is None:
-        scene = replace(scene, arguments=arguments)
+def start(pad: Launchpad, name, build, scene=Scene()):
+    """Launch `build`'s program as the answer `name`; what comes back is for observe()."""
     return pad.job(name, build.program, scene, high=_high_number())
 
 
@@ -166,13 +190,19 @@ def _observe(launch, name, build):
         zombies=tuple(pid for pid, process in found.items() if process is None),
         reaped={pid: status for pid, status in launch.reaped.items() if pid != launch.shell},
         messages=tuple(launch.messages),
-        printed=launch.printed.decode("utf-8", "backslashreplace").replace("\r\n", "\n"),
+        notices=tuple(launch.notices),
+        printed=_text(launch.printed),
+        piped=_text(launch.piped),
         pipe_closed=launch.pipe_closed,
         log_peers=peers,
         pid_file=pid_file,
         found=launch.found,
         **after,
     )
+
+
+def _text(printed):
+    return printed.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
 
 
 # What may be done to a process that has come to rest, for Scene.then. A deed is
@@ -245,6 +275,43 @@ def _fill_log(launch, process, name):
     return {"log_was_full": looks == LOOKS}
 
 
+def _connect(launch, _process, where):
+    """connect WHERE: a client comes, and reads until the other side closes."""
+    text, how = b"", "open"
+    try:
+        with launch.connect(where) as client:
+            client.settimeout(IMPATIENCE if launch.kept_waiting else CLIENT_TIME)
+            while data := client.recv(65536):
+                text += data
+            how = "closed"
+    except TimeoutError:
+        launch.kept_waiting = True
+    except OSError as error:
+        how = error.strerror
+    return {"served": Served(_text(text), how)}
+
+
+def _connect_crowd(launch, _process, where, count):
+    """crowd WHERE COUNT: so many clients come, who neither speak nor read, and stay."""
+    return {"crowd": launch.connect_crowd(where, count, stays=True)}
+
+
+def _vanish(launch, process, where, count):
+    """vanish WHERE COUNT: so many clients come and have gone before they are looked at: it is stopped meanwhile."""
+    _send(launch, process.pid, signal.SIGSTOP)
+    launch.connect_crowd(where, count, stays=False)
+    _send(launch, process.pid, signal.SIGCONT)
+    return {}
+
+
+def _await_pings(launch, _process, count):
+    """pings COUNT: until so many signs of life have come."""
+    deadline, before = time.monotonic() + PING_TIME, len(launch.notices)
+    while time.monotonic() < deadline and len(launch.notices) - before < int(count):
+        launch.pump(0.05)
+    return {}
+
+
 DEEDS = {
     "terminal": _open_terminal,
     "root": _ask_for_root,
@@ -253,6 +320,10 @@ DEEDS = {
     "before-wait": _raise_before_wait,
     "storm": _send_storm,
     "full-log": _fill_log,
+    "connect": _connect,
+    "crowd": _connect_crowd,
+    "vanish": _vanish,
+    "pings": _await_pings,
 }
 AT_ONCE = ("full-log",)  # what comes next comes before it is at rest
 
@@ -270,20 +341,23 @@ def _send(launch, pid, *numbers, meanwhile=lambda: None):
 
 def _then(launch, process):
     """Do what the scene has for later, wait for what comes of it, and look again; fields of an Observation."""
-    after, said = {}, []
+    after, done = {}, []
     for deed in launch.scene.then:
         word, *words = deed.split()
-        before = len(launch.messages)
+        begun = time.monotonic()
+        before = [len(said) for said in (launch.messages, launch.notices, launch.printed)]
         if word in DEEDS:
             after |= DEEDS[word](launch, process, *words)
         else:
             _send(launch, process.pid, signal.Signals[word])
         if word not in AT_ONCE:
             settle(launch, lambda pid: _state(launch, pid))
-            launch.take_in()
-        said.append((deed, tuple(launch.messages[before:])))
-    after["said"] = tuple(said)
-    after["status_after"] = launch.reaped.get(process.pid)
+            launch.drain()
+        said = [said[count:] for said, count in zip((launch.messages, launch.notices, launch.printed), before)]
+        said = tuple(said[0]), tuple(said[1]), _text(said[2])
+        done.append(Done(deed, *said, begun, time.monotonic(), after.pop("served", None)))
+    after["done"] = tuple(done)
+    after["status_after"] = launch.job_status if process.pid == launch.job else launch.reaped.get(process.pid)
     after["pid_file_after"] = _pid_file(launch)
     again = {pid: read_process(launch, pid) for pid in launch.pids()}
     after["left"] = tuple(pid for pid, found in again.items() if found is not None)
@@ -408,6 +482,7 @@ def read_process(launch: Launch, pid, counts=lambda descriptor: True):
             ignored=status.signals("SigIgn"),
             caught=status.signals("SigCgt"),
             awaited=awaited_signals(launch, folder),
+            environment=read_environment(folder) if launch.scene.notify or launch.scene.listen else None,
             credentials=status.credentials,
         )
     except (ProcessLookupError, psutil.NoSuchProcess):
