@@ -162,7 +162,7 @@ class Examination:
 
     def _why_not_here(self, check):
         sandbox_needed = check.needs_log or check.scene.without
-        if "tcp6" in (check.scene.listen or ()) and not os.path.exists("/proc/net/if_inet6"):
+        if "tcp6" in str((check.scene.listen, check.scene.then)) and not os.path.exists("/proc/net/if_inet6"):
             return "there is no IPv6 here"
         if check.scene.root:
             return self.pad.why_no_root()

@@ -27,6 +27,8 @@ from lab.toolbox import LabError
 END_TIME = 10  # seconds for everything to be gone after the end
 PID_FILE = "daemon.pid"  # what -p names, in the working directory
 CONFIG = "daemon.conf"  # what -c names
+SOCKET = "service.sock"  # what -l names, if it is a path
+PORT = "PORT"  # in arguments and deeds it stands for a port that is free
 USER = "guest"  # whom -u names; in /etc/passwd where a job is launched as root
 USERS = {
     "passwd": b"root:x:0:0::/:/bin/sh\nguest:x:70:80::/:/bin/sh\n",
@@ -98,6 +100,7 @@ class Launch:
     reaped: dict = field(default_factory=dict)  # PID: status, of orphans
     messages: list = field(default_factory=list)  # what arrived at /dev/log
     notices: list = field(default_factory=list)  # what the service manager was told
+    port: int = 0  # what PORT stands for
     client: socket.socket | OSError | None = None  # what came of "connect"
     kept_waiting: bool = False  # a client was not served in time
     connected: int | None = None  # what came of "crowd" or "vanish": the number of clients
@@ -388,7 +391,7 @@ class Launch:
         `where` is "0" for the first of the sockets that were passed, or else PATH, tcp4:PORT or tcp6:PORT.
         """
         self.client = None
-        client = self._order(f"connect {where}", lambda: self.client)
+        client = self._order(f"connect {where.replace(PORT, str(self.port))}", lambda: self.client)
         if isinstance(client, OSError):
             raise client
         if client is None:

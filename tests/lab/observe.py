@@ -140,6 +140,7 @@ class Observation:
     crowd: int = 0  # then="crowd": so many clients got through
     got_terminal: bool = False  # then="terminal": `process` has a controlling terminal afterwards
     log_peers: frozenset = field(default_factory=frozenset)  # descriptors that are connected to /dev/log
+    listeners: frozenset = field(default_factory=frozenset)  # its own at which clients can connect
 
     @property
     def process(self):
@@ -169,7 +170,7 @@ def _observe(launch, name, build):
     launch.drain()
     found = {pid: read_process(launch, pid) for pid in sorted(launch.pids()[:MAX_PROCESSES])}
     living = [process for process in found.values() if process is not None]
-    peers = _log_peers(launch, living[-1], shell) if living else frozenset()
+    peers, listeners = _own_sockets(launch, living[-1], shell) if living else (frozenset(), frozenset())
     pid_file = _pid_file(launch)
     after = _then(launch, living[-1]) if living and launch.scene.then else {}
     return Observation(
@@ -195,6 +196,7 @@ def _observe(launch, name, build):
         piped=_text(launch.piped),
         pipe_closed=launch.pipe_closed,
         log_peers=peers,
+        listeners=listeners,
         pid_file=pid_file,
         found=launch.found,
         **after,
@@ -277,9 +279,30 @@ def _fill_log(launch, process, name):
 
 def _connect(launch, _process, where):
     """connect WHERE: a client comes, and reads until the other side closes."""
+    try:
+        return {"served": _read_all(launch, launch.connect(where))}
+    except OSError as error:
+        return {"served": Served("", error.strerror)}
+
+
+def _queue(launch, process, where, count, name):
+    """queue WHERE COUNT SIGNAL: so many clients come while it is stopped, and then the signal; the worst of them."""
+    _send(launch, process.pid, signal.SIGSTOP)
+    try:
+        clients = [launch.connect(where) for _ in range(int(count))]
+    except OSError as error:
+        return {"served": Served("", error.strerror)}
+    finally:
+        _send(launch, process.pid, signal.Signals[name], signal.SIGCONT)
+    served = [_read_all(launch, client) for client in clients]
+    return {"served": next((each for each in served if each.how != "closed" or not each.text), served[0])}
+
+
+def _read_all(launch, client):
+    """What a client gets, until the other side closes or it was patient for long enough; closes it."""
     text, how = b"", "open"
     try:
-        with launch.connect(where) as client:
+        with client:
             client.settimeout(IMPATIENCE if launch.kept_waiting else CLIENT_TIME)
             while data := client.recv(65536):
                 text += data
@@ -288,7 +311,7 @@ def _connect(launch, _process, where):
         launch.kept_waiting = True
     except OSError as error:
         how = error.strerror
-    return {"served": Served(_text(text), how)}
+    return Served(_text(text), how)
 
 
 def _connect_crowd(launch, _process, where, count):
@@ -321,6 +344,7 @@ DEEDS = {
     "storm": _send_storm,
     "full-log": _fill_log,
     "connect": _connect,
+    "queue": _queue,
     "crowd": _connect_crowd,
     "vanish": _vanish,
     "pings": _await_pings,
@@ -508,8 +532,8 @@ _LOG_NAMES = ("/dev/log", "/run/systemd/journal/dev-log")
 _SYS_PIDFD_GETFD = 438  # the same on every architecture: pidfd_getfd(2)
 
 
-def _log_peers(launch, process, shell):
-    """The numbers of the sockets of `process` that lead to the log.
+def _own_sockets(launch, process, shell):
+    """The numbers of the sockets of `process` that lead to the log, and of those at which it listens.
 
     /proc does not tell a socket's other end. So the socket itself is fetched
     and asked. Before Linux 5.6, or where the first thread has ended, that cannot
@@ -519,7 +543,7 @@ def _log_peers(launch, process, shell):
     own = [d.number for d in process.descriptors.values()
            if d.kind == "socket" and d.identity not in inherited]  # fmt: skip
     if not own:
-        return frozenset()
+        return frozenset(), frozenset()
     names = set(_LOG_NAMES)
     sent = any(message.sender == process.pid for message in launch.messages)
     if sent or not launch.sandboxed or "log" in launch.scene.without:
@@ -528,14 +552,19 @@ def _log_peers(launch, process, shell):
     try:
         pidfd = os.pidfd_open(launch.outer(process.pid))
     except OSError:
-        return frozenset(own)
+        return frozenset(own), frozenset()
     try:
-        return frozenset(number for number in own if _peer(pidfd, number) in names)
+        peers = {number: _peer(pidfd, number) for number in own}
     finally:
         os.close(pidfd)
 
 
+    log = frozenset(number for number, peer in peers.items() if peer in names)
+    return log, frozenset(number for number, peer in peers.items() if peer == _CLIENTS)
+
+
 _UNCONNECTED = "an unconnected datagram socket"
+_CLIENTS = "whoever connects"
 _CANNOT_FETCH = (errno.ENOSYS, errno.EPERM, errno.EBADF, errno.ESRCH)
 
 
@@ -544,6 +573,8 @@ def _peer(pidfd, number):
     if fd == -1:
         return _LOG_NAMES[0] if ctypes.get_errno() in _CANNOT_FETCH else None
     with socket.socket(fileno=fd) as fetched:
+        if fetched.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            return _CLIENTS
         if (fetched.family, fetched.type) != (socket.AF_UNIX, socket.SOCK_DGRAM):
             return None
         try:
