@@ -16,10 +16,12 @@
  * This step takes more lines than the others: what is passed has to be looked
  * at, and from here on clients and signals are waited for alike.
  *
- * See it:   systemd-socket-activate -l 7016
- * build/solutions/16_socket_activation and in another terminal: nc localhost
- * 7016 End it:   Ctrl-C Read:     steps/16_socket_activation.md,
- * sd_listen_fds(3), accept(2), poll(2)
+ * See it:   systemd-socket-activate -l 7016 \
+ *               build/solutions/16_socket_activation
+ *           and in another terminal, in bash: cat </dev/tcp/localhost/7016
+ *           without systemd: steps/16_socket_activation.md, in a line of Python
+ * End it:   Ctrl-C
+ * Read:     steps/16_socket_activation.md, sd_listen_fds(3), accept(2), poll(2)
  */
 #define _GNU_SOURCE /* accept4(), and the names that 15 needed */
 #include <ctype.h>

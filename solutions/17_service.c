@@ -428,10 +428,10 @@ int main(int argc, char *argv[])
         become_user();
     const char *wrong = config != NULL ? load_config() : NULL;
     must(wrong == NULL, config, wrong);
-    say(LOG_INFO, "greeting", greeting);
-    if (is_daemon && dprintf(starter, "0") == 1 && close(starter) == 0)
+    if (is_daemon && write(starter, "0", 1) == 1 && close(starter) == 0)
         starter = -1;
     tell("READY=1");
+    say(LOG_INFO, "greeting", greeting);
     for (int taken; (taken = next_signal()) != SIGTERM && taken != SIGINT;)
         if (taken == SIGHUP)
             reload();

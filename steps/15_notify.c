@@ -14,9 +14,10 @@
  * This step takes more lines than the others: it does not build on the one
  * before it, and signals have to be taken again.
  *
- * See it:   systemd-run --user -p Type=notify build/solutions/15_notify
+ * See it:   systemd-run --user --unit=15_notify -p Type=notify \
+ *               build/solutions/15_notify (root: without --user)
  *           without systemd: steps/15_notify.md has a manager in two lines
- * End it:   systemctl --user stop NAME, or Ctrl-C
+ * End it:   systemctl --user stop 15_notify; started by hand: Ctrl-C
  * Read:     steps/15_notify.md, sd_notify(3), unix(7), sd-daemon(3)
  */
 #include <unistd.h>

@@ -16,10 +16,12 @@
  * This step takes more lines than the others: what is passed has to be looked
  * at, and from here on clients and signals are waited for alike.
  *
- * See it:   systemd-socket-activate -l 7016
- * build/solutions/16_socket_activation and in another terminal: nc localhost
- * 7016 End it:   Ctrl-C Read:     steps/16_socket_activation.md,
- * sd_listen_fds(3), accept(2), poll(2)
+ * See it:   systemd-socket-activate -l 7016 \
+ *               build/solutions/16_socket_activation
+ *           and in another terminal, in bash: cat </dev/tcp/localhost/7016
+ *           without systemd: steps/16_socket_activation.md, in a line of Python
+ * End it:   Ctrl-C
+ * Read:     steps/16_socket_activation.md, sd_listen_fds(3), accept(2), poll(2)
  */
 #define _GNU_SOURCE /* for the name of struct sockaddr_un and others */
 #include <errno.h>
@@ -72,7 +74,8 @@ static void tell(const char *state)
     if (manager_size == 0)
         return;
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd == -1 || sendto(fd, state, strlen(state), MSG_DONTWAIT | MSG_NOSIGNAL,
+    if (fd == -1 ||
+        sendto(fd, state, strlen(state), MSG_DONTWAIT | MSG_NOSIGNAL,
                (struct sockaddr *)&manager, manager_size) == -1)
         say(LOG_WARNING, "the service manager is not told: ", strerror(errno));
     (void)close(fd);
