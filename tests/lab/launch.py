@@ -151,7 +151,7 @@ class Launchpad:
     def shell(self, files, argv, scene=Scene()):
         """Launch a program in the place of the login shell, on a terminal; of the `scene`, `root` counts alone."""
         files = list(files)
-        words = self._root(scene, files)
+        words = ["network=yes", *self._root(scene, files)]
         return self._wait(launch := self._start("shell", files, words, argv, scene), lambda: launch.job)
 
     def _root(self, scene, files):
