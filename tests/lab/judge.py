@@ -149,7 +149,7 @@ class Examination:
             return skipped
         o = self.observation(check.scene)
         if check.on_process and (o.process is None or o.shell_lost):
-            return _lost(check, o) if check.star else Result(check, FOLLOWS)
+            return Result(check, FOLLOWS) if self._is_bound_to_fail(check) else _lost(check, o)
         turns = (self.observation(check.scene, turn) for turn in range(check.times))
         o = next((each for each in turns if not check.holds(each)), o)  # the first that is wrong, if there is one
         self._end_unseen(check.scene)
@@ -159,6 +159,11 @@ class Examination:
         if result.failed and any(self.result(other).failed for other in self.checks if other.key in check.follows):
             return Result(check, FOLLOWS)
         return skipped if skipped.because and not result.failed else result
+
+    def _is_bound_to_fail(self, check):
+        """Whether it is known already that there is no process: in the usual launch, or by what the check follows from."""
+        main = self.observation(Scene())
+        return not check.star and (main.process is None or main.shell_lost or check.scene == Scene())
 
     def _why_not_here(self, check):
         sandbox_needed = check.needs_log or check.scene.without

@@ -84,7 +84,7 @@ def refuses(key, says, scene, cause):
 
 NOT_SERVED = (
     (
-        lambda o: o.left == () and o.status_after is not None,
+        lambda o: o.left == () and o.status_after not in (None, 0),
         lambda o: f"it {ended(o.status_after)} on the way: if a client has gone, SIGPIPE ends whoever writes to it "
         "(MSG_NOSIGNAL), and an error of one client's is no reason to end",
     ),
@@ -92,6 +92,15 @@ NOT_SERVED = (
         lambda o: any(each.how == "open" and each.text for each in served(o)),
         "the connection stays open: close() it, and who reads gets end of file. If a child, or the program itself, "
         "has another descriptor of it, it is not closed yet",
+    ),
+    (
+        lambda o: any(each.how == "open" for each in served(o)) and not any(each.text for each in served(o)),
+        "who connects gets nothing: accept() is not called there (are the descriptors from 3 on, LISTEN_FDS of them, "
+        "waited for?), or it waits for a word of the client, which says nothing",
+    ),
+    (
+        lambda o: any(each.text and not each.text.endswith("\n") for each in served(o)),
+        "what they get is no line: the greeting ends with a newline",
     ),
 )
 
@@ -139,10 +148,6 @@ CHECKS = [
                 lambda o: all_served(o),
                 "now that it waits for clients it does not stop as before: accept() goes on after a signal, and who is "
                 "in it does not look at a flag. poll() can wait for both",
-            ),
-            (
-                lambda o: not any(each.text for each in served(o)),
-                "nobody is served: are the descriptors from 3 on, LISTEN_FDS of them, waited for, and accept() called?",
             ),
             (
                 lambda o: served(o)[0].text and not served(o)[1].text,

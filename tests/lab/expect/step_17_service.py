@@ -1,5 +1,6 @@
 """Step 17: one service in both styles. What the steps before asked for, it is asked for again, in its own scenes."""
 
+import errno
 import os
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ from lab.expect.model import Check, Scene, ended, fate
 from lab.expect.step_07_syslog import extra
 from lab.expect.step_14_signals import CONFIG_FILE, NEW, OLD, null_log_and_pipes
 from lab.expect.step_15_notify import after, stopped_well
-from lab.expect.step_16_socket_activation import all_served, served, told_clients
+from lab.expect.step_16_socket_activation import NOT_SERVED, all_served, served, told_clients
 from lab.launched import CONFIG, PID_FILE, PORT, SOCKET
 from lab.steps import STEPS
 
@@ -20,6 +21,9 @@ ROOT_ARGUMENTS = ("-u", "guest")
 
 # LSB Core 5.0, "Init Script Actions".
 USAGE, NOT_ALLOWED, NOT_CONFIGURED = 2, 4, 6
+
+
+GONE = os.strerror(errno.ENOENT)  # what a client is told whose path leads nowhere
 
 
 def in_the_classic_way(check):
@@ -64,7 +68,7 @@ def exits(key, says, number, scene, holds, expected, cause):
             (lambda o: o.processes, "it starts all the same"),
             (
                 lambda o: status(o) == number,
-                "the status is right, and what it prints does not tell somebody who has never seen it what to do",
+                "the status is right; the text is not there, or not where it is expected",
             ),
             (True, cause),
         ),
@@ -77,16 +81,18 @@ def serves(key, says, read, scene, texts, cause, follows=("serves_at_path",), en
         key=key,
         says=says,
         read=read,
+        on_process=False,
         scene=scene,
         follows=follows,
-        holds=lambda o: [each.text for each in served(o)] == list(texts)
-        and all(each.how == "closed" for each in served(o) if each.text)
+        holds=lambda o: o.process is not None
+        and [each.text for each in served(o)] == list(texts)
+        and all(each.how == ("closed" if each.text else GONE) for each in served(o))
         and (stopped_well(o) if ends else len(o.left) == 1),
         expected=lambda o: f"{'; '.join(scene.then)}: "
-        + ", ".join(f'"{text.strip()}"' if text else "nothing" for text in texts)
+        + ", ".join(f'"{text.strip()}"' if text else GONE for text in texts)
         + (", and status 0" if ends else ""),
-        observed=lambda o: f"{told_clients(o)}; {after(o)}",
-        causes=((True, cause),),
+        observed=lambda o: f"{told_clients(o)}; {after(o)}" if o.process else fate(o),
+        causes=(*NOT_SERVED, (True, cause)),
     )
 
 
