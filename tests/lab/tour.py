@@ -142,7 +142,7 @@ def _signals(o, held):
     """What it ignores or takes, and whether it makes a difference with which signal state it was launched."""
     taken = o.process.caught | o.process.blocked | o.process.awaited
     own = " ".join([*map(_letter, sorted(o.process.ignored)), *(f"={_letter(number)}" for number in sorted(taken))])
-    reset = held.process and held.process.ignored == o.process.ignored and not held.process.blocked
+    reset = held.process and held.process.ignored == o.process.ignored and held.process.blocked == o.process.blocked
     return own if reset else f"+ {own}".strip()
 
 
