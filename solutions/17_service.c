@@ -203,7 +203,9 @@ static void listen_at_path(void)
     must(strlen(address) < sizeof(name.sun_path), address, "too long");
     memcpy(name.sun_path, address, strlen(address));
     int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (connect(probe, any, sizeof(name)) == -1 && errno == ECONNREFUSED)
+    struct stat status; /* no regular file: connecting to it fails as well */
+    if (connect(probe, any, sizeof(name)) == -1 && errno == ECONNREFUSED &&
+        stat(address, &status) == 0 && S_ISSOCK(status.st_mode))
         (void)unlink(address);
     (void)close(probe);
     if (listen_at(AF_UNIX, any, sizeof(name)))

@@ -160,7 +160,7 @@ CHECKS = [
             ),
             (
                 lambda o: served(o)[0].text and not served(o)[2].text,
-                "nobody is served any more after a reload: are the descriptors still the same?",
+                "nobody is served any more after the first client, or after a reload: are the sockets still open?",
             ),
             (True, "what they get is no line, or not the same for all"),
         ),

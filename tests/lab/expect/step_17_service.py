@@ -5,7 +5,7 @@ import os
 from dataclasses import replace
 
 from lab.expect import completed, expectations
-from lab.expect.model import Check, Scene, ended, fate
+from lab.expect.model import Check, Scene, ended, fails_cleanly, fate
 from lab.expect.step_07_syslog import extra
 from lab.expect.step_14_signals import CONFIG_FILE, NEW, OLD, null_log_and_pipes
 from lab.expect.step_15_notify import after, stopped_well
@@ -223,6 +223,24 @@ CHECKS = [
         (HELLO,),
         "bind() fails where there is a name already, and the name of a socket outlives its process. Where nobody serves, "
         "connect() fails with ECONNREFUSED: then unlink() is right",
+    ),
+    Check(
+        key="no_socket_there",
+        says="leaves a file at the path alone that is no socket",
+        read="stat(2), unix(7)",
+        on_process=False,
+        scene=Scene(arguments=AS_DAEMON, files=((SOCKET, b"dear to somebody\n"),)),
+        follows=("serves_at_path",),
+        holds=lambda o: fails_cleanly(o) and o.job_status != 0,
+        expected=lambda o: f"{SOCKET} is a regular file: it says so, and nothing lives on",
+        observed=fate,
+        causes=(
+            (
+                True,
+                "connecting to a file that is no socket fails as it does where nobody serves (ECONNREFUSED): the file "
+                "was removed, and was somebody's. S_ISSOCK() tells the two apart",
+            ),
+        ),
     ),
     Check(
         key="path_in_use",
