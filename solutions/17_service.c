@@ -85,15 +85,16 @@ static void must(bool worked, const char *what, const char *reason)
 {
     if (worked)
         return;
-    int status = errno == EACCES || errno == EPERM ? NOT_ALLOWED : FAILED;
+    bool denied = reason == NULL && (errno == EACCES || errno == EPERM);
+    int status = denied ? NOT_ALLOWED : FAILED;
     if (what == config)
         status = NOT_CONFIGURED;
     if (reason == NULL)
         reason = strerror(errno);
     say(LOG_ERR, what, reason);
+    clean_up();
     if (starter != -1)
         (void)dprintf(starter, "%d%s: %s\n", status, what, reason);
-    clean_up();
     exit(status);
 }
 
@@ -205,7 +206,7 @@ static void listen_at_path(void)
     int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     struct stat status; /* no regular file: connecting to it fails as well */
     if (connect(probe, any, sizeof(name)) == -1 && errno == ECONNREFUSED &&
-        stat(address, &status) == 0 && S_ISSOCK(status.st_mode))
+        lstat(address, &status) == 0 && S_ISSOCK(status.st_mode))
         (void)unlink(address);
     (void)close(probe);
     if (listen_at(AF_UNIX, any, sizeof(name)))

@@ -8,7 +8,7 @@ REMOVED_PATH = (
 TAKEN_OVER = (
     "    struct stat status; /* no regular file: connecting to it fails as well */\n"
     "    if (connect(probe, any, sizeof(name)) == -1 && errno == ECONNREFUSED &&\n"
-    "        stat(address, &status) == 0 && S_ISSOCK(status.st_mode))\n        (void)unlink(address);\n"
+    "        lstat(address, &status) == 0 && S_ISSOCK(status.st_mode))\n        (void)unlink(address);\n"
 )
 LAST_SERVED = (
     "    for (nfds_t i = 1; i < watched_count; i++)\n        while (rest-- > 0 && greet(watched[i].fd))\n"
@@ -185,7 +185,7 @@ WRONG = [
     Wrong(
         "takes a file of somebody's for a socket that was left",
         [
-            (" &&\n        stat(address, &status) == 0 && S_ISSOCK(status.st_mode))", ")"),
+            (" &&\n        lstat(address, &status) == 0 && S_ISSOCK(status.st_mode))", ")"),
         ],
         fails="no_socket_there",
         says="S_ISSOCK() tells the two apart",

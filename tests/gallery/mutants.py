@@ -57,6 +57,19 @@ INVISIBLE = {
         'fprintf(stderr, "usage: %s [-p FILE] [-u USER] [-c FILE]\\n", argv[0]);',
         "removed",
     ): "nothing is asked of wrong usage",
+    (16, "errno = 0;", "removed"): "a number that does not fit is more than 64 in any case",
+    (
+        16,
+        '(void)snprintf(name, sizeof(name), "%d", fd);',
+        "removed",
+    ): "what the name holds then is undefined, not observed",
+    (16, 'give_up("fcntl: ", strerror(errno));', "removed"): "the flags of an open descriptor can always be set",
+    (16, "if (signals == -1)", "never true"): "a descriptor for signals can always be had here",
+    (16, 'give_up("signalfd: ", strerror(errno));', "removed"): "a descriptor for signals can always be had here",
+    (16, "if (client == -1)", "never true"): "to send to nobody, and to close nobody, does no harm",
+    (16, "return;", "removed"): "to send to nobody, and to close nobody, does no harm",
+    (16, "if (poll(watched, watched_count, -1) == -1)", "never true"): "what was told before is looked at once more",
+    (16, "continue;", "removed"): "what was told before is looked at once more",
 }
 
 
