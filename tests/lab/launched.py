@@ -116,6 +116,7 @@ class Launch:
     pipe_closed: bool = False  # scene "pipe": its reader has got end of file
     proc: str = "/proc"  # the /proc whose PIDs are the job's own
     _proc_fd: int = -1
+    _known: dict = field(default_factory=dict)  # outer PIDs, and those that the job knows: what they send may come late
     _held: list = field(default_factory=list)  # descriptors of pipes that the job made
     _files: dict = field(default_factory=dict)  # name: descriptor or socket that is looked at
 
@@ -260,13 +261,18 @@ class Launch:
                 return
         sender = None
         for _, _, packed in ancillary:
-            outer = array.array("i", packed[:4])[0]
-            try:
-                sender = procfs.read_status(f"/proc/{outer}").innermost_pid
-            except ProcessLookupError:
-                pass
+            sender = self._inner(array.array("i", packed[:4])[0])
         if len(messages) < KEPT_MESSAGES:
             messages.append(Message(data.rstrip(b"\0\n").decode("utf-8", "backslashreplace"), sender))
+
+    def _inner(self, outer):
+        """The PID that the job knows a process by; None if it was gone before anybody had looked it up."""
+        if outer not in self._known:
+            try:
+                self._known[outer] = procfs.read_status(f"/proc/{outer}").innermost_pid
+            except ProcessLookupError:
+                return None
+        return self._known[outer]
 
     def drain(self):
         """Take in all that was said until now; a flood is cut off.
@@ -332,10 +338,12 @@ class Launch:
     def outer(self, pid):
         """The PID that pytest knows a process of the job by. Raises ProcessLookupError."""
         if not self.sandboxed:
+            self._known[pid] = pid
             return pid
         for outer in procfs.descendants(self.init):
             try:
                 if procfs.read_status(f"/proc/{outer}").innermost_pid == pid:
+                    self._known[outer] = pid
                     return outer
             except ProcessLookupError:
                 continue

@@ -35,6 +35,7 @@ WAITING_KINDS = ("anon_inode:[eventpoll]", "anon_inode:[signalfd]", "anon_inode:
 
 FILL_TIME = 1.0  # seconds for the log to fill, if it does
 STORM_TIME = 1.0  # seconds for signals that come one after another to be taken
+SERIES_TIME = 5.0  # the same, where it matters that most of them are taken one by one
 CLIENT_TIME = 1.0  # seconds for a client to be served
 IMPATIENCE = 0.1  # the same, once one was not
 PING_TIME = 1.0  # seconds for signs of life to come
@@ -251,19 +252,25 @@ def _send_storm(launch, process, name, count, last):
     while they come, and finds both when it goes on.
     """
     number, half = signal.Signals[name], int(count) // 2
-    deadline = time.monotonic() + STORM_TIME
+    _send(launch, process.pid, *[number] * half, meanwhile=launch.pump)
+    _send_series(launch, process, name, half, STORM_TIME)
+    settle(launch, lambda pid: _state(launch, pid))
+    _send(launch, process.pid, signal.SIGSTOP, number, signal.Signals[last], signal.SIGCONT)
+    return {}
+
+
+def _send_series(launch, process, name, count, limit=SERIES_TIME):
+    """series SIGNAL COUNT: one signal so many times, each when the one before is taken, as far as there is time."""
+    number, deadline = signal.Signals[name], time.monotonic() + limit
 
     def until_taken():
-        launch.pump()
+        launch.take_in()
         while number in procfs.read_status(f"{launch.proc}/{process.pid}").signals("ShdPnd"):
-            launch.pump()
+            launch.take_in()
             if time.monotonic() > deadline:
                 break
 
-    _send(launch, process.pid, *[number] * half, meanwhile=launch.pump)
-    _send(launch, process.pid, *[number] * half, meanwhile=until_taken)
-    settle(launch, lambda pid: _state(launch, pid))
-    _send(launch, process.pid, signal.SIGSTOP, number, signal.Signals[last], signal.SIGCONT)
+    _send(launch, process.pid, *[number] * int(count), meanwhile=until_taken)
     return {}
 
 
@@ -342,6 +349,7 @@ DEEDS = {
     "config": _replace_config,
     "before-wait": _raise_before_wait,
     "storm": _send_storm,
+    "series": _send_series,
     "full-log": _fill_log,
     "connect": _connect,
     "queue": _queue,
