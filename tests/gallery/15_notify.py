@@ -513,7 +513,8 @@ static void reload(void)
     char *text = NULL;
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    if (asprintf(&text, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, (uint64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000) > 0)
+    if (asprintf(&text, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+                 (uint64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000) > 0)
         tell(text);
     free(text);
     tell("READY=1");

@@ -57,6 +57,17 @@ INVISIBLE = {
         'fprintf(stderr, "usage: %s [-p FILE] [-u USER] [-c FILE]\\n", argv[0]);',
         "removed",
     ): "nothing is asked of wrong usage",
+    (
+        15,
+        "if (setitimer(ITIMER_REAL, &timer, NULL) == -1)",
+        "never true",
+    ): "a period that setitimer() does not take gives no sign of life, told or not",
+    (
+        15,
+        'say(LOG_WARNING, "WATCHDOG_USEC is no such time: ", period);',
+        "removed",
+    ): "a period that setitimer() does not take gives no sign of life, told or not",
+    (15, "(void)sigemptyset(&held);", "removed"): "what the set holds then is undefined, not observed",
     (16, "errno = 0;", "removed"): "a number that does not fit is more than 64 in any case",
     (
         16,

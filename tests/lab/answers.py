@@ -26,7 +26,7 @@ class Answer:
         return found
 
     def is_untouched(self):
-        """Whether nothing was begun: its code is still that of the solution before, or, without one, its TODO is there."""
+        """Whether nothing was begun: its code is that of the solution before, or, without one, its TODO is there."""
         earlier = before(self.step)
         try:
             if earlier is None:

@@ -5,7 +5,6 @@ ended and nobody has its standard output any more: then a daemon is ready.
 Requests: a client in C connects, reads to end of file, closes, one after another.
 """
 
-import os
 import resource
 import socket
 import statistics
@@ -130,7 +129,13 @@ int main(int argc, char *argv[])
 }
 """
 
-PROGRAMS = {"daemon": DAEMON_3, "recipe": UP_TO_THE_LIMIT, "timer": TIMER, "plain": ACCEPT_WRITE_CLOSE, "client": CLIENT}
+PROGRAMS = {
+    "daemon": DAEMON_3,
+    "recipe": UP_TO_THE_LIMIT,
+    "timer": TIMER,
+    "plain": ACCEPT_WRITE_CLOSE,
+    "client": CLIENT,
+}
 
 
 def bench_service(folder, report):

@@ -108,7 +108,8 @@ def typed(pad, commands, files, scene=Scene(), started=lambda launch: None):
                 break
         printed = launch.printed.decode("utf-8", "replace").replace("\r\n", "\n").split(MARK)
     if len(printed) <= len(commands):
-        raise LabError(f"this did not end within {RUN_TIME} s: {commands[len(printed) - 1]}, and printed: {printed[-1]}")
+        stuck = commands[len(printed) - 1]
+        raise LabError(f"this did not end within {RUN_TIME} s: {stuck}, and printed: {printed[-1]}")
     return printed[: len(commands)]
 
 

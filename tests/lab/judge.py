@@ -161,7 +161,7 @@ class Examination:
         return skipped if skipped.because and not result.failed else result
 
     def _is_bound_to_fail(self, check):
-        """Whether it is known already that there is no process: in the usual launch, or by what the check follows from."""
+        """Whether it is known already that there is no process to look at: there is none in the usual launch."""
         main = self.observation(Scene())
         return not check.star and (main.process is None or main.shell_lost or check.scene == Scene())
 

@@ -565,8 +565,6 @@ def _own_sockets(launch, process, shell):
         peers = {number: _peer(pidfd, number) for number in own}
     finally:
         os.close(pidfd)
-
-
     log = frozenset(number for number, peer in peers.items() if peer in names)
     return log, frozenset(number for number, peer in peers.items() if peer == _CLIENTS)
 

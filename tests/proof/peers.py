@@ -125,7 +125,7 @@ class GroupRefused(Exception):
 
 @contextmanager
 def _control_group():
-    """The path of a control group of its own, which is gone in the end: also if pytest is killed. Raises GroupRefused."""
+    """The path of a control group of its own, gone in the end, also if pytest is killed. Raises GroupRefused."""
     group = _own_group() / f"daemon-lab-{os.getpid()}-{time.monotonic_ns()}"
     with subprocess.Popen(
         ["sh", "-c", _KEEP_GROUP, "sh", str(group)],

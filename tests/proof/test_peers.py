@@ -156,7 +156,10 @@ def test_notices_are_those_of_systemd_notify(in_sandbox):
 def test_the_units_are_what_systemd_understands(under_systemd):
     """systemd-analyze(1) has nothing to say of the files beside the solutions, each of which it names if it has."""
     table = {f"systemd-analyze verify --man=no $PWD/{path.name}; echo $?": "0\n" for path in UNITS}
-    wrong = "sed -i s/Type=notify/Type=notfy/ 17_service.service; systemd-analyze verify --man=no $PWD/17_service.service"
+    wrong = (
+        "sed -i s/Type=notify/Type=notfy/ 17_service.service; "
+        "systemd-analyze verify --man=no $PWD/17_service.service"
+    )
     assert under_systemd(table) == table
     assert "notfy" in "".join(under_systemd({wrong: ""}).values())
 
@@ -182,7 +185,8 @@ def life(unit, service=SERVICE):
         f"hi() {{ [ $({GREETED}) = hi ]; }}; soon hi; {active}; {sees}; [ $pid = $old ]; echo $?": "active\n0\n0\n",
         f"kill -KILL $pid; soon hi 2>log; soon {active} >log; {sees}; [ $pid = $old ]; echo $?": "0\n1\n",
         f"systemctl --user stop {unit} {service}; echo $?; {active}": "0\ninactive\n",
-        f"systemctl --user show {service} -P Result; pgrep -x {SERVICE}; ls /run/user/{SERVICE} 2>&1 | grep pid": "success\n",
+        f"systemctl --user show {service} -P Result; pgrep -x {SERVICE}; "
+        f"ls /run/user/{SERVICE} 2>&1 | grep pid": "success\n",
         f"journalctl --user-unit {service} -qp warning -o cat": COMPLAINTS.format(service),
     }
 

@@ -141,7 +141,7 @@ CHECKS = [
         scene=SERVED,
         follows=("lives",),
         holds=lambda o: all_served(o) and stopped_well(o),
-        expected=lambda o: "two clients, kill -HUP, two more: the same line for each, and then end of file; kill -TERM: "
+        expected=lambda o: "two clients, kill -HUP, two more: the same line for each, then end of file; kill -TERM: "
         "status 0",
         observed=lambda o: f"{told_clients(o)}; {after(o)}",
         causes=(
@@ -199,7 +199,8 @@ CHECKS = [
             *NOT_SERVED,
             (
                 True,
-                "it waits for one client while others wait for it: for a word from it, for its end, or for room. Greet, "
+                "it waits for one client while others wait for it: for a word from it, for its end, or "
+                "for room. Greet, "
                 "close, and go on; or wait for all of them at once. And who keeps every connection open has no "
                 "descriptor left after 256",
             ),
