@@ -58,7 +58,7 @@ WRONG = [
                 + RELOADED,
             )
         ],
-        fails="fg_never_waits fg_reloads fg_serves reload_loses_nobody",
+        fails="fg_alone fg_never_waits fg_reloads fg_serves fg_tells_on reload_loses_nobody",
         says="who closes the socket and makes it anew",
     ),
     Wrong(
