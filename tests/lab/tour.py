@@ -71,7 +71,7 @@ def table(rows, margin=1):
     `margin` is how far the numbers are kept apart. The user is left out where it is always the same.
     """
     columns = [c for c in COLUMNS if c != "UID" or len({row["UID"] for row in rows}) > 1]
-    cells = [{c: f" {c} " if margin or c != "step" else " no " for c in columns}]
+    cells = [{c: f" {c} " for c in columns} if margin else {c: " no " if c == "step" else f" {c}" for c in columns}]
     for before, row in zip([rows[0], *rows], rows):
         is_new = {
             c: c != "step" and row["compared"].get(c, row[c]) != before["compared"].get(c, before[c]) for c in columns
@@ -84,7 +84,7 @@ def table(rows, margin=1):
 
 def _aligned(text, width, column, margin):
     """Numbers to the right; the margin for the brackets is there without them too."""
-    return text.rjust(width + margin) if column in PROCESS_IDS else " " * (column == "TTY") + text.ljust(width)
+    return text.rjust(width + margin) if column in PROCESS_IDS else " " * (margin and column == "TTY") + text.ljust(width)
 
 
 def _row(answer, o, held):
