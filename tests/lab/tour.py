@@ -71,7 +71,8 @@ def table(rows, margin=1):
     `margin` is how far the numbers are kept apart. The user is left out where it is always the same.
     """
     columns = [c for c in COLUMNS if c != "UID" or len({row["UID"] for row in rows}) > 1]
-    cells = [{c: f" {c} " for c in columns} if margin else {c: " no " if c == "step" else f" {c}" for c in columns}]
+    head = {c: f" {c} " if margin else f" {c}" for c in columns}
+    cells = [head if margin else head | {"step": " no "}]
     for before, row in zip([rows[0], *rows], rows):
         is_new = {
             c: c != "step" and row["compared"].get(c, row[c]) != before["compared"].get(c, before[c]) for c in columns

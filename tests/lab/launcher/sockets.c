@@ -176,8 +176,10 @@ void open_passed(struct request *request)
                 broken(request, "listen");
         }
         move_up(request, &request->passed[i]);
-        (void)snprintf(name, sizeof(name), "%s%s", i == 0 ? "" : ":", kind);
-        (void)strcat(request->listen_names, name);
+        size_t used = strlen(request->listen_names);
+        (void)snprintf(request->listen_names + used,
+                       sizeof(request->listen_names) - used, "%s%s",
+                       i == 0 ? "" : ":", kind);
     }
 }
 
