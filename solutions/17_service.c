@@ -49,12 +49,10 @@ static const char *address, *pid_file, *user, *config;
 static const char *bound_path; /* of the socket that was made there */
 static char greeting[MAX_TEXT + 2] = "hello\n";
 static int starter = -1; /* to the launched process, until we are ready */
-static int lock = -1;    /* the PID file, once it is ours */
-static int manager = -1; /* to the service manager */
+static int lock = -1, manager = -1; /* the PID file; the service manager */
 static struct pollfd watched[1 + MAX_SOCKETS]; /* the first one: signals */
 static nfds_t watched_count;
 
-/* To the log, the first line of the detail. */
 static void say(int level, const char *what, const char *detail)
 {
     int size = (int)strcspn(detail, "\n");
@@ -79,29 +77,27 @@ static void clean_up(void)
         say(LOG_WARNING, pid_file, strerror(errno));
 }
 
-/* Or else nothing half-made is left, and whoever started it learns why; where
-   no reason is given errno has it. */
-static void must(bool worked, const char *what, const char *reason)
+/* Ends, leaves nothing, and says why; without a reason errno has it. */
+static _Noreturn void fail(const char *what, const char *reason)
 {
-    if (worked)
-        return;
-    int status = errno == EACCES || errno == EPERM ? NOT_ALLOWED : FAILED;
+    bool denied = reason == NULL && (errno == EACCES || errno == EPERM);
+    int status = denied ? NOT_ALLOWED : FAILED;
     if (what == config)
         status = NOT_CONFIGURED;
     if (reason == NULL)
         reason = strerror(errno);
     say(LOG_ERR, what, reason);
-    if (starter != -1)
-        (void)dprintf(starter, "%d%s: %s\n", status, what, reason);
     clean_up();
+    (void)dprintf(starter, "%d%s: %s\n", status, what, reason);
     exit(status);
 }
 
-/* Returns in the child alone; the parent ends as the child's word says. The
-   pipe is above 2, even where 0, 1 and 2 are closed. */
+#define must(worked, ...) ((worked) ? (void)0 : fail(__VA_ARGS__))
+
+/* Returns in the child; the parent ends as the child's word says: step 12. */
 static void leave_launched_process(void)
 {
-    char word[MAX_TEXT] = "";
+    char word[MAX_TEXT];
     int ends[2];
     must(pipe2(ends, O_CLOEXEC) == 0, "pipe2", NULL);
     starter = fcntl(ends[1], F_DUPFD_CLOEXEC, 3);
@@ -112,9 +108,10 @@ static void leave_launched_process(void)
     if (is_daemon)
         return;
     (void)close(starter);
-    if (read(ends[0], word, sizeof(word) - 1) < 1)
+    FILE *from = fdopen(ends[0], "r");
+    if (from == NULL || fgets(word, sizeof(word), from) == NULL)
         (void)strcpy(word, "1the daemon ended before it was ready\n");
-    (void)dprintf(2, "%s", word + 1);
+    (void)dprintf(2, "%s", *word == '0' ? "" : word + 1);
     _exit(*word - '0');
 }
 
@@ -136,12 +133,9 @@ static void close_inherited(void)
 /* SIGHUP is ignored before the first fork: later is too late, step 08. */
 static void become_daemon(void)
 {
-    sigset_t none;
-    (void)sigemptyset(&none);
     (void)umask(0);
     for (int number = 1; number <= SIGRTMAX; number++)
         (void)signal(number, SIG_DFL); /* fails where nobody may: step 10 */
-    must(sigprocmask(SIG_SETMASK, &none, NULL) == 0, "sigprocmask", NULL);
     must(signal(SIGHUP, SIG_IGN) != SIG_ERR, "signal", NULL);
     must(clearenv() == 0, "clearenv", NULL);
     leave_launched_process();
@@ -162,7 +156,57 @@ static int number(const char *text)
     return text && sscanf(text, "%9d%c", &value, &rest) == 1 ? value : -1;
 }
 
-static void take_passed_sockets(void)
+/* Passes over what this machine has not: IPv6, say. */
+static void listen_at(int family, const void *name, socklen_t size)
+{
+    const int yes = 1;
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool done = fd != -1 &&
+                !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) &&
+                bind(fd, name, size) == 0 && listen(fd, SOMAXCONN) == 0;
+    must(done || errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL, address,
+         NULL);
+    if (done)
+        watched[watched_count++] = (struct pollfd){fd, POLLIN, 0};
+    else
+        (void)close(fd);
+}
+
+/* A socket at which nobody answers is left from one that was killed. */
+static void listen_at_path(void)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    struct stat there;
+    must(strlen(address) < sizeof(name.sun_path), address, "too long");
+    memcpy(name.sun_path, address, strlen(address));
+    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (connect(probe, (struct sockaddr *)&name, sizeof(name)) == -1 &&
+        errno == ECONNREFUSED && lstat(address, &there) == 0 &&
+        S_ISSOCK(there.st_mode))
+        (void)unlink(address);
+    (void)close(probe);
+    listen_at(AF_UNIX, &name, sizeof(name));
+    bound_path = address;
+}
+
+static void listen_at_host(void)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct addrinfo *all;
+    char host[256], port[32];
+    must(sscanf(address, "[%255[^]]]:%31s", host, port) == 2 ||
+             sscanf(address, "%255[^:]:%31s", host, port) == 2,
+         address, "neither HOST:PORT nor [HOST]:PORT nor a path");
+    int error = getaddrinfo(host, port, &hints, &all);
+    must(error == 0, address, gai_strerror(error));
+    for (const struct addrinfo *at = all; at; at = at->ai_next)
+        if (watched_count <= MAX_SOCKETS)
+            listen_at(at->ai_family, at->ai_addr, at->ai_addrlen);
+    must(watched_count > 1, address, NULL);
+}
+
+/* Those that are passed come first: step 16. */
+static void take_sockets(void)
 {
     bool ours = number(getenv("LISTEN_PID")) == getpid();
     int end = ours ? 3 + number(getenv("LISTEN_FDS")) : 0;
@@ -175,63 +219,10 @@ static void take_passed_sockets(void)
         must(fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0, "fcntl", NULL);
         watched[watched_count++] = (struct pollfd){fd, POLLIN, 0};
     }
-}
-
-/* False where this machine has no such address. */
-static bool listen_at(int family, const struct sockaddr *name, socklen_t size)
-{
-    const int yes = 1;
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd == -1 && errno == EAFNOSUPPORT)
-        return false;
-    must(fd != -1, "socket", NULL);
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-    if (bind(fd, name, size) == -1) {
-        must(errno == EADDRNOTAVAIL, address, NULL);
-        return close(fd) == -1;
-    }
-    must(listen(fd, SOMAXCONN) == 0, address, NULL);
-    watched[watched_count++] = (struct pollfd){fd, POLLIN, 0};
-    return true;
-}
-
-/* Where nobody serves any more, the name is left from one that was killed. */
-static void listen_at_path(void)
-{
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    struct sockaddr *any = (struct sockaddr *)&name;
-    must(strlen(address) < sizeof(name.sun_path), address, "too long");
-    memcpy(name.sun_path, address, strlen(address));
-    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    struct stat status; /* no regular file: connecting to it fails as well */
-    if (connect(probe, any, sizeof(name)) == -1 && errno == ECONNREFUSED &&
-        stat(address, &status) == 0 && S_ISSOCK(status.st_mode))
-        (void)unlink(address);
-    (void)close(probe);
-    if (listen_at(AF_UNIX, any, sizeof(name)))
-        bound_path = address;
-}
-
-static void listen_somewhere(void)
-{
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    struct addrinfo *all;
-    char host[256], port[32];
-    must(address != NULL, "-l", "no address is given, and no socket is passed");
-    if (*address == '/') {
-        listen_at_path();
-        return;
-    }
-    must(sscanf(address, "[%255[^]]]:%31s", host, port) == 2 ||
-             sscanf(address, "%255[^:]:%31s", host, port) == 2,
-         address, "neither HOST:PORT nor [HOST]:PORT nor a path");
-    int error = getaddrinfo(host, port, &hints, &all);
-    must(error == 0, address, gai_strerror(error));
-    for (const struct addrinfo *each = all; each; each = each->ai_next)
-        if (watched_count <= MAX_SOCKETS)
-            (void)listen_at(each->ai_family, each->ai_addr, each->ai_addrlen);
-    must(watched_count > 1, address, NULL);
-    freeaddrinfo(all);
+    must(watched_count > 1 || address, "-l",
+         "no address, and no socket passed");
+    if (watched_count == 1)
+        *address == '/' ? listen_at_path() : listen_at_host();
 }
 
 /* Lock first: what stands in it belongs to whoever has the lock. */
@@ -251,13 +242,12 @@ static void write_pid_file(void)
 
 static void become_user(void)
 {
-    const struct passwd *entry = getpwnam(user);
-    must(entry != NULL, user, "there is no such user");
-    must(initgroups(user, entry->pw_gid) == 0, "-u: initgroups", NULL);
-    must(setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) == 0, "-u",
-         NULL);
-    must(setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid) == 0, "-u",
-         NULL);
+    const struct passwd *who = getpwnam(user);
+    must(who != NULL, user, "there is no such user");
+    must(initgroups(user, who->pw_gid) == 0 &&
+             setresgid(who->pw_gid, who->pw_gid, who->pw_gid) == 0 &&
+             setresuid(who->pw_uid, who->pw_uid, who->pw_uid) == 0,
+         "-u", NULL);
     must(setuid(0) == -1, "-u", "there is a way back to root");
 }
 
@@ -282,8 +272,7 @@ static const char *load_config(void)
 /* Never waits: a service that serves is worth more than one that tells. */
 static void tell(const char *state)
 {
-    const int how = MSG_DONTWAIT | MSG_NOSIGNAL;
-    if (manager != -1 && send(manager, state, strlen(state), how) == -1)
+    if (manager != -1 && write(manager, state, strlen(state)) == -1)
         say(LOG_WARNING, "NOTIFY_SOCKET", strerror(errno));
 }
 
@@ -298,10 +287,9 @@ static void find_manager(void)
         memcpy(name.sun_path, path, length);
         if (*path == '@')
             *name.sun_path = '\0';
-        manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        if (connect(manager, (struct sockaddr *)&name,
-                    sizeof(name.sun_family) + length) == -1)
-            say(LOG_WARNING, path, strerror(errno));
+        length += sizeof(name.sun_family);
+        manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        (void)connect(manager, (struct sockaddr *)&name, (socklen_t)length);
     }
     if (period != NULL && (pid == NULL || number(pid) == getpid())) {
         long long half = atoll(period) / 2; /* microseconds */
@@ -321,9 +309,8 @@ static void hold_signals(void)
     (void)sigaddset(&held, SIGINT);
     if (!is_daemon)
         (void)sigaddset(&held, SIGALRM); /* to give signs of life */
-    must(sigprocmask(SIG_BLOCK, &held, NULL) == 0, "sigprocmask", NULL);
-    if (is_daemon)
-        (void)signal(SIGHUP, SIG_DFL); /* else it would not be kept */
+    must(sigprocmask(SIG_SETMASK, &held, NULL) == 0, "sigprocmask", NULL);
+    (void)signal(SIGHUP, SIG_DFL); /* else it would not be kept */
     int signals = signalfd(-1, &held, SFD_CLOEXEC | SFD_NONBLOCK);
     must(signals != -1, "signalfd", NULL);
     watched[watched_count++] = (struct pollfd){signals, POLLIN, 0};
@@ -335,8 +322,6 @@ static bool greet(int listener)
     int client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     if (client == -1 && errno != EAGAIN && errno != ECONNABORTED)
         (void)poll(NULL, 0, 10); /* milliseconds: no descriptors left, say */
-    if (client == -1)
-        return false;
     (void)send(client, greeting, strlen(greeting), MSG_DONTWAIT | MSG_NOSIGNAL);
     return close(client) == 0;
 }
@@ -345,15 +330,13 @@ static bool greet(int listener)
 static int next_signal(void)
 {
     struct signalfd_siginfo signal;
-    for (;;) {
+    do {
         (void)poll(watched, watched_count, -1);
         for (nfds_t i = 1; i < watched_count; i++)
             if (watched[i].revents != 0)
                 (void)greet(watched[i].fd);
-        if (watched[0].revents != 0 &&
-            read(watched[0].fd, &signal, sizeof(signal)) > 0)
-            return (int)signal.ssi_signo;
-    }
+    } while (read(watched[0].fd, &signal, sizeof(signal)) == -1);
+    return (int)signal.ssi_signo;
 }
 
 static void reload(void)
@@ -387,11 +370,10 @@ static _Noreturn void stop(void)
 /* Relative names start in the directory of the launch, which -d leaves. */
 static const char *absolute(const char *name)
 {
-    char *path = NULL, *directory = getcwd(NULL, 0);
+    char *path = NULL, *here = getcwd(NULL, 0);
     if (name == NULL || *name == '/')
         return name;
-    must(directory && asprintf(&path, "%s/%s", directory, name) > 0, "getcwd",
-         NULL);
+    must(here && asprintf(&path, "%s/%s", here, name) > 0, "getcwd", NULL);
     return path;
 }
 
@@ -422,15 +404,13 @@ int main(int argc, char *argv[])
     hold_signals();
     if (pid_file != NULL)
         write_pid_file();
-    take_passed_sockets();
-    if (watched_count == 1)
-        listen_somewhere();
+    take_sockets();
     find_manager();
     if (user != NULL)
         become_user();
     const char *wrong = config != NULL ? load_config() : NULL;
     must(wrong == NULL, config, wrong);
-    if (is_daemon && write(starter, "0", 1) == 1 && close(starter) == 0)
+    if (is_daemon && write(starter, "0\n", 2) == 2 && close(starter) == 0)
         starter = -1;
     tell("READY=1");
     say(LOG_INFO, "greeting", greeting);

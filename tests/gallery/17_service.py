@@ -6,9 +6,9 @@ REMOVED_PATH = (
     "    if (bound_path != NULL && unlink(bound_path) == -1)\n        say(LOG_WARNING, bound_path, strerror(errno));\n"
 )
 TAKEN_OVER = (
-    "    struct stat status; /* no regular file: connecting to it fails as well */\n"
-    "    if (connect(probe, any, sizeof(name)) == -1 && errno == ECONNREFUSED &&\n"
-    "        stat(address, &status) == 0 && S_ISSOCK(status.st_mode))\n        (void)unlink(address);\n"
+    "    if (connect(probe, (struct sockaddr *)&name, sizeof(name)) == -1 &&\n"
+    "        errno == ECONNREFUSED && lstat(address, &there) == 0 &&\n"
+    "        S_ISSOCK(there.st_mode))\n        (void)unlink(address);\n"
 )
 LAST_SERVED = (
     "    for (nfds_t i = 1; i < watched_count; i++)\n        while (rest-- > 0 && greet(watched[i].fd))\n"
@@ -21,7 +21,7 @@ ABSOLUTE = "    if (address != NULL && strchr(address, ':') == NULL)\n        ad
 USER = "    if (user != NULL)\n        become_user();\n"
 LOCKED = "flock(fd, LOCK_EX | LOCK_NB) == 0"
 MAIN = "int main(int argc, char *argv[])\n{\n"
-STARTED = '    if (is_daemon && write(starter, "0", 1) == 1'
+STARTED = '    if (is_daemon && write(starter, "0\\n", 2) == 2'
 
 WRONG = [
     Wrong(
@@ -38,7 +38,7 @@ WRONG = [
     Wrong("the path stays when it stops", [(REMOVED_PATH, "")], fails="serves_at_path", says="stays until unlink()"),
     Wrong(
         "a path that was left is not taken over",
-        [(TAKEN_OVER, "    (void)any;\n")],
+        [(TAKEN_OVER, "    (void)there;\n")],
         fails="one_of_many takes_over_path",
         says="what the killed one has left keeps all from starting",
     ),
@@ -54,7 +54,7 @@ WRONG = [
             (
                 RELOADED,
                 "    for (nfds_t i = 1; i < watched_count; i++)\n        (void)close(watched[i].fd);\n    watched_count"
-                " = 1;\n    (void)unlink(address);\n    listen_somewhere();\n"
+                " = 1;\n    (void)unlink(address);\n    address ? listen_at_path() : exit(1);\n"
                 + RELOADED,
             )
         ],
@@ -152,7 +152,7 @@ WRONG = [
     ),
     Wrong(
         "the reason stays in the log",
-        [('    if (starter != -1)\n        (void)dprintf(starter, "%d%s: %s\\n", status, what, reason);\n', "")],
+        [('    (void)dprintf(starter, "%d%s: %s\\n", status, what, reason);\n', "")],
         fails="caller_is_told no_config not_allowed not_root unknown_user",
         says="not the daemon's own reason",
     ),
@@ -170,13 +170,10 @@ WRONG = [
     Wrong(
         "ready before it listens",
         [
-            (STARTED, '    if (0 && is_daemon && write(starter, "0", 1) == 1'),
+            (STARTED, STARTED.replace("(", "(0 && ", 1)),
             (
-                "    take_passed_sockets();\n    if",
-                (
-                    '    if (is_daemon && write(starter, "0", 1) == 1 && close(starter) == 0)\n        starter = -1;\n '
-                    "   take_passed_sockets();\n    if"
-                ),
+                "    take_sockets();\n",
+                STARTED + " && close(starter) == 0)\n        starter = -1;\n    take_sockets();\n",
             ),
         ],
         fails="no_config no_socket_there not_allowed not_root path_in_use unknown_user",
@@ -185,7 +182,7 @@ WRONG = [
     Wrong(
         "takes a file of somebody's for a socket that was left",
         [
-            (" &&\n        stat(address, &status) == 0 && S_ISSOCK(status.st_mode))", ")"),
+            ("lstat(address, &there) == 0 &&\n        S_ISSOCK(there.st_mode)", "((void)there, true)"),
         ],
         fails="no_socket_there",
         says="S_ISSOCK() tells the two apart",
@@ -223,7 +220,7 @@ RIGHT = [
     Right("shutdown() before close()", [(SENT, SENT + "    (void)shutdown(client, SHUT_RDWR);\n")]),
     Right(
         "no address is used twice",
-        [("    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));\n", "    (void)yes;\n")],
+        [("!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes))", "yes")],
     ),
     Right(
         "ppoll() for poll()",
