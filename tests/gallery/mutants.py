@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from lab.steps import STEPS
+from lab.steps import STEPS, before
 from lab.toolbox import SOLUTIONS
 
 # What cannot be seen from outside, and why: (step, the line, what was done to it).
@@ -57,6 +57,30 @@ INVISIBLE = {
         'fprintf(stderr, "usage: %s [-p FILE] [-u USER] [-c FILE]\\n", argv[0]);',
         "removed",
     ): "nothing is asked of wrong usage",
+    (
+        15,
+        "if (setitimer(ITIMER_REAL, &timer, NULL) == -1)",
+        "never true",
+    ): "a period that setitimer() does not take gives no sign of life, told or not",
+    (
+        15,
+        'say(LOG_WARNING, "WATCHDOG_USEC is no such time: ", period);',
+        "removed",
+    ): "a period that setitimer() does not take gives no sign of life, told or not",
+    (15, "(void)sigemptyset(&held);", "removed"): "what the set holds then is undefined, not observed",
+    (16, "errno = 0;", "removed"): "a number that does not fit is more than 64 in any case",
+    (
+        16,
+        '(void)snprintf(name, sizeof(name), "%d", fd);',
+        "removed",
+    ): "what the name holds then is undefined, not observed",
+    (16, 'give_up("fcntl: ", strerror(errno));', "removed"): "the flags of an open descriptor can always be set",
+    (16, "if (signals == -1)", "never true"): "a descriptor for signals can always be had here",
+    (16, 'give_up("signalfd: ", strerror(errno));', "removed"): "a descriptor for signals can always be had here",
+    (16, "if (client == -1)", "never true"): "to send to nobody, and to close nobody, does no harm",
+    (16, "return;", "removed"): "to send to nobody, and to close nobody, does no harm",
+    (16, "if (poll(watched, watched_count, -1) == -1)", "never true"): "what was told before is looked at once more",
+    (16, "continue;", "removed"): "what was told before is looked at once more",
 }
 
 
@@ -81,7 +105,7 @@ class Mutant:
 
 def mutants():
     """All of them."""
-    return [mutant for before, step in zip(STEPS, STEPS[1:]) for mutant in _mutants(before, step)]
+    return [mutant for step in STEPS if before(step) for mutant in _mutants(before(step), step)]
 
 
 def _mutants(before, step):

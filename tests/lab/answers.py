@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.steps import STEPS, Step
+from lab.steps import STEPS, Step, before
 from lab.toolbox import SOLUTIONS, LabError
 
 MAX_SOURCE = 1 << 20  # bytes; a longer one is no answer to anything here
@@ -26,12 +26,12 @@ class Answer:
         return found
 
     def is_untouched(self):
-        """Whether its code is still that of the solution before: nothing was begun."""
-        before = [step for step in STEPS if step.number < self.step.number]
-        if not before:
-            return False
+        """Whether nothing was begun: its code is that of the solution before, or, without one, its TODO is there."""
+        earlier = before(self.step)
         try:
-            solution = (SOLUTIONS / f"{before[-1].name}.c").read_bytes()
+            if earlier is None:
+                return b"TODO: " in self.path.read_bytes()
+            solution = (SOLUTIONS / f"{earlier.name}.c").read_bytes()
             return code(self.path.read_bytes()) == code(solution)
         except OSError:
             return False

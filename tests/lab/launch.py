@@ -15,10 +15,12 @@ import zlib
 from pathlib import Path
 
 from lab.idrange import COUNT, NoRange, find_range
-from lab.launched import PID_FILE, USERS, Launch, Refused, Scene
+from lab.launched import PID_FILE, PORT, USERS, Launch, Refused, Scene
 from lab.toolbox import BUILD, ENVIRONMENT, ROOT, LabError
 
 SOURCES = Path(__file__).with_name("launcher")
+
+LOOPBACK_PORT = 7017  # what PORT stands for, where each launch has a network of its own
 
 START_TIME = 10  # seconds for the launcher to get a job started, and to end
 
@@ -69,6 +71,13 @@ def _compile(compiler, sources, program):
     raise LabError(f"the launcher in {SOURCES.relative_to(ROOT)} does not compile: {lines[0]}")
 
 
+def _free_port():
+    """A port that nobody has at this moment, for a launch that shares the network with all others."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def memory_file(data):
     """A descriptor of a file that exists in memory alone, holding `data`."""
     fd = os.memfd_create("lab")
@@ -109,17 +118,24 @@ class Launchpad:
             words.append(f"fault={scene.fault}")
         if scene.leads:
             words.append("leads=yes")
-        if scene.environment:
-            words.append(f"environment={scene.environment}")
+        words += [f"environment={variable}" for variable in scene.environment]
+        words += [f"listen={kind}" for kind in scene.listen or ()]
+        if scene.notify:
+            words.append(f"notify={scene.notify}")
+        if any("tcp" in word for word in (*(scene.listen or ()), *scene.then)):  # it needs a loopback interface
+            words.append("network=yes")
         if scene.signals:
             words.append(f"signals={scene.signals}")
         words += self._root(scene, files)
-        arguments = scene.arguments or ()
+        port = LOOPBACK_PORT if self.is_sandboxed() else _free_port()
+        arguments = [argument.replace(PORT, str(port)) for argument in scene.arguments or ()]
         if arguments:
             words.append(f"watched={PID_FILE}")
         if any(deed.startswith("again") for deed in scene.then):
             words.append("processes=512")
-        return self._start("job", files, words, [f"./{name}", *arguments], scene)
+        launch = self._start("job", files, words, [f"./{name}", *arguments], scene)
+        launch.port = port
+        return launch
 
     def wait_for_start(self, launch):
         """Wait until the program of a job runs; returns the launch, which ends where this fails."""
@@ -135,7 +151,7 @@ class Launchpad:
     def shell(self, files, argv, scene=Scene()):
         """Launch a program in the place of the login shell, on a terminal; of the `scene`, `root` counts alone."""
         files = list(files)
-        words = self._root(scene, files)
+        words = ["network=yes", *self._root(scene, files)]
         return self._wait(launch := self._start("shell", files, words, argv, scene), lambda: launch.job)
 
     def _root(self, scene, files):

@@ -27,6 +27,8 @@ from lab.toolbox import LabError
 END_TIME = 10  # seconds for everything to be gone after the end
 PID_FILE = "daemon.pid"  # what -p names, in the working directory
 CONFIG = "daemon.conf"  # what -c names
+SOCKET = "service.sock"  # what -l names, if it is a path
+PORT = "PORT"  # in arguments and deeds it stands for a port that is free
 USER = "guest"  # whom -u names; in /etc/passwd where a job is launched as root
 USERS = {
     "passwd": b"root:x:0:0::/:/bin/sh\nguest:x:70:80::/:/bin/sh\n",
@@ -56,18 +58,20 @@ class Scene:
     fault: str = ""  # a row of the table in launcher/faults.c
     without: tuple = ()  # "null", "log": not in /dev
     leads: bool = False  # it leads a session on a terminal of its own, as under sshd
-    environment: str = ""  # NAME=VALUE, beside toolbox.ENVIRONMENT
+    environment: tuple = ()  # of NAME=VALUE, beside toolbox.ENVIRONMENT, or NAME for none of it
     signals: str = ""  # "held": every signal is ignored, and blocked too
     then: tuple = ()  # what is done once it is at rest: see observe.DEEDS, or a signal's name
     files: tuple = ()  # (name, bytes) in its working directory, and the mode if it is not 0644
     root: bool = False  # as root of the sandbox, with USERS to become, in a directory of root's; from step 13 on
     # the arguments tell it to become one
-    arguments: tuple | None = None  # None: those that the step has
+    arguments: tuple | None = None  # None, here and below: as the step has it
+    notify: str | None = None  # the kind of service manager that would be told, see launcher/sockets.c; "" for none
+    listen: tuple | None = None  # the kinds of what a service manager passes, from descriptor 3 on
 
 
 @dataclass
 class Message:
-    """A datagram that arrived at /dev/log, and the PID of the process that sent it.
+    """A datagram that arrived at /dev/log, or at the service manager's socket, and the PID of who sent it.
 
     `sender` is the kernel's word (SO_PASSCRED, unix(7)), None if that process
     was gone before it could be looked up.
@@ -95,7 +99,13 @@ class Launch:
     calls: dict = field(default_factory=dict)  # number: (kind, argument), see waits.c
     reaped: dict = field(default_factory=dict)  # PID: status, of orphans
     messages: list = field(default_factory=list)  # what arrived at /dev/log
+    notices: list = field(default_factory=list)  # what the service manager was told
+    port: int = 0  # what PORT stands for
+    client: socket.socket | OSError | None = None  # what came of "connect"
+    kept_waiting: bool = False  # a client was not served in time
+    connected: int | None = None  # what came of "crowd" or "vanish": the number of clients
     printed: bytearray = field(default_factory=bytearray)  # to the terminal or the output
+    piped: bytearray = field(default_factory=bytearray)  # that part of it that came through the pipe of scene "pipe"
     found: str | None = None  # in the PID file, at the moment when the job returned
     again: list = field(default_factory=list)  # PIDs of what was started by "again"
     opened: int | None = None  # what came of "terminal": a descriptor, or -errno
@@ -106,6 +116,7 @@ class Launch:
     pipe_closed: bool = False  # scene "pipe": its reader has got end of file
     proc: str = "/proc"  # the /proc whose PIDs are the job's own
     _proc_fd: int = -1
+    _known: dict = field(default_factory=dict)  # outer PIDs, and those that the job knows: what they send may come late
     _held: list = field(default_factory=list)  # descriptors of pipes that the job made
     _files: dict = field(default_factory=dict)  # name: descriptor or socket that is looked at
 
@@ -141,6 +152,8 @@ class Launch:
             fd = array.array("i", packed)[0]
             if word == "init":
                 self.init, self.pidfd = int(rest), fd
+            elif word == "client":
+                self.client = socket.socket(fileno=fd)
             else:
                 self._files[word] = fd
                 os.set_blocking(fd, False)
@@ -166,6 +179,10 @@ class Launch:
             self.opened = int(rest)
         elif word == "replaced":
             self.replaced = rest
+        elif word == "refused-client":
+            self.client = OSError(int(rest), os.strerror(int(rest)))
+        elif word == "connected":
+            self.connected = int(rest)
         elif word == "raised":
             self.raised = int(rest)
         elif word == "regained":
@@ -196,6 +213,8 @@ class Launch:
         room = KEPT_OUTPUT - len(self.printed)
         self.flooded |= len(data) > room
         self.printed += data[: max(room, 0)]
+        if name == "stdout":
+            self.piped += data[: max(room, 0)]
 
     def _take_terminal(self, fd):
         self._take_printed("terminal", fd)
@@ -229,20 +248,31 @@ class Launch:
                 self._held.append(os.open(f"/proc/{outer}/fd/{number}", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
 
     def _take_log(self, fd):
-        with socket.socket(fileno=os.dup(fd)) as log:
+        self._take_message(fd, self.messages)
+
+    def _take_notices(self, fd):
+        self._take_message(fd, self.notices)
+
+    def _take_message(self, fd, messages):
+        with socket.socket(fileno=os.dup(fd)) as receiver:
             try:
-                data, ancillary, _, _ = log.recvmsg(8192, socket.CMSG_SPACE(12), socket.MSG_DONTWAIT)
+                data, ancillary, _, _ = receiver.recvmsg(8192, socket.CMSG_SPACE(12), socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return
         sender = None
         for _, _, packed in ancillary:
-            outer = array.array("i", packed[:4])[0]
+            sender = self._inner(array.array("i", packed[:4])[0])
+        if len(messages) < KEPT_MESSAGES:
+            messages.append(Message(data.rstrip(b"\0\n").decode("utf-8", "backslashreplace"), sender))
+
+    def _inner(self, outer):
+        """The PID that the job knows a process by; None if it was gone before anybody had looked it up."""
+        if outer not in self._known:
             try:
-                sender = procfs.read_status(f"/proc/{outer}").innermost_pid
+                self._known[outer] = procfs.read_status(f"/proc/{outer}").innermost_pid
             except ProcessLookupError:
-                pass
-        if len(self.messages) < KEPT_MESSAGES:
-            self.messages.append(Message(data.rstrip(b"\0\n").decode("utf-8", "backslashreplace"), sender))
+                return None
+        return self._known[outer]
 
     def drain(self):
         """Take in all that was said until now; a flood is cut off.
@@ -308,10 +338,12 @@ class Launch:
     def outer(self, pid):
         """The PID that pytest knows a process of the job by. Raises ProcessLookupError."""
         if not self.sandboxed:
+            self._known[pid] = pid
             return pid
         for outer in procfs.descendants(self.init):
             try:
                 if procfs.read_status(f"/proc/{outer}").innermost_pid == pid:
+                    self._known[outer] = pid
                     return outer
             except ProcessLookupError:
                 continue
@@ -360,6 +392,24 @@ class Launch:
         """Put one file of the working directory in the place of another; without it, there is none there then."""
         self.replaced = None
         self._order(f"replace {name} {other}", lambda: self.replaced)
+
+    def connect(self, where):
+        """Connect to the job; returns the socket. Raises OSError.
+
+        `where` is "0" for the first of the sockets that were passed, or else PATH, tcp4:PORT or tcp6:PORT.
+        """
+        self.client = None
+        client = self._order(f"connect {where.replace(PORT, str(self.port))}", lambda: self.client)
+        if isinstance(client, OSError):
+            raise client
+        if client is None:
+            raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+        return client
+
+    def connect_crowd(self, where, count, stays):
+        """Be many clients who neither speak nor read, and stay, or have gone at once; returns how many it became."""
+        self.connected = None
+        return self._order(f"{'crowd' if stays else 'vanish'} {where} {count}", lambda: self.connected) or 0
 
     def start_again(self, count):
         """Start the program `count` times more, at once, and wait until all that was started has ended."""

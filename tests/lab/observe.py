@@ -14,13 +14,14 @@ import signal
 import socket
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from stat import S_IMODE, S_ISREG
 
 import psutil
 
 from lab import procfs
 from lab.build import Build
+from lab.environment import read_environment
 from lab.inside import from_inside
 from lab.launch import Launchpad
 from lab.launched import CONFIG, PID_FILE, Launch, Scene
@@ -34,6 +35,10 @@ WAITING_KINDS = ("anon_inode:[eventpoll]", "anon_inode:[signalfd]", "anon_inode:
 
 FILL_TIME = 1.0  # seconds for the log to fill, if it does
 STORM_TIME = 1.0  # seconds for signals that come one after another to be taken
+SERIES_TIME = 5.0  # the same, where it matters that most of them are taken one by one
+CLIENT_TIME = 1.0  # seconds for a client to be served
+IMPATIENCE = 0.1  # the same, once one was not
+PING_TIME = 1.0  # seconds for signs of life to come
 MAX_PROCESSES = 100  # that are looked at; more are too many in any case
 
 
@@ -56,6 +61,7 @@ class Process:
     ignored: frozenset = frozenset()
     caught: frozenset = frozenset()  # with a handler
     awaited: frozenset = frozenset()  # blocked, but for the time that sigwaitinfo() or the like waits for them
+    environment: dict | None = None  # what it has there now; None where that cannot be found out
     credentials: procfs.Credentials | None = None  # in a scene as root those that it sees itself
 
     @property
@@ -72,6 +78,27 @@ class PidFile:
     mode: int
     identity: tuple  # (device, inode)
     locked: bool  # by anybody, with flock() or fcntl()
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of one deed of Scene.then."""
+
+    deed: str
+    messages: tuple  # launched.Message, to the log
+    notices: tuple  # launched.Message, to the service manager
+    printed: str
+    begun: float  # seconds on CLOCK_MONOTONIC: just before it was done
+    over: float  # the same, when it had come to rest again
+    served: Served | None = None  # "connect": what the client got
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a client got."""
+
+    text: str  # all that it could read
+    how: str  # "closed" by the other side, "open" still when CLIENT_TIME was over, or the reason why it failed
 
 
 @dataclass(frozen=True)
@@ -94,8 +121,10 @@ class Observation:
     processes: tuple  # the living ones, oldest first
     zombies: tuple  # PIDs of those that have ended, and whose parent has not waited for them
     reaped: dict  # PID: status, of orphans that have ended
-    messages: tuple  # launch.Message, in the order of their arrival
+    messages: tuple  # launched.Message, in the order of their arrival
+    notices: tuple  # the same, to the service manager
     printed: str  # to the terminal, or to the pipe in its place
+    piped: str  # scene "pipe": that part of it that came through the pipe
     pipe_closed: bool  # scene "pipe": the reader has got end of file
     pid_file: PidFile | None = None  # None where there is none
     pid_file_after: PidFile | None = None  # after scene.then
@@ -105,12 +134,14 @@ class Observation:
     left: tuple = ()  # PIDs that live on after scene.then was done
     opened: int | None = None  # then="terminal": the descriptor that it got, or -errno
     regained: tuple = ()  # then="root": 0 or -errno, for the user and for the group
-    said: tuple = ()  # (deed, the messages that came of it) for each of scene.then
+    done: tuple = ()  # a Done for each of scene.then
     status_after: int | None = None  # of `process`, as from waitpid(); None if it lives on
     raised: int | None = None  # then="before-wait": 0 or -errno
     log_was_full: bool = False  # then="full-log": it came to wait for the log
+    crowd: int = 0  # then="crowd": so many clients got through
     got_terminal: bool = False  # then="terminal": `process` has a controlling terminal afterwards
     log_peers: frozenset = field(default_factory=frozenset)  # descriptors that are connected to /dev/log
+    listeners: frozenset = field(default_factory=frozenset)  # its own at which clients can connect
 
     @property
     def process(self):
@@ -118,13 +149,8 @@ class Observation:
         return self.processes[-1] if self.processes else None
 
 
-def start(pad: Launchpad, name, build, scene=Scene(), arguments=()):
-    """Launch `build`'s program as the answer `name`, with `arguments` where the scene has none of its own.
-
-    What comes back is for observe().
-    """
-    if scene.arguments is None:
-        scene = replace(scene, arguments=arguments)
+def start(pad: Launchpad, name, build, scene=Scene()):
+    """Launch `build`'s program as the answer `name`; what comes back is for observe()."""
     return pad.job(name, build.program, scene, high=_high_number())
 
 
@@ -145,7 +171,7 @@ def _observe(launch, name, build):
     launch.drain()
     found = {pid: read_process(launch, pid) for pid in sorted(launch.pids()[:MAX_PROCESSES])}
     living = [process for process in found.values() if process is not None]
-    peers = _log_peers(launch, living[-1], shell) if living else frozenset()
+    peers, listeners = _own_sockets(launch, living[-1], shell) if living else (frozenset(), frozenset())
     pid_file = _pid_file(launch)
     after = _then(launch, living[-1]) if living and launch.scene.then else {}
     return Observation(
@@ -166,13 +192,20 @@ def _observe(launch, name, build):
         zombies=tuple(pid for pid, process in found.items() if process is None),
         reaped={pid: status for pid, status in launch.reaped.items() if pid != launch.shell},
         messages=tuple(launch.messages),
-        printed=launch.printed.decode("utf-8", "backslashreplace").replace("\r\n", "\n"),
+        notices=tuple(launch.notices),
+        printed=_text(launch.printed),
+        piped=_text(launch.piped),
         pipe_closed=launch.pipe_closed,
         log_peers=peers,
+        listeners=listeners,
         pid_file=pid_file,
         found=launch.found,
         **after,
     )
+
+
+def _text(printed):
+    return printed.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
 
 
 # What may be done to a process that has come to rest, for Scene.then. A deed is
@@ -219,19 +252,25 @@ def _send_storm(launch, process, name, count, last):
     while they come, and finds both when it goes on.
     """
     number, half = signal.Signals[name], int(count) // 2
-    deadline = time.monotonic() + STORM_TIME
+    _send(launch, process.pid, *[number] * half, meanwhile=launch.pump)
+    _send_series(launch, process, name, half, STORM_TIME)
+    settle(launch, lambda pid: _state(launch, pid))
+    _send(launch, process.pid, signal.SIGSTOP, number, signal.Signals[last], signal.SIGCONT)
+    return {}
+
+
+def _send_series(launch, process, name, count, limit=SERIES_TIME):
+    """series SIGNAL COUNT: one signal so many times, each when the one before is taken, as far as there is time."""
+    number, deadline = signal.Signals[name], time.monotonic() + limit
 
     def until_taken():
-        launch.pump()
+        launch.take_in()
         while number in procfs.read_status(f"{launch.proc}/{process.pid}").signals("ShdPnd"):
-            launch.pump()
+            launch.take_in()
             if time.monotonic() > deadline:
                 break
 
-    _send(launch, process.pid, *[number] * half, meanwhile=launch.pump)
-    _send(launch, process.pid, *[number] * half, meanwhile=until_taken)
-    settle(launch, lambda pid: _state(launch, pid))
-    _send(launch, process.pid, signal.SIGSTOP, number, signal.Signals[last], signal.SIGCONT)
+    _send(launch, process.pid, *[number] * int(count), meanwhile=until_taken)
     return {}
 
 
@@ -245,6 +284,64 @@ def _fill_log(launch, process, name):
     return {"log_was_full": looks == LOOKS}
 
 
+def _connect(launch, _process, where):
+    """connect WHERE: a client comes, and reads until the other side closes."""
+    try:
+        return {"served": _read_all(launch, launch.connect(where))}
+    except OSError as error:
+        return {"served": Served("", error.strerror)}
+
+
+def _queue(launch, process, where, count, name):
+    """queue WHERE COUNT SIGNAL: so many clients come while it is stopped, and then the signal; the worst of them."""
+    _send(launch, process.pid, signal.SIGSTOP)
+    try:
+        clients = [launch.connect(where) for _ in range(int(count))]
+    except OSError as error:
+        return {"served": Served("", error.strerror)}
+    finally:
+        _send(launch, process.pid, signal.Signals[name], signal.SIGCONT)
+    served = [_read_all(launch, client) for client in clients]
+    return {"served": next((each for each in served if each.how != "closed" or not each.text), served[0])}
+
+
+def _read_all(launch, client):
+    """What a client gets, until the other side closes or it was patient for long enough; closes it."""
+    text, how = b"", "open"
+    try:
+        with client:
+            client.settimeout(IMPATIENCE if launch.kept_waiting else CLIENT_TIME)
+            while data := client.recv(65536):
+                text += data
+            how = "closed"
+    except TimeoutError:
+        launch.kept_waiting = True
+    except OSError as error:
+        how = error.strerror
+    return Served(_text(text), how)
+
+
+def _connect_crowd(launch, _process, where, count):
+    """crowd WHERE COUNT: so many clients come, who neither speak nor read, and stay."""
+    return {"crowd": launch.connect_crowd(where, count, stays=True)}
+
+
+def _vanish(launch, process, where, count):
+    """vanish WHERE COUNT: so many clients come and have gone before they are looked at: it is stopped meanwhile."""
+    _send(launch, process.pid, signal.SIGSTOP)
+    launch.connect_crowd(where, count, stays=False)
+    _send(launch, process.pid, signal.SIGCONT)
+    return {}
+
+
+def _await_pings(launch, _process, count):
+    """pings COUNT: until so many signs of life have come."""
+    deadline, before = time.monotonic() + PING_TIME, len(launch.notices)
+    while time.monotonic() < deadline and len(launch.notices) - before < int(count):
+        launch.pump(0.05)
+    return {}
+
+
 DEEDS = {
     "terminal": _open_terminal,
     "root": _ask_for_root,
@@ -252,7 +349,13 @@ DEEDS = {
     "config": _replace_config,
     "before-wait": _raise_before_wait,
     "storm": _send_storm,
+    "series": _send_series,
     "full-log": _fill_log,
+    "connect": _connect,
+    "queue": _queue,
+    "crowd": _connect_crowd,
+    "vanish": _vanish,
+    "pings": _await_pings,
 }
 AT_ONCE = ("full-log",)  # what comes next comes before it is at rest
 
@@ -270,20 +373,23 @@ def _send(launch, pid, *numbers, meanwhile=lambda: None):
 
 def _then(launch, process):
     """Do what the scene has for later, wait for what comes of it, and look again; fields of an Observation."""
-    after, said = {}, []
+    after, done = {}, []
     for deed in launch.scene.then:
         word, *words = deed.split()
-        before = len(launch.messages)
+        begun = time.monotonic()
+        before = [len(said) for said in (launch.messages, launch.notices, launch.printed)]
         if word in DEEDS:
             after |= DEEDS[word](launch, process, *words)
         else:
             _send(launch, process.pid, signal.Signals[word])
         if word not in AT_ONCE:
             settle(launch, lambda pid: _state(launch, pid))
-            launch.take_in()
-        said.append((deed, tuple(launch.messages[before:])))
-    after["said"] = tuple(said)
-    after["status_after"] = launch.reaped.get(process.pid)
+            launch.drain()
+        said = [said[count:] for said, count in zip((launch.messages, launch.notices, launch.printed), before)]
+        said = tuple(said[0]), tuple(said[1]), _text(said[2])
+        done.append(Done(deed, *said, begun, time.monotonic(), after.pop("served", None)))
+    after["done"] = tuple(done)
+    after["status_after"] = launch.job_status if process.pid == launch.job else launch.reaped.get(process.pid)
     after["pid_file_after"] = _pid_file(launch)
     again = {pid: read_process(launch, pid) for pid in launch.pids()}
     after["left"] = tuple(pid for pid, found in again.items() if found is not None)
@@ -408,6 +514,7 @@ def read_process(launch: Launch, pid, counts=lambda descriptor: True):
             ignored=status.signals("SigIgn"),
             caught=status.signals("SigCgt"),
             awaited=awaited_signals(launch, folder),
+            environment=read_environment(folder) if launch.scene.notify or launch.scene.listen else None,
             credentials=status.credentials,
         )
     except (ProcessLookupError, psutil.NoSuchProcess):
@@ -433,8 +540,8 @@ _LOG_NAMES = ("/dev/log", "/run/systemd/journal/dev-log")
 _SYS_PIDFD_GETFD = 438  # the same on every architecture: pidfd_getfd(2)
 
 
-def _log_peers(launch, process, shell):
-    """The numbers of the sockets of `process` that lead to the log.
+def _own_sockets(launch, process, shell):
+    """The numbers of the sockets of `process` that lead to the log, and of those at which it listens.
 
     /proc does not tell a socket's other end. So the socket itself is fetched
     and asked. Before Linux 5.6, or where the first thread has ended, that cannot
@@ -444,7 +551,7 @@ def _log_peers(launch, process, shell):
     own = [d.number for d in process.descriptors.values()
            if d.kind == "socket" and d.identity not in inherited]  # fmt: skip
     if not own:
-        return frozenset()
+        return frozenset(), frozenset()
     names = set(_LOG_NAMES)
     sent = any(message.sender == process.pid for message in launch.messages)
     if sent or not launch.sandboxed or "log" in launch.scene.without:
@@ -453,14 +560,17 @@ def _log_peers(launch, process, shell):
     try:
         pidfd = os.pidfd_open(launch.outer(process.pid))
     except OSError:
-        return frozenset(own)
+        return frozenset(own), frozenset()
     try:
-        return frozenset(number for number in own if _peer(pidfd, number) in names)
+        peers = {number: _peer(pidfd, number) for number in own}
     finally:
         os.close(pidfd)
+    log = frozenset(number for number, peer in peers.items() if peer in names)
+    return log, frozenset(number for number, peer in peers.items() if peer == _CLIENTS)
 
 
 _UNCONNECTED = "an unconnected datagram socket"
+_CLIENTS = "whoever connects"
 _CANNOT_FETCH = (errno.ENOSYS, errno.EPERM, errno.EBADF, errno.ESRCH)
 
 
@@ -469,6 +579,8 @@ def _peer(pidfd, number):
     if fd == -1:
         return _LOG_NAMES[0] if ctypes.get_errno() in _CANNOT_FETCH else None
     with socket.socket(fileno=fd) as fetched:
+        if fetched.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            return _CLIENTS
         if (fetched.family, fetched.type) != (socket.AF_UNIX, socket.SOCK_DGRAM):
             return None
         try:

@@ -34,3 +34,18 @@ def _read_steps():
 
 
 STEPS = _read_steps()
+
+# Each step builds on the one before it. These start anew: from another one, or from nothing (None).
+_STARTS_FROM = {15: 0, 17: None}
+
+
+def before(step):
+    """The step that `step` builds on, None if there is none."""
+    number = _STARTS_FROM.get(step.number, step.number - 1)
+    return None if number in (None, -1) else STEPS[number]
+
+
+def lineage(step):
+    """The steps that `step` builds on, from the first one, and itself."""
+    earlier = before(step)
+    return (*lineage(earlier), step) if earlier else (step,)

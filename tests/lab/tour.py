@@ -15,7 +15,6 @@ COLUMNS = ("step", "PID", "PPID", "PGID", "SID", "TTY", "umask", "cwd", "descrip
 HELD = Scene(signals="held")
 PROCESS_IDS = ("PID", "PPID", "PGID", "SID")
 
-WIDE = 116  # columns that the table needs with nothing shortened
 SHORT = {"tty": "t", "file": "f", "pipe": "p", "socket": "s", "null": "n", "log": "l"}
 
 LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")  # syslog(3)
@@ -24,13 +23,16 @@ LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
 def tour(sandbox):
     """Print the table, as wide as the terminal allows; returns the exit status."""
     rows, root = observe_steps(STEPS, sandbox)
-    narrow = shutil.get_terminal_size((WIDE, 24)).columns < WIDE
-    print(table([_shortened(row) for row in rows], 0) if narrow else table(rows))
+    wide = table(rows)
+    columns = shutil.get_terminal_size((0, 24)).columns  # 0: nobody says how many there are
+    fits = not columns or max(map(len, wide.splitlines())) <= columns
+    print(wide if fits else table([_shortened(row) for row in rows], 0))
     print("\n[ ] is what the step changed.")
     print(f"PIDs are as the process itself sees them: {rows[0]['who']}.")
     print("3xxx (3k) is a number from 3000 to 3999, above the soft limit of 256.")
     print("t is the terminal, f a file, p a pipe, s a socket, n the null device, l the log.")
-    print("sig is what it ignores: + what was inherited, H SIGHUP; =H and =T what it takes.")
+    print("sig is what it ignores (+ what was inherited), and behind = what it takes:")
+    print("SIGHUP, SIGINT, SIGALRM, SIGTERM.")
     if root:
         print("UID is the user: all were launched by root, which is 0.")
     return 0
@@ -42,7 +44,7 @@ def _shortened(row):
         "step": row["step"][:2],
         "umask": row["umask"][1:],
         "descriptors": row["descriptors"].replace("3xxx", "3k"),
-        "sig": row["sig"].replace(" =", "").replace(" ", ""),
+        "sig": row["sig"].replace(" ", ""),
         "cwd": row["cwd"].replace("/home/", ""),
         "log": row["log"].replace("daemon.", ""),
     }
@@ -69,7 +71,8 @@ def table(rows, margin=1):
     `margin` is how far the numbers are kept apart. The user is left out where it is always the same.
     """
     columns = [c for c in COLUMNS if c != "UID" or len({row["UID"] for row in rows}) > 1]
-    cells = [{c: f" {c} " if margin or c != "step" else " no " for c in columns}]
+    head = {c: f" {c} " if margin else f" {c}" for c in columns}
+    cells = [head if margin else head | {"step": " no "}]
     for before, row in zip([rows[0], *rows], rows):
         is_new = {
             c: c != "step" and row["compared"].get(c, row[c]) != before["compared"].get(c, before[c]) for c in columns
@@ -82,7 +85,7 @@ def table(rows, margin=1):
 
 def _aligned(text, width, column, margin):
     """Numbers to the right; the margin for the brackets is there without them too."""
-    return text.rjust(width + margin) if column in PROCESS_IDS else " " * (column == "TTY") + text.ljust(width)
+    return text.rjust(width + margin) if column in PROCESS_IDS else " " * (margin and column == "TTY") + text.ljust(width)
 
 
 def _row(answer, o, held):
@@ -141,13 +144,16 @@ def _descriptors(o, process):
 def _signals(o, held):
     """What it ignores or takes, and whether it makes a difference with which signal state it was launched."""
     taken = o.process.caught | o.process.blocked | o.process.awaited
-    own = " ".join([*map(_letter, sorted(o.process.ignored)), *(f"={_letter(number)}" for number in sorted(taken))])
-    reset = held.process and held.process.ignored == o.process.ignored and not held.process.blocked
+    own = " ".join(map(_letter, sorted(o.process.ignored)))
+    if taken:
+        own = f"{own} ={''.join(map(_letter, sorted(taken)))}".strip()
+    reset = held.process and held.process.ignored == o.process.ignored and held.process.blocked == o.process.blocked
     return own if reset else f"+ {own}".strip()
 
 
 def _letter(number):
-    return {"SIGHUP": "H", "SIGTERM": "T"}.get(signal_name(number), signal_name(number))
+    name = signal_name(number)
+    return {"SIGHUP": "H", "SIGTERM": "T", "SIGINT": "I", "SIGALRM": "A"}.get(name, name)
 
 
 def _log(o):

@@ -1,31 +1,243 @@
-"""What the daemons are started and stopped by elsewhere understands them: real programs, in the sandbox."""
+"""What the daemons are started, stopped and heard by elsewhere understands them: real programs, in the sandbox.
 
-import shutil
+Each test is a table: what is typed, and what it has to print.
+"""
+
+import re
+import subprocess
 
 import pytest
+from peers import SOON, UNITS, installed, typed_under_systemd, why_no_systemd
 
 from lab.answers import Answer, find_step
 from lab.handouts import typed
+from lab.steps import STEPS
 from lab.toolbox import SOLUTIONS
 
-SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
-START_STOP_DAEMON = shutil.which("start-stop-daemon", path=SYSTEM_PATH)
+START_STOP_DAEMON = installed("start-stop-daemon")
+RSYSLOGD = installed("rsyslogd")
+SERVICE, NOTIFY, SOCKETS = "17_service", "15_notify", "16_socket_activation"
+CLASSIC = [step.name for step in STEPS if 7 <= step.number <= 14]
+GREETED = "cat </dev/tcp/127.0.0.1/7017"
 
 
-@pytest.mark.skipif(START_STOP_DAEMON is None, reason="start-stop-daemon is not installed (dpkg)")
-def test_start_stop_daemon_understands_the_pid_file(sandbox_pad, programs):
-    """start-stop-daemon(8): started once, from the root directory, found by its PID file, stopped by SIGTERM."""
-    name = "11_pid_file"
-    program = programs.build(Answer(find_step(name), SOLUTIONS / f"{name}.c")).program
+@pytest.fixture(scope="module")
+def compiled(programs):
+    """A function: the solution of that name, to be found in the working directory."""
+
+    def files(*names):
+        answers = [Answer(find_step(name), SOLUTIONS / f"{name}.c") for name in names]
+        return [(programs.build(answer).program, 0o755, answer.step.name) for answer in answers]
+
+    return files
+
+
+@pytest.fixture(scope="module")
+def under_systemd(sandbox_pad, compiled):
+    """A function: the commands of a table typed with a systemd of their own; the table as it came out."""
+    reason = why_no_systemd(sandbox_pad)
+    if reason:
+        pytest.skip(f"no systemd can be had in a sandbox here: {reason}")
+
+    def run(table, *names):
+        return dict(zip(table, typed_under_systemd(sandbox_pad, list(table), compiled(SERVICE, *names))))
+
+    return run
+
+
+@pytest.fixture
+def in_sandbox(sandbox_pad, compiled):
+    """A function: the same without a systemd."""
+
+    def run(table, *names):
+        return dict(zip(table, typed(sandbox_pad, [SOON, *table], compiled(*names))[1:]))
+
+    return run
+
+
+def needs(program, package):
+    return pytest.mark.skipif(installed(program) is None, reason=f"{program} is not installed ({package})")
+
+
+# ---- start-stop-daemon(8) -----------------------------------------------------------
+
+
+@needs("start-stop-daemon", "dpkg")
+@pytest.mark.parametrize("name, options", [("11_pid_file", ""), (SERVICE, "-d -l $PWD/door")], ids=["11", "17"])
+def test_start_stop_daemon_understands_the_pid_file(name, options, in_sandbox):
+    """Started once, from the root directory, found by its PID file, stopped by SIGTERM."""
     call = f"{START_STOP_DAEMON} --quiet --pidfile $PWD/daemon.pid"
-    start = f"{call} --start --startas $PWD/{name} -- -p $PWD/daemon.pid"
-    commands = {
+    start = f"{call} --start --startas $PWD/{name} -- {options} -p $PWD/daemon.pid"
+    table = {
         f"{start}; echo $?": "0\n",
-        "for i in $(seq 500); do [ -s daemon.pid ] && break; sleep 0.01; done": "",
+        "soon [ -s daemon.pid ]": "",
         f"{call} --status; echo $?": "0\n",
         f"{start}; echo again $?": "again 1\n",  # runs already: nothing is done
         f"{call} --stop --retry TERM/5; echo $?": "0\n",
-        # The LSB's 1: it does not run, and the file is there.
-        f"{call} --status; echo then $?": "then 1\n",
+        # The LSB's 1 is for one that does not run and has left its file, as step 11 does; 3 is for no file.
+        f"{call} --status; echo then $?": f"then {1 if name == '11_pid_file' else 3}\n",
     }
-    assert typed(sandbox_pad, commands, [(program, 0o755, name)]) == list(commands.values())
+    assert in_sandbox(table, name) == table
+
+
+@needs("start-stop-daemon", "dpkg")
+def test_start_stop_daemon_waits_for_ready(in_sandbox):
+    """What stays in the foreground is put into the background by another, which is told when it is ready."""
+    call = f"{START_STOP_DAEMON} --quiet --pidfile $PWD/daemon.pid"
+    start = f"{call} --start --background --make-pidfile --notify-await --notify-timeout 5"
+    table = {
+        f"{start} --startas $PWD/{NOTIFY}; echo $?": "0\n",
+        f"{call} --status; echo $?": "0\n",
+        f"{call} --stop --retry TERM/5; echo $?": "0\n",
+    }
+    assert in_sandbox(table, NOTIFY) == table
+
+
+# ---- rsyslogd(8) --------------------------------------------------------------------
+
+RSYSLOG_CONFIG = """
+module(load="imuxsock" SysSock.Use="off")
+input(type="imuxsock" Socket="/dev/log")
+template(name="line" type="string" string="%syslogfacility-text%.%syslogseverity-text% %programname% %procid%\\n")
+action(type="omfile" file="/home/lab/messages" template="line")
+"""
+
+
+@needs("rsyslogd", "rsyslog")
+def test_rsyslogd_writes_down_who_said_what(in_sandbox):
+    """Facility, level, tag and PID of what each daemon logs first, and when step 14 reads what cannot be read."""
+    table = {
+        f"cat >rsyslog.conf <<'END'\n{RSYSLOG_CONFIG}END": "",
+        f"{RSYSLOGD} -n -f $PWD/rsyslog.conf -i $PWD/rsyslogd.pid & soon [ -s rsyslogd.pid ]": "",
+        'last() { tail -n 1 messages | sed "s/ $(pgrep -f "^./$1")$/ PID/"; }': "",
+    }
+    for name in [*CLASSIC, SERVICE]:
+        options = {"14_signals": "-c conf", SERVICE: "-d -l $PWD/door"}.get(name, "")
+        start = f"echo greeting=hello >conf; ./{name} {options}"
+        table[f"{start}; soon grep -qw {name} messages; last {name}"] = f"daemon.info {name} PID\n"
+    said = "daemon.err 14_signals"
+    table[f"rm conf; pkill -HUP 14_signals; soon grep -q '{said}' messages; grep -c '{said}' messages"] = "1\n"
+    assert in_sandbox(table, *CLASSIC, SERVICE) == table
+
+
+# ---- what belongs to systemd, and runs without it -----------------------------------
+
+
+@needs("systemd-socket-activate", "systemd")
+@pytest.mark.parametrize("name", [SOCKETS, SERVICE])
+def test_systemd_socket_activate_passes_sockets(name, in_sandbox):
+    """systemd-socket-activate(1) binds two, starts the program for the first client, and is it from then on."""
+    connect = 'python3 -c \'from socket import *; s = socket(AF_UNIX); s.connect("door"); print(s.recv(9))\''
+    table = {
+        f"systemd-socket-activate -l 127.0.0.1:7017 -l $PWD/door $PWD/{name} 2>log & soon [ -S door ]": "",
+        f"{GREETED}; {GREETED}; {connect}": "hello\nhello\nb'hello\\n'\n",
+        f"[ $! = $(pgrep -x {name[:15]}) ]; echo $?": "0\n",
+        "kill $!; wait $!; echo $?": "0\n",
+    }
+    assert in_sandbox(table, name) == table
+
+
+@needs("systemd-notify", "systemd")
+def test_notices_are_those_of_systemd_notify(in_sandbox):
+    """Byte for byte what systemd-notify(1) sends to the same socket."""
+    two = 'from socket import *; s = socket(AF_UNIX, SOCK_DGRAM); s.bind("manager"); [print(s.recv(99)) for _ in "12"]'
+    listen = f"timeout 5 python3 -c '{two}'"
+    table = {
+        "export NOTIFY_SOCKET=$PWD/manager": "",
+        f"{listen} >real & soon [ -S manager ]; systemd-notify --ready --no-block": "",
+        "systemd-notify --no-block STOPPING=1; wait; rm manager": "",
+        f"{listen} >ours & soon [ -S manager ]; ./{NOTIFY} 2>log & soon grep -q ready log": "",
+        "kill $!; wait; cmp ours real && cat ours": "b'READY=1'\nb'STOPPING=1'\n",
+    }
+    assert in_sandbox(table, NOTIFY) == table
+
+
+@needs("systemd-analyze", "systemd")
+def test_the_units_are_what_systemd_understands(under_systemd):
+    """systemd-analyze(1) has nothing to say of the files beside the solutions, each of which it names if it has."""
+    table = {f"systemd-analyze verify --man=no $PWD/{path.name}; echo $?": "0\n" for path in UNITS}
+    wrong = (
+        "sed -i s/Type=notify/Type=notfy/ 17_service.service; "
+        "systemd-analyze verify --man=no $PWD/17_service.service"
+    )
+    assert under_systemd(table) == table
+    assert "notfy" in "".join(under_systemd({wrong: ""}).values())
+
+
+# ---- systemd(1) ---------------------------------------------------------------------
+
+CONFIG = "/usr/local/etc/17_service.conf"
+FORKING = "17_service-forking"
+COMPLAINTS = """\
+{0}.service: Main process exited, code=killed, status=9/KILL
+{0}.service: Failed with result 'signal'.
+"""
+
+
+def life(unit, service=SERVICE):
+    """What a service goes through that `unit` starts: its main PID is that of the one process that there is."""
+    sees = f"pid=$(pgrep -x {SERVICE}); [ $pid = $(systemctl --user show {service} -P MainPID) ]; echo $?"
+    active = f"systemctl --user is-active {service}"
+    return {
+        f"systemctl --user start {unit}; echo $?": "0\n",
+        f"{GREETED}; {active}; {sees}": "hello\nactive\n0\n",
+        f"old=$pid; echo greeting=hi >{CONFIG}; systemctl --user reload {service}; echo $?": "0\n",
+        f"hi() {{ [ $({GREETED}) = hi ]; }}; soon hi; {active}; {sees}; [ $pid = $old ]; echo $?": "active\n0\n0\n",
+        f"kill -KILL $pid; soon hi 2>log; soon {active} >log; {sees}; [ $pid = $old ]; echo $?": "0\n1\n",
+        f"systemctl --user stop {unit} {service}; echo $?; {active}": "0\ninactive\n",
+        f"systemctl --user show {service} -P Result; pgrep -x {SERVICE}; "
+        f"ls /run/user/{SERVICE} 2>&1 | grep pid": "success\n",
+        f"journalctl --user-unit {service} -qp warning -o cat": COMPLAINTS.format(service),
+    }
+
+
+@pytest.mark.parametrize("unit, service", [(SERVICE, SERVICE), (f"{SERVICE}.socket", SERVICE), (FORKING, FORKING)])
+def test_a_service_lives_under_systemd(unit, service, under_systemd):
+    """Started, asked, told to read again, killed, started anew and stopped; the log complains of the kill alone."""
+    table = life(unit, service)
+    assert under_systemd(table) == table
+
+
+def test_clients_wait_at_the_socket_of_a_service(under_systemd):
+    """The first one starts it; who comes after it was stopped starts it again."""
+    stop = f"systemctl --user stop {SERVICE} 2>log; systemctl --user is-active {SERVICE}"
+    table = {
+        f"systemctl --user start {SERVICE}.socket; systemctl --user is-active {SERVICE}": "inactive\n",
+        f"{GREETED}; {stop}": "hello\ninactive\n",
+        f"{GREETED}; {stop}": "hello\ninactive\n",
+        f"journalctl --user-unit {SERVICE} -qp warning -o cat": "",
+    }
+    assert under_systemd(table) == table
+
+
+def test_a_reload_under_systemd_is_over_when_it_says_so(under_systemd):
+    """Type=notify-reload, where it is known: the next client gets the new greeting."""
+    version = subprocess.run(["systemctl", "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+    if int(re.match(r"\d+", version)[0]) < 253:
+        pytest.skip(f"this is systemd {version}: Type=notify-reload is known from 253 on")
+    edit = f"sed -i 's/Type=notify/&-reload/; /^ExecReload/d' $XDG_CONFIG_HOME/systemd/user/{SERVICE}.service"
+    table = {f"{edit}; systemctl --user daemon-reload": "", **life(SERVICE)}
+    for number in range(10):
+        table[f"echo greeting={number} >{CONFIG}; systemctl --user reload {SERVICE}; {GREETED}"] = f"{number}\n"
+    assert under_systemd(table) == table
+
+
+@pytest.mark.parametrize("name", [NOTIFY, SOCKETS])
+def test_a_program_told_of_on_the_command_line(name, under_systemd):
+    """systemd-run(1): started when ready, fed by its watchdog, and its levels are those of the journal."""
+    socket = "--socket-property=ListenStream=127.0.0.1:7017" if name == SOCKETS else ""
+    run = f"systemd-run --user -q --unit=told -p Type=notify -p WatchdogSec=0.2 {socket}"
+    show = "systemctl --user show told"
+    table = {
+        f"{run} -p 'ExecReload=kill -HUP $MAINPID' $PWD/{name}; echo $?": "0\n",
+        GREETED if socket else ":": "hello\n" if socket else "",
+        f"systemctl --user is-active told; [ $({show} -P MainPID) = $(pgrep -x {name[:15]}) ]; echo $?": "active\n0\n",
+        f"fed() {{ {show} -P WatchdogTimestampMonotonic; }}; old=$(fed); again() {{ [ $(fed) -gt $old ]; }}": "",
+        "soon again; old=$(fed); soon again": "",
+        "systemctl --user reload told; echo $?; soon systemctl --user -q is-active told": "0\n",
+        f"systemctl --user stop told.* 2>log; {show} -P Result": "success\n",
+        "journalctl --user-unit told -qp warning -o cat": "",
+        f"journalctl -t {name} -q -o cat | cut -d : -f 1": "ready\nreload\nstopped\n",
+        f"journalctl -t {name} -q -o cat --output-fields=PRIORITY | sort -u": "6\n",
+    }
+    assert under_systemd(table, name) == table

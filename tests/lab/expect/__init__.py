@@ -10,7 +10,7 @@ from functools import cache
 from importlib import import_module
 
 from lab.launched import Scene
-from lab.steps import STEPS
+from lab.steps import STEPS, lineage
 
 
 @cache
@@ -35,9 +35,10 @@ def still(number, key, *, causes=(), follows=(), **other):
 def in_force(step, name, otherwise):
     """What `name` stands for in the step's module, or else in the latest one before it that has it.
 
-    ARGUMENTS is what the program is launched with, ROOT_ARGUMENTS what besides where it is root.
+    ARGUMENTS is what the program is launched with, ROOT_ARGUMENTS what besides where it is root; NOTIFY and LISTEN
+    are what a service manager has for it, see launched.Scene.
     """
-    modules = [import_module(f"{__name__}.step_{each.name}") for each in STEPS if each.number <= step.number]
+    modules = [import_module(f"{__name__}.step_{each.name}") for each in lineage(step)]
     return next((getattr(module, name) for module in reversed(modules) if hasattr(module, name)), otherwise)
 
 
@@ -46,13 +47,21 @@ def arguments(step, root=False):
     return in_force(step, "ARGUMENTS", ()) + (in_force(step, "ROOT_ARGUMENTS", ()) if root else ())
 
 
+def completed(step, scene):
+    """The scene, with what it leaves open (None) as the step has it."""
+    usual = {
+        "arguments": arguments(step, scene.root),
+        "notify": in_force(step, "NOTIFY", ""),
+        "listen": in_force(step, "LISTEN", ()),
+    }
+    return replace(scene, **{name: value for name, value in usual.items() if getattr(scene, name) is None})
+
+
 @cache
 def expectations(step):
     """All checks that an answer to `step` has to pass, then the step's own bonus."""
     checks = {}
-    for earlier in STEPS:
-        if earlier.number > step.number:
-            break
+    for earlier in lineage(step):
         for check in added(earlier):
             if check.star and earlier != step:
                 continue

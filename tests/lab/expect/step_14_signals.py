@@ -78,7 +78,7 @@ NO_CONFIG = Scene(arguments=("-p", PID_FILE, "-c", f"nowhere/{CONFIG}"))
 
 # A time zone that is nowhere: only who goes by TZ has its minutes and seconds.
 AHEAD = timedelta(hours=7, minutes=13, seconds=37)
-ZONED = Scene(environment="TZ=LAB-07:13:37")  # ahead of UTC: tzset(3)
+ZONED = Scene(environment=("TZ=LAB-07:13:37",))  # ahead of UTC: tzset(3)
 LATE = timedelta(minutes=1)  # at most, from the message until it is looked at
 
 TAKEN = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2}
@@ -100,7 +100,7 @@ def after(o):
 
 def told(o, deed):
     """The texts of what was logged after the last deed of this name."""
-    return [message.text for done, messages in o.said if done == deed for message in messages]
+    return [message.text for done in o.done if done.deed == deed for message in done.messages]
 
 
 def is_complaint(text):
@@ -111,7 +111,7 @@ def is_complaint(text):
 
 def lost(o):
     """The kinds of bad configurations after which the old greeting was not told, or not why."""
-    reloads = [messages for deed, messages in o.said if deed == "SIGHUP"]
+    reloads = [done.messages for done in o.done if done.deed == "SIGHUP"]
     good = [
         any(OLD in m.text for m in messages) and any(is_complaint(m.text) for m in messages) for messages in reloads
     ]
@@ -120,7 +120,7 @@ def lost(o):
 
 def logged(o, kind):
     """What was logged after the configuration was of this kind."""
-    reloads = [messages for deed, messages in o.said if deed == "SIGHUP"]
+    reloads = [done.messages for done in o.done if done.deed == "SIGHUP"]
     return [message.text for message in reloads[list(BAD).index(kind)]]
 
 
@@ -520,7 +520,7 @@ CHECKS = [
         needs_log=LOG_TO_JUDGE,
         scene=ZONED,
         holds=lambda o: bool(o.messages) and not goes_by_zone(o),
-        expected=lambda o: f"launched with {ZONED.environment}: the log has the time as without it",
+        expected=lambda o: f"launched with {ZONED.environment[0]}: the log has the time as without it",
         observed=lambda o: quoted([message.text for message in o.messages]),
         causes=(
             (

@@ -322,7 +322,7 @@ static void replace_file(const struct request *request, const char *name,
 /* What pytest asks for; end of file ends all. */
 static void take_order(const struct request *request)
 {
-    char text[128], name[64], with[64];
+    char text[256], name[128], with[64];
     int number, pid;
     ssize_t size = recv(request->control, text, sizeof(text) - 1, MSG_DONTWAIT);
     if (size <= 0)
@@ -338,6 +338,12 @@ static void take_order(const struct request *request)
         raise_before_wait(request, number, pid);
     else if (sscanf(text, "replace %63s %63s", name, with) == 2)
         replace_file(request, name, with);
+    else if (sscanf(text, "connect %127s", name) == 1)
+        connect_client(request, name);
+    else if (sscanf(text, "crowd %127s %d", name, &number) == 2)
+        connect_crowd(request, name, number, true);
+    else if (sscanf(text, "vanish %127s %d", name, &number) == 2)
+        connect_crowd(request, name, number, false);
 }
 
 static noreturn void serve(const struct request *request)
@@ -373,8 +379,6 @@ noreturn void be_init(struct request *request)
     else
         enter_subreaper(request);
     umask(022);
-    if (request->environment != NULL && putenv(request->environment) != 0)
-        broken(request, "putenv");
     lay_out_files(request);
     if (request->ids.count != 0)
         show_users(request);

@@ -8,6 +8,7 @@
  *   sandbox.c    the namespaces and the root directory that an answer sees
  *   scene.c      the stand-in for the login shell, its terminal, the job
  *   faults.c     makes chosen system calls fail in the job
+ *   sockets.c    what a service manager would pass, and clients
  *   inject.c     makes a process that runs do something: open a terminal, say
  *   waits.c      the numbers of the system calls in which a process waits
  *
@@ -21,7 +22,10 @@
  *   init PID               init's PID as pytest sees it; with a pidfd
  *   lab PATH               the working directory of the job, as the job sees it
  *   program DEVICE INODE   the first of the files, as fstat() tells it
- *   terminal, log, ...     with the descriptor that pytest looks at
+ *   terminal, log, ...     with the descriptor that pytest looks at; of
+ *                          "connect WHERE" comes "client", or
+ *   refused-client ERRNO   why there is none
+ *   connected N            of "crowd" and "vanish"
  *   calls NAME=N:KIND:ARG  the system calls that wait: see waits.c
  *   shell PID              as the sandbox sees it
  *   job PID                the same; it is about to run its program
@@ -42,6 +46,9 @@
  *   again N                to start the program N times more, all at once
  *   raise SIGNAL PID       to send it just before the call in which it waits
  *   replace NAME WITH      to put another of the files in the place of one
+ *   connect WHERE          to be a client of the job's, and pass the connection
+ *   crowd WHERE N          to be N clients that stay, and neither speak nor
+ * read vanish WHERE N         to be N clients that have gone at once
  *
  * End of file on that socket, in either direction, means that the other side is
  * gone: the launcher then ends all that it started.
@@ -56,6 +63,8 @@
 
 enum {
     MAX_FILES = 64,
+    MAX_LISTEN = 8,
+    MAX_ENVIRONMENT = 16,
     OWNER_OF_NOTHING = 1900000000 /* an ID beyond all that are handed out */
 };
 
@@ -88,7 +97,15 @@ struct request {
     bool no_null, no_log; /* leave these out of /dev */
     const char *watched; /* a file to look into when the job returns, or NULL */
     rlim_t processes;    /* so many at most, where they can be counted */
-    char *environment; /* "NAME=VALUE" beside what the job is given, or NULL */
+    char *environment[MAX_ENVIRONMENT]; /* "NAME=VALUE" beside what the job is
+                                           given, "NAME" for none of it */
+    int environment_count;
+    const char *notify; /* a kind of service manager: see sockets.c; or NULL */
+    const char *listen[MAX_LISTEN]; /* what is passed to it, from 3 on */
+    int passed[MAX_LISTEN];         /* the descriptors of those */
+    char listen_names[16 * MAX_LISTEN];
+    int listen_count;
+    bool network;      /* with a loopback interface */
     bool leads;        /* the job leads a session, on a terminal of its own */
     bool signals_held; /* every signal is ignored, and blocked too */
     struct file files[MAX_FILES];
@@ -120,9 +137,17 @@ void show_users(const struct request *request);
 void keep_usual_capabilities(const struct request *request);
 
 /* scene.c */
-void start_scene(const struct request *request);
+void start_scene(struct request *request);
 void start_again(const struct request *request, int count);
 int open_terminal(const struct request *request);
+
+/* sockets.c */
+void start_loopback(const struct request *request);
+void open_manager(const struct request *request);
+void open_passed(struct request *request);
+void connect_client(const struct request *request, const char *where);
+void connect_crowd(const struct request *request, const char *where, int count,
+                   bool stays);
 
 /* waits.c */
 void report_waiting_calls(const struct request *request);

@@ -31,8 +31,9 @@
 
 enum { SOFT_LIMIT = 256, HARD_LIMIT = 4096, LAUNCH_UMASK = 0027 };
 
-/* What the shell holds open for the job to inherit, beside the terminal. */
-enum { REGULAR_FILE = 3, PIPE_END = 4, SOCKET = 5 };
+/* What the shell holds open for the job to inherit, beside the terminal: what
+   is passed to it as a service manager would, and then one of each kind. */
+enum { FIRST_PASSED = 3, REGULAR_FILE = 3, PIPE_END = 4, SOCKET = 5 };
 
 static void place(const struct request *request, int fd, int number)
 {
@@ -136,9 +137,13 @@ static void open_inheritance(const struct request *request)
     int high = open("high", O_CREAT | O_RDWR, 0644);
     move_up(request, &regular);
     move_up(request, &high);
-    place(request, regular, REGULAR_FILE);
-    place(request, ends[1], PIPE_END);
-    place(request, sockets[1], SOCKET);
+    int passed = request->listen_count;
+    for (int i = 0; i < passed; i++)
+        if (dup2(request->passed[i], FIRST_PASSED + i) == -1)
+            broken(request, "a socket for the job");
+    place(request, regular, passed + REGULAR_FILE);
+    place(request, ends[1], passed + PIPE_END);
+    place(request, sockets[1], passed + SOCKET);
     if (dup2(high, request->high) == -1)
         broken(request, "a descriptor with a high number (the hard limit on "
                         "open files, ulimit -Hn, has to be 4096 or more)");
@@ -180,9 +185,28 @@ static void set_stdio(const struct request *request)
     }
 }
 
+/* The sockets are for this process, and for none that it starts:
+   sd_listen_fds(3). What the request says comes last: it may be something else,
+   or nothing. */
+static void set_environment(const struct request *request)
+{
+    char number[16];
+    if (request->listen_count != 0) {
+        (void)setenv("LISTEN_FDNAMES", request->listen_names, 1);
+        (void)snprintf(number, sizeof(number), "%d", request->listen_count);
+        (void)setenv("LISTEN_FDS", number, 1);
+        (void)snprintf(number, sizeof(number), "%d", (int)getpid());
+        (void)setenv("LISTEN_PID", number, 1);
+    }
+    for (int i = 0; i < request->environment_count; i++)
+        if (putenv(request->environment[i]) != 0)
+            broken(request, "putenv");
+}
+
 /* Says that it runs before it does: afterwards it is the program's turn. */
 static noreturn void run_as(const struct request *request, const char *name)
 {
+    set_environment(request);
     limit_resources(request);
     reset_signals();
     if (request->signals_held)
@@ -304,8 +328,13 @@ static noreturn void play_job(const struct request *request, int master)
     be_shell(request);
 }
 
-void start_scene(const struct request *request)
+void start_scene(struct request *request)
 {
+    if (request->network)
+        start_loopback(request);
+    if (request->notify != NULL)
+        open_manager(request);
+    open_passed(request);
     if (strcmp(request->scene, "tool") == 0) {
         (void)start_child(request, play_tool,
                           &(struct part){request, request->output});

@@ -64,7 +64,17 @@ static bool read_word(struct request *request, struct message *message,
     } else if (strcmp(key, "processes") == 0) {
         request->processes = (rlim_t)atoi(value);
     } else if (strcmp(key, "environment") == 0) {
-        request->environment = value;
+        if (request->environment_count == MAX_ENVIRONMENT)
+            return false;
+        request->environment[request->environment_count++] = value;
+    } else if (strcmp(key, "notify") == 0) {
+        request->notify = value;
+    } else if (strcmp(key, "listen") == 0) {
+        if (request->listen_count == MAX_LISTEN)
+            return false;
+        request->listen[request->listen_count++] = value;
+    } else if (strcmp(key, "network") == 0) {
+        request->network = strcmp(value, "yes") == 0;
     } else if (strcmp(key, "leads") == 0) {
         request->leads = strcmp(value, "yes") == 0;
     } else if (strcmp(key, "ids") == 0) {

@@ -1,0 +1,423 @@
+/*
+ * 17_service: one real service, in both styles
+ *
+ * A server of greetings. Without -d it stays in the foreground, as steps 15 and
+ * 16 do; with -d it is a daemon, as steps 01 to 14 make one: daemon(7).
+ *
+ * See it:   build/solutions/17_service -d -l localhost:7017 -p my.pid
+ *           cat </dev/tcp/localhost/7017; kill $(cat my.pid)
+ * Read:     steps/17_service.md, daemon(7), getaddrinfo(3), poll(2)
+ */
+#define _GNU_SOURCE /* accept4(), asprintf(), clearenv(), pipe2() and more */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <netdb.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Exit statuses, as the LSB has them for init scripts where they fit. */
+enum { FAILED = 1, USAGE = 2, NOT_ALLOWED = 4, NOT_CONFIGURED = 6 };
+enum { MAX_SOCKETS = 64, LAST_CLIENTS = 10000, MAX_TEXT = 1000 /* bytes */ };
+
+static const char usage[] =
+    "usage: 17_service [-d] [-l ADDRESS] [-p FILE] [-u USER] [-c FILE]\n"
+    "  -d          be a daemon; without it stay in the foreground\n"
+    "  -l ADDRESS  HOST:PORT, [HOST]:PORT or a path, if no socket is passed\n"
+    "  -p FILE     write the PID there; no second instance starts\n"
+    "  -u USER     give up root, and be USER\n"
+    "  -c FILE     read greeting=TEXT there, and again at SIGHUP\n"
+    "  -h          show this\n";
+
+static bool is_daemon;
+static const char *address, *pid_file, *user, *config;
+static const char *bound_path; /* of the socket that was made there */
+static char greeting[MAX_TEXT + 2] = "hello\n";
+static int starter = -1; /* to the launched process, until we are ready */
+static int lock = -1, manager = -1; /* the PID file; the service manager */
+static struct pollfd watched[1 + MAX_SOCKETS]; /* the first one: signals */
+static nfds_t watched_count;
+
+static void say(int level, const char *what, const char *detail)
+{
+    int size = (int)strcspn(detail, "\n");
+    if (is_daemon)
+        syslog(level, "%s: %.*s", what, size, detail);
+    else
+        (void)dprintf(2, "<%d>%s: %.*s\n", level, what, size, detail);
+}
+
+/* A file that has no name any more was removed, by hand or by another one. */
+static bool is_named(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && status.st_nlink > 0;
+}
+
+static void clean_up(void)
+{
+    if (bound_path != NULL && unlink(bound_path) == -1)
+        say(LOG_WARNING, bound_path, strerror(errno));
+    if (is_named(lock) && unlink(pid_file) == -1)
+        say(LOG_WARNING, pid_file, strerror(errno));
+}
+
+/* Ends, leaves nothing, and says why; without a reason errno has it. */
+static _Noreturn void fail(const char *what, const char *reason)
+{
+    bool denied = reason == NULL && (errno == EACCES || errno == EPERM);
+    int status = denied ? NOT_ALLOWED : FAILED;
+    if (what == config)
+        status = NOT_CONFIGURED;
+    if (reason == NULL)
+        reason = strerror(errno);
+    say(LOG_ERR, what, reason);
+    clean_up();
+    (void)dprintf(starter, "%d%s: %s\n", status, what, reason);
+    exit(status);
+}
+
+#define must(worked, ...) ((worked) ? (void)0 : fail(__VA_ARGS__))
+
+/* Returns in the child; the parent ends as the child's word says: step 12. */
+static void leave_launched_process(void)
+{
+    char word[MAX_TEXT];
+    int ends[2];
+    must(pipe2(ends, O_CLOEXEC) == 0, "pipe2", NULL);
+    starter = fcntl(ends[1], F_DUPFD_CLOEXEC, 3);
+    must(starter != -1 && close(ends[1]) == 0, "fcntl", NULL);
+    pid_t child = fork();
+    must(child != -1, "fork", NULL);
+    is_daemon = child == 0;
+    if (is_daemon)
+        return;
+    (void)close(starter);
+    FILE *from = fdopen(ends[0], "r");
+    if (from == NULL || fgets(word, sizeof(word), from) == NULL)
+        (void)strcpy(word, "1the daemon ended before it was ready\n");
+    (void)dprintf(2, "%s", *word == '0' ? "" : word + 1);
+    _exit(*word - '0');
+}
+
+/* One way for all kernels: what is open is not much, whatever the limit is. */
+static void close_inherited(void)
+{
+    DIR *list = opendir("/proc/self/fd");
+    must(list != NULL, "/proc/self/fd", NULL);
+    for (const struct dirent *entry; (entry = readdir(list)) != NULL;) {
+        int fd = atoi(entry->d_name); /* . and .. give 0, which is no harm */
+        if (fd != dirfd(list) && fd != starter)
+            (void)close(fd);
+    }
+    (void)closedir(list);
+    int in = open("/dev/null", O_RDWR);
+    must(in == 0 && dup(in) == 1 && dup(in) == 2, "0 to 2 on /dev/null", NULL);
+}
+
+/* SIGHUP is ignored before the first fork: later is too late, step 08. */
+static void become_daemon(void)
+{
+    (void)umask(0);
+    for (int number = 1; number <= SIGRTMAX; number++)
+        (void)signal(number, SIG_DFL); /* fails where nobody may: step 10 */
+    must(signal(SIGHUP, SIG_IGN) != SIG_ERR, "signal", NULL);
+    must(clearenv() == 0, "clearenv", NULL);
+    leave_launched_process();
+    must(setsid() != -1, "setsid", NULL);
+    pid_t child = fork();
+    must(child != -1, "fork", NULL);
+    if (child != 0)
+        _exit(EXIT_SUCCESS);
+    must(chdir("/") == 0, "chdir /", NULL);
+    close_inherited();
+}
+
+/* A whole number and nothing else; -1 for what is none. */
+static int number(const char *text)
+{
+    int value;
+    char rest;
+    return text && sscanf(text, "%9d%c", &value, &rest) == 1 ? value : -1;
+}
+
+/* Passes over what this machine has not: IPv6, say. */
+static void listen_at(int family, const void *name, socklen_t size)
+{
+    const int yes = 1;
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool done = fd != -1 &&
+                !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) &&
+                bind(fd, name, size) == 0 && listen(fd, SOMAXCONN) == 0;
+    must(done || errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL, address,
+         NULL);
+    if (done)
+        watched[watched_count++] = (struct pollfd){fd, POLLIN, 0};
+    else
+        (void)close(fd);
+}
+
+/* A socket at which nobody answers is left from one that was killed. */
+static void listen_at_path(void)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    struct stat there;
+    must(strlen(address) < sizeof(name.sun_path), address, "too long");
+    memcpy(name.sun_path, address, strlen(address));
+    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (connect(probe, (struct sockaddr *)&name, sizeof(name)) == -1 &&
+        errno == ECONNREFUSED && lstat(address, &there) == 0 &&
+        S_ISSOCK(there.st_mode))
+        (void)unlink(address);
+    (void)close(probe);
+    listen_at(AF_UNIX, &name, sizeof(name));
+    bound_path = address;
+}
+
+static void listen_at_host(void)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct addrinfo *all;
+    char host[256], port[32];
+    must(sscanf(address, "[%255[^]]]:%31s", host, port) == 2 ||
+             sscanf(address, "%255[^:]:%31s", host, port) == 2,
+         address, "neither HOST:PORT nor [HOST]:PORT nor a path");
+    int error = getaddrinfo(host, port, &hints, &all);
+    must(error == 0, address, gai_strerror(error));
+    for (const struct addrinfo *at = all; at; at = at->ai_next)
+        if (watched_count <= MAX_SOCKETS)
+            listen_at(at->ai_family, at->ai_addr, at->ai_addrlen);
+    must(watched_count > 1, address, NULL);
+}
+
+/* Those that are passed come first: step 16. */
+static void take_sockets(void)
+{
+    bool ours = number(getenv("LISTEN_PID")) == getpid();
+    int end = ours ? 3 + number(getenv("LISTEN_FDS")) : 0;
+    for (int fd = 3; fd < end && fd < 3 + MAX_SOCKETS; fd++) {
+        int listens = 0;
+        socklen_t size = sizeof(listens);
+        (void)getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size);
+        must(listens, "LISTEN_FDS", "what is passed does not listen");
+        must(fcntl(fd, F_SETFD, FD_CLOEXEC) == 0, "fcntl", NULL);
+        must(fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0, "fcntl", NULL);
+        watched[watched_count++] = (struct pollfd){fd, POLLIN, 0};
+    }
+    must(watched_count > 1 || address, "-l",
+         "no address, and no socket passed");
+    if (watched_count == 1)
+        *address == '/' ? listen_at_path() : listen_at_host();
+}
+
+/* Lock first: what stands in it belongs to whoever has the lock. */
+static void write_pid_file(void)
+{
+    int fd = -1;
+    while (!is_named(fd)) {
+        (void)close(fd);
+        fd = open(pid_file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+        must(fd != -1, pid_file, NULL);
+        must(flock(fd, LOCK_EX | LOCK_NB) == 0, "the lock on -p FILE", NULL);
+    }
+    lock = fd;
+    must(ftruncate(fd, 0) == 0 && dprintf(fd, "%d\n", (int)getpid()) > 0,
+         pid_file, NULL);
+}
+
+static void become_user(void)
+{
+    const struct passwd *who = getpwnam(user);
+    must(who != NULL, user, "there is no such user");
+    must(initgroups(user, who->pw_gid) == 0 &&
+             setresgid(who->pw_gid, who->pw_gid, who->pw_gid) == 0 &&
+             setresuid(who->pw_uid, who->pw_uid, who->pw_uid) == 0,
+         "-u", NULL);
+    must(setuid(0) == -1, "-u", "there is a way back to root");
+}
+
+/* NULL, or what is wrong: then the greeting stays as it was. */
+static const char *load_config(void)
+{
+    char text[MAX_TEXT + 2] = "", fresh[MAX_TEXT];
+    int end = -1;
+    int fd = open(config, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    ssize_t size = fd == -1 ? -1 : read(fd, text, MAX_TEXT + 1);
+    const char *wrong = size == -1 ? strerror(errno) : NULL;
+    (void)close(fd);
+    if (wrong != NULL)
+        return wrong;
+    (void)sscanf(text, "greeting=%990[^\1-\37\177] %n", fresh, &end);
+    if (end != size)
+        return "not one line greeting=TEXT";
+    (void)snprintf(greeting, sizeof(greeting), "%s\n", fresh);
+    return NULL;
+}
+
+/* Never waits: a service that serves is worth more than one that tells. */
+static void tell(const char *state)
+{
+    if (manager != -1 && write(manager, state, strlen(state)) == -1)
+        say(LOG_WARNING, "NOTIFY_SOCKET", strerror(errno));
+}
+
+/* What a service manager wants, as in step 15; it is for no other process. */
+static void find_manager(void)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    const char *path = getenv("NOTIFY_SOCKET");
+    const char *pid = getenv("WATCHDOG_PID"), *period = getenv("WATCHDOG_USEC");
+    size_t length = path != NULL ? strlen(path) : 0;
+    if (length != 0 && length <= sizeof(name.sun_path)) {
+        memcpy(name.sun_path, path, length);
+        if (*path == '@')
+            *name.sun_path = '\0';
+        length += sizeof(name.sun_family);
+        manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        (void)connect(manager, (struct sockaddr *)&name, (socklen_t)length);
+    }
+    if (period != NULL && (pid == NULL || number(pid) == getpid())) {
+        long long half = atoll(period) / 2; /* microseconds */
+        struct timeval often = {half / 1000000, half % 1000000};
+        (void)setitimer(ITIMER_REAL, &(struct itimerval){often, often}, NULL);
+    }
+    must(clearenv() == 0, "clearenv", NULL);
+}
+
+/* What is blocked waits until it is taken, and can be polled: signalfd(2). */
+static void hold_signals(void)
+{
+    sigset_t held;
+    (void)sigemptyset(&held);
+    (void)sigaddset(&held, SIGHUP);
+    (void)sigaddset(&held, SIGTERM);
+    (void)sigaddset(&held, SIGINT);
+    if (!is_daemon)
+        (void)sigaddset(&held, SIGALRM); /* to give signs of life */
+    must(sigprocmask(SIG_SETMASK, &held, NULL) == 0, "sigprocmask", NULL);
+    (void)signal(SIGHUP, SIG_DFL); /* else it would not be kept */
+    int signals = signalfd(-1, &held, SFD_CLOEXEC | SFD_NONBLOCK);
+    must(signals != -1, "signalfd", NULL);
+    watched[watched_count++] = (struct pollfd){signals, POLLIN, 0};
+}
+
+/* Whoever waits at a socket, without waiting for anybody; false for nobody. */
+static bool greet(int listener)
+{
+    int client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    if (client == -1 && errno != EAGAIN && errno != ECONNABORTED)
+        (void)poll(NULL, 0, 10); /* milliseconds: no descriptors left, say */
+    (void)send(client, greeting, strlen(greeting), MSG_DONTWAIT | MSG_NOSIGNAL);
+    return close(client) == 0;
+}
+
+/* Serves until a signal comes; where poll() fails it was stopped: signal(7). */
+static int next_signal(void)
+{
+    struct signalfd_siginfo signal;
+    do {
+        (void)poll(watched, watched_count, -1);
+        for (nfds_t i = 1; i < watched_count; i++)
+            if (watched[i].revents != 0)
+                (void)greet(watched[i].fd);
+    } while (read(watched[0].fd, &signal, sizeof(signal)) == -1);
+    return (int)signal.ssi_signo;
+}
+
+static void reload(void)
+{
+    char state[64];
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)sprintf(state, "RELOADING=1\nMONOTONIC_USEC=%lld%06ld",
+                  (long long)now.tv_sec, now.tv_nsec / 1000);
+    tell(state);
+    const char *wrong = config != NULL ? load_config() : NULL;
+    if (wrong != NULL)
+        say(LOG_ERR, config, wrong);
+    say(LOG_INFO, "greeting", greeting);
+    tell("READY=1");
+}
+
+/* Who has connected by now is served, but not for ever. */
+static _Noreturn void stop(void)
+{
+    tell("STOPPING=1");
+    int rest = LAST_CLIENTS;
+    for (nfds_t i = 1; i < watched_count; i++)
+        while (rest-- > 0 && greet(watched[i].fd))
+            continue;
+    clean_up();
+    say(LOG_INFO, "stopped", "a signal said so");
+    exit(EXIT_SUCCESS);
+}
+
+/* Relative names start in the directory of the launch, which -d leaves. */
+static const char *absolute(const char *name)
+{
+    char *path = NULL, *here = getcwd(NULL, 0);
+    if (name == NULL || *name == '/')
+        return name;
+    must(here && asprintf(&path, "%s/%s", here, name) > 0, "getcwd", NULL);
+    return path;
+}
+
+static void read_options(int argc, char *argv[])
+{
+    const char *values[128] = {NULL}; /* by the option's letter */
+    for (int option; (option = getopt(argc, argv, "dl:p:u:c:h")) != -1;)
+        values[option] = optarg != NULL ? optarg : "";
+    bool asked = values['h'] != NULL;
+    if (asked || values['?'] != NULL || optind < argc) {
+        (void)dprintf(asked ? 1 : 2, "%s", usage);
+        exit(asked ? EXIT_SUCCESS : USAGE);
+    }
+    address = values['l'];
+    if (address != NULL && strchr(address, ':') == NULL)
+        address = absolute(address);
+    pid_file = absolute(values['p']);
+    user = values['u'];
+    config = absolute(values['c']);
+    if (values['d'] != NULL)
+        become_daemon();
+}
+
+int main(int argc, char *argv[])
+{
+    openlog("17_service", LOG_PID, LOG_DAEMON);
+    read_options(argc, argv);
+    hold_signals();
+    if (pid_file != NULL)
+        write_pid_file();
+    take_sockets();
+    find_manager();
+    if (user != NULL)
+        become_user();
+    const char *wrong = config != NULL ? load_config() : NULL;
+    must(wrong == NULL, config, wrong);
+    if (is_daemon && write(starter, "0\n", 2) == 2 && close(starter) == 0)
+        starter = -1;
+    tell("READY=1");
+    say(LOG_INFO, "greeting", greeting);
+    for (int taken; (taken = next_signal()) != SIGTERM && taken != SIGINT;)
+        if (taken == SIGHUP)
+            reload();
+        else
+            tell("WATCHDOG=1");
+    stop();
+}

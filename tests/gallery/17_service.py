@@ -1,0 +1,241 @@
+"""Known answers to step 17: one service, in both styles."""
+
+from gallery import Right, Wrong
+
+REMOVED_PATH = (
+    "    if (bound_path != NULL && unlink(bound_path) == -1)\n        say(LOG_WARNING, bound_path, strerror(errno));\n"
+)
+TAKEN_OVER = (
+    "    if (connect(probe, (struct sockaddr *)&name, sizeof(name)) == -1 &&\n"
+    "        errno == ECONNREFUSED && lstat(address, &there) == 0 &&\n"
+    "        S_ISSOCK(there.st_mode))\n        (void)unlink(address);\n"
+)
+LAST_SERVED = (
+    "    for (nfds_t i = 1; i < watched_count; i++)\n        while (rest-- > 0 && greet(watched[i].fd))\n"
+    "            continue;\n"
+)
+RELOADED = "    const char *wrong = config != NULL ? load_config() : NULL;\n    if (wrong != NULL)\n        say("
+SENT = "    (void)send(client, greeting, strlen(greeting), MSG_DONTWAIT | MSG_NOSIGNAL);\n"
+FIRST_CLIENT = "            if (watched[i].revents != 0)\n                (void)greet(watched[i].fd);\n"
+ABSOLUTE = "    if (address != NULL && strchr(address, ':') == NULL)\n        address = absolute(address);\n"
+USER = "    if (user != NULL)\n        become_user();\n"
+LOCKED = "flock(fd, LOCK_EX | LOCK_NB) == 0"
+MAIN = "int main(int argc, char *argv[])\n{\n"
+STARTED = '    if (is_daemon && write(starter, "0\\n", 2) == 2'
+
+WRONG = [
+    Wrong(
+        "d not looked at",
+        [("    if (values['d'] != NULL)\n        become_daemon();\n", "")],
+        fails=(
+            "config_closed gets_no_terminal in_root_directory is_adopted keeps_old killed_early killed_later"
+            " leads_nothing no_terminal null_device_log_file_and_sockets one_lives_on pid_file ready_though_held"
+            " ready_when_it_returns reloads reports_to_log signals_reset survives_hangup tells_of_stop umask_is_zero"
+            " written_as_root"
+        ),
+        says="fork() was not called",
+    ),
+    Wrong("the path stays when it stops", [(REMOVED_PATH, "")], fails="serves_at_path", says="stays until unlink()"),
+    Wrong(
+        "a path that was left is not taken over",
+        [(TAKEN_OVER, "    (void)there;\n")],
+        fails="one_of_many takes_over_path",
+        says="what the killed one has left keeps all from starting",
+    ),
+    Wrong(
+        "takes the path from whoever has it",
+        [(TAKEN_OVER, "    (void)unlink(address);\n")],
+        fails="no_socket_there path_in_use",
+        says="the file was removed",
+    ),
+    Wrong(
+        "listens anew at each reload",
+        [
+            (
+                RELOADED,
+                "    for (nfds_t i = 1; i < watched_count; i++)\n        (void)close(watched[i].fd);\n    watched_count"
+                " = 1;\n    (void)unlink(address);\n    address ? listen_at_path() : exit(1);\n"
+                + RELOADED,
+            )
+        ],
+        fails="fg_alone fg_never_waits fg_reloads fg_serves fg_tells_on reload_loses_nobody",
+        says="who closes the socket and makes it anew",
+    ),
+    Wrong(
+        "stops without a look at the queue",
+        [(LAST_SERVED, "    (void)rest;\n")],
+        fails="stop_loses_nobody",
+        says="wait in the queue of the socket",
+    ),
+    Wrong(
+        "greets with what it had at first",
+        [
+            (
+                "    (void)snprintf(greeting, sizeof(greeting),",
+                "    static int known;\n    if (known++ == 0)\n        (void)snprintf(greeting, sizeof(greeting),",
+            )
+        ],
+        fails="config_closed greets_as_configured reloads",
+        says="it logs the old greeting",
+    ),
+    Wrong(
+        "greets without a newline",
+        [(SENT, SENT.replace("strlen(greeting)", "strlen(greeting) - 1"))],
+        fails=(
+            "fg_holds_nobody_up fg_outlives_clients fg_serves fg_version_6 greets_as_configured path_in_use"
+            " reload_loses_nobody serves_at_host serves_at_path serves_at_version_6 stop_loses_nobody takes_over_path"
+        ),
+        says="what they get is no line",
+    ),
+    Wrong(
+        "status 1 for everything",
+        [("NOT_ALLOWED = 4, NOT_CONFIGURED = 6", "NOT_ALLOWED = 1, NOT_CONFIGURED = 1")],
+        fails="no_config not_allowed",
+        says="the LSB has for a service that is not configured",
+    ),
+    Wrong(
+        "status 1 for wrong usage",
+        [("USAGE = 2", "USAGE = 1")],
+        fails="misused",
+        says="the LSB has for wrong arguments",
+    ),
+    Wrong("help on standard error", [("asked ? 1 : 2", "2")], fails="help", says="not where it is expected"),
+    Wrong(
+        "brackets are part of the host",
+        [('sscanf(address, "[%255[^]]]:%31s", host, port) == 2 ||\n             ', "")],
+        fails="serves_at_version_6",
+        says="it stands in brackets",
+    ),
+    Wrong(
+        "a relative path from the root directory",
+        [(ABSOLUTE, "")],
+        fails=(
+            "config_closed gets_no_terminal greets_as_configured group_ids in_root_directory is_adopted keeps_old"
+            " leads_nothing no_capabilities no_config no_terminal no_way_back none_slept_through not_allowed not_root"
+            " null_device_log_file_and_sockets one_lives_on one_of_many own_program path_in_use pid_file"
+            " pid_file_locked ready_though_held ready_when_it_returns reload_loses_nobody reloads removes_pid_file"
+            " reports_to_log safe_in_the_middle second_does_not_start second_is_told serves_at_path signals_reset"
+            " sigterm_ends stop_loses_nobody stops storm supplementary_groups survives_hangup takes_hangup takes_over"
+            " takes_over_path tells_of_stop umask_is_zero unknown_user user_ids written_as_root"
+        ),
+        says="a call failed",
+    ),
+    Wrong(
+        "another user before the PID file",
+        [
+            (
+                "    if (pid_file != NULL)\n        write_pid_file();\n",
+                USER + "    if (pid_file != NULL)\n        write_pid_file();\n",
+            ),
+            ("    find_manager();\n" + USER, "    find_manager();\n"),
+        ],
+        fails="group_ids no_capabilities no_way_back supplementary_groups user_ids written_as_root",
+        says="the rights were given up too early",
+    ),
+    Wrong(
+        "waits for a word of the client",
+        [(SENT, "    char word[64];\n    (void)read(client, word, sizeof(word));\n" + SENT)],
+        fails=(
+            "fg_holds_nobody_up fg_outlives_clients fg_serves fg_version_6 greets_as_configured path_in_use"
+            " reload_loses_nobody serves_at_host serves_at_path serves_at_version_6 stop_loses_nobody takes_over_path"
+        ),
+        says="it waits for a word of the client",
+    ),
+    Wrong(
+        "keeps every connection open",
+        [("    return close(client) == 0;", "    return true;")],
+        fails=(
+            "fg_holds_nobody_up fg_outlives_clients fg_serves fg_version_6 greets_as_configured path_in_use"
+            " reload_loses_nobody serves_at_host serves_at_path serves_at_version_6 takes_over_path"
+        ),
+        says="the connection stays open",
+    ),
+    Wrong(
+        "the reason stays in the log",
+        [('    (void)dprintf(starter, "%d%s: %s\\n", status, what, reason);\n', "")],
+        fails="caller_is_told no_config not_allowed not_root unknown_user",
+        says="not the daemon's own reason",
+    ),
+    Wrong(
+        "serves one socket of those that are passed",
+        [
+            (
+                "i < watched_count; i++)\n            if (watched[i]",
+                "i < 2 && i < watched_count; i++)\n            if (watched[i]",
+            )
+        ],
+        fails="fg_holds_nobody_up fg_outlives_clients fg_serves",
+        says="the first socket is served and the second is not",
+    ),
+    Wrong(
+        "ready before it listens",
+        [
+            (STARTED, STARTED.replace("(", "(0 && ", 1)),
+            (
+                "    take_sockets();\n",
+                STARTED + " && close(starter) == 0)\n        starter = -1;\n    take_sockets();\n",
+            ),
+        ],
+        fails="no_config no_socket_there not_allowed not_root path_in_use unknown_user",
+        says="it ends as if all were well",
+    ),
+    Wrong(
+        "takes a file of somebody's for a socket that was left",
+        [
+            ("lstat(address, &there) == 0 &&\n        S_ISSOCK(there.st_mode)", "((void)there, true)"),
+        ],
+        fails="no_socket_there",
+        says="S_ISSOCK() tells the two apart",
+    ),
+]
+
+RIGHT = [
+    Right(
+        "all who wait in one turn",
+        [
+            (
+                FIRST_CLIENT,
+                (
+                    "            for (int some = 0; watched[i].revents != 0 && some < 100; some++)\n                if"
+                    " (!greet(watched[i].fd))\n                    break;\n"
+                ),
+            )
+        ],
+    ),
+    Right("locked with fcntl()", [(LOCKED, "fcntl(fd, F_SETLK, &(struct flock){.l_type = F_WRLCK}) == 0")]),
+    Right("slow to be ready", [(STARTED, "    (void)usleep(300000);\n" + STARTED)]),
+    Right(
+        "sendmsg() for send()",
+        [
+            (
+                SENT,
+                (
+                    "    struct iovec part = {greeting, strlen(greeting)};\n    (void)sendmsg(client, &(struct"
+                    " msghdr){.msg_iov = &part, .msg_iovlen = 1}, MSG_DONTWAIT | MSG_NOSIGNAL);\n"
+                ),
+            )
+        ],
+        headers="sys/uio.h",
+    ),
+    Right("shutdown() before close()", [(SENT, SENT + "    (void)shutdown(client, SHUT_RDWR);\n")]),
+    Right(
+        "no address is used twice",
+        [("!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes))", "yes")],
+    ),
+    Right(
+        "ppoll() for poll()",
+        [("(void)poll(watched, watched_count, -1);", "(void)ppoll(watched, watched_count, NULL, NULL);")],
+    ),
+    Right(
+        "closes by number up to the soft limit and then what is listed",
+        [
+            (
+                "    DIR *list",
+                (
+                    "    for (int fd = 3; fd < 256; fd++)\n        if (fd != starter)\n            (void)close(fd);\n  "
+                    "  DIR *list"
+                ),
+            )
+        ],
+    ),
+]

@@ -1,0 +1,257 @@
+"""`make bench`, its second part: the service of step 17 beside the least that does the same.
+
+Starts: from fork() and exec() to the moment at which the launched process has
+ended and nobody has its standard output any more: then a daemon is ready.
+Requests: a client in C connects, reads to end of file, closes, one after another.
+"""
+
+import resource
+import socket
+import statistics
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from lab.build import FLAGS
+from lab.toolbox import SOLUTIONS, compiler
+
+STARTS = 40
+REQUESTS = 20_000
+ROUNDS = 5
+MANY = 100_000  # connections, for the memory
+READY_TIME = 30  # seconds: a loop of a thousand million calls takes minutes
+SLOW = 1000  # milliseconds: once is enough to know
+
+DAEMON_3 = """
+#include <unistd.h>
+int main(void) { if (daemon(0, 0) == -1) return 1; for (;;) pause(); }
+"""
+
+# As it is handed out: everything closed that could be open.
+UP_TO_THE_LIMIT = """
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+int main(void)
+{
+    struct rlimit limit;
+    umask(0);
+    if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || chdir("/") == -1) return 1;
+    if (fork() != 0) _exit(0);
+    setsid();
+    for (rlim_t fd = 0; fd < limit.rlim_max; fd++) close((int)fd);
+    open("/dev/null", O_RDWR); dup(0); dup(0);
+    for (;;) pause();
+}
+"""
+
+# Starts a program with a hard limit, waits until it is ready, prints the milliseconds, and ends what is left of it.
+TIMER = """
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+int main(int argc, char *argv[])
+{
+    int ends[2];
+    char byte, name[64];
+    struct timespec begun, over;
+    struct rlimit limit = {argc > 2 ? (rlim_t)atol(argv[1]) : 0, 0};
+    limit.rlim_max = limit.rlim_cur;
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) == -1 || pipe(ends) == -1) return 1;
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    pid_t launched = fork();
+    if (launched == 0) {
+        dup2(ends[1], 1);
+        close(ends[0]);
+        close(ends[1]);
+        if (setrlimit(RLIMIT_NOFILE, &limit) == 0) execv(argv[2], argv + 2);
+        _exit(127);
+    }
+    close(ends[1]);
+    int status;
+    waitpid(launched, &status, 0);
+    while (read(ends[0], &byte, 1) > 0) continue;
+    clock_gettime(CLOCK_MONOTONIC, &over);
+    snprintf(name, sizeof(name), "/proc/self/task/%d/children", (int)getpid());
+    while (waitpid(-1, 0, WNOHANG) >= 0) { /* orphans come one after another */
+        FILE *children = fopen(name, "r");
+        for (int child; children && fscanf(children, "%d", &child) == 1;) kill(child, SIGTERM);
+        if (children) fclose(children);
+        usleep(500);
+    }
+    printf("%f\\n", (over.tv_sec - begun.tv_sec) * 1e3 + (over.tv_nsec - begun.tv_nsec) / 1e6);
+    return status;
+}
+"""
+
+ACCEPT_WRITE_CLOSE = """
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+int main(int argc, char *argv[])
+{
+    int yes = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in name = {AF_INET, htons(argc > 1 ? atoi(argv[1]) : 0), {htonl(INADDR_LOOPBACK)}, {0}};
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+    if (bind(fd, (struct sockaddr *)&name, sizeof(name)) == -1 || listen(fd, SOMAXCONN) == -1) return 1;
+    for (;;) { int client = accept(fd, 0, 0); if (write(client, "hello\\n", 6) != 6) return 1; close(client); }
+}
+"""
+
+CLIENT = """
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+int main(int argc, char *argv[])
+{
+    struct sockaddr_in name = {AF_INET, htons(argc > 2 ? atoi(argv[1]) : 0), {htonl(INADDR_LOOPBACK)}, {0}};
+    for (int left = atoi(argv[2]); left > 0; left--) {
+        char text[64];
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        if (connect(fd, (struct sockaddr *)&name, sizeof(name)) == -1 || read(fd, text, sizeof(text)) != 6) return 1;
+        while (read(fd, text, sizeof(text)) > 0) continue;
+        close(fd);
+    }
+    return 0;
+}
+"""
+
+PROGRAMS = {
+    "daemon": DAEMON_3,
+    "recipe": UP_TO_THE_LIMIT,
+    "timer": TIMER,
+    "plain": ACCEPT_WRITE_CLOSE,
+    "client": CLIENT,
+}
+
+
+def bench_service(folder, report):
+    """Print all figures with `report(what, text)`; what is made is made in `folder`."""
+    programs = _compiled(Path(folder))
+    compare_starts(programs, report)
+    compare_requests(programs, report)
+
+
+def _compiled(folder):
+    """The path of each program, and of the service."""
+    found = {"service": folder / "17_service"}
+    subprocess.run([*compiler(), *FLAGS, "-o", found["service"], SOLUTIONS / "17_service.c"], check=True)
+    for name, source in PROGRAMS.items():
+        path = folder / f"{name}.c"
+        path.write_text(source, encoding="utf-8")
+        found[name] = folder / name
+        subprocess.run([*compiler(), "-O2", "-w", "-o", found[name], path], check=True)
+    return found
+
+
+# ---- from exec to ready ------------------------------------------------------
+
+
+def compare_starts(programs, report):
+    """At each hard limit: how long each program takes to be ready, and the ratio to daemon(3)."""
+    path = programs["service"].with_suffix(".sock")
+    commands = {
+        "17_service -d": [programs["service"], "-d", "-l", path],
+        "daemon(3)": [programs["daemon"]],
+        "closing up to the limit": [programs["recipe"]],
+    }
+    for limit in limits():
+        times = {name: [] for name in commands}
+        for turn in range(STARTS):
+            for name, command in commands.items():
+                if turn == 0 or times[name][0] < SLOW:
+                    times[name].append(_start(programs["timer"], command, limit))
+        base = statistics.median(times["daemon(3)"])
+        for name in commands:
+            median = statistics.median(times[name])
+            report(f"{name}, hard limit {limit}", f"{median:.2f} ms, {median / base:.2f} times daemon(3)")
+
+
+def limits():
+    """The hard limits on open files that can be had here: two, and the highest."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = int(Path("/proc/sys/fs/nr_open").read_text(encoding="ascii"))
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, highest))  # takes CAP_SYS_RESOURCE
+    except (PermissionError, ValueError):
+        highest = hard
+    else:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return sorted({limit for limit in (1024, 20_000, highest) if limit <= highest})
+
+
+def _start(timer, command, limit):
+    """Milliseconds until it is ready."""
+    done = subprocess.run([timer, str(limit), *command], capture_output=True, text=True, check=True, timeout=READY_TIME)
+    return float(done.stdout)
+
+
+# ---- requests ----------------------------------------------------------------
+
+
+def compare_requests(programs, report):
+    """Requests a second, in turns with the plain loop; then the memory before and after many more."""
+    port = _free_port()
+    rates = {"service": [], "plain": []}
+    for _ in range(ROUNDS):
+        for name, arguments in (("service", ["-l", f"127.0.0.1:{port}"]), ("plain", [str(port)])):
+            with _served(programs[name], arguments, port) as _:
+                rates[name].append(REQUESTS / _time_client(programs, port, REQUESTS))
+    service, plain = (statistics.median(rates[name]) for name in ("service", "plain"))
+    ratio = statistics.median(s / p for s, p in zip(*rates.values()))
+    report("requests a second, 17_service", f"{service:.0f}, {ratio:.2f} times accept-write-close ({plain:.0f})")
+    with _served(programs["service"], ["-l", f"127.0.0.1:{port}"], port) as server:
+        _time_client(programs, port, 1000)
+        before = _memory(server)
+        _time_client(programs, port, MANY)
+        report(f"memory of 17_service, after 1000 and {MANY} connections more", f"{before} and {_memory(server)} KiB")
+
+
+def _time_client(programs, port, count):
+    start = time.perf_counter()
+    subprocess.run([programs["client"], str(port), str(count)], check=True)
+    return time.perf_counter() - start
+
+
+@contextmanager
+def _served(program, arguments, port):
+    """The server, from the moment on that it takes connections."""
+    server = subprocess.Popen([program, *arguments], stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + READY_TIME
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except ConnectionRefusedError:
+                if time.monotonic() > deadline or server.poll() is not None:
+                    raise
+                time.sleep(0.005)
+        yield server
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _memory(server):
+    """The resident memory of a process, in KiB."""
+    return psutil.Process(server.pid).memory_info().rss // 1024
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -1,0 +1,101 @@
+"""The environment that a process has now, and not the one that it was started with.
+
+/proc/PID/environ shows the memory where the strings were at the start: what
+unsetenv(3) does changes a pointer elsewhere. So the variable `environ` itself is
+looked up, in the symbol tables of the program and of its libc, and followed:
+environ(7), elf(5).
+"""
+
+import os
+import struct
+from functools import lru_cache
+
+from lab import procfs
+
+POINTER = struct.Struct("N")
+MAX_VARIABLES = 1000
+MAX_STRING = 4096
+
+_SECTION = struct.Struct("=IIQQQQIIQQ")  # Elf64_Shdr
+_SYMBOL = struct.Struct("=IBBHQQ")  # Elf64_Sym
+_DYNSYM = 11  # SHT_DYNSYM
+_MOVABLE = 3  # ET_DYN
+
+
+def read_environment(folder):
+    """The variables of a process, as {name: value}; None where they cannot be found (a static program, say).
+
+    `folder` is the process's in /proc. Raises ProcessLookupError if it is gone.
+    """
+    with procfs.process_may_end(folder):
+        for base, path in _mapped_files(folder):
+            address = _find_environ(f"{folder}/root{path}")
+            if address is not None:
+                with open(f"{folder}/mem", "rb", buffering=0) as memory:
+                    return _variables(memory.fileno(), address[0] + (base if address[1] else 0))
+    return None
+
+
+def _find_environ(path):
+    try:
+        status = os.stat(path)
+        return _address_of_environ(path, status.st_dev, status.st_ino)
+    except OSError:
+        return None  # mapped, and removed since; or it is not in the process's root directory
+
+
+def _mapped_files(folder):
+    """(address, path) of the program and of each library: the program comes first, and so does its own `environ`."""
+    found = {}
+    with open(f"{folder}/maps", encoding="utf-8", errors="surrogateescape") as file:
+        lines = file.read().splitlines()
+    for line in lines:
+        words = line.split(maxsplit=5)
+        if len(words) == 6 and words[5].startswith("/") and int(words[2], 16) == 0:
+            found.setdefault(words[5], int(words[0].partition("-")[0], 16))
+    program = os.readlink(f"{folder}/exe")
+    return sorted(((base, path) for path, base in found.items()), key=lambda each: each[1] != program)
+
+
+@lru_cache
+def _address_of_environ(path, _device, _inode):
+    """(address, whether it counts from where the file is mapped) of `environ` in an ELF file that defines it."""
+    with open(path, "rb") as file:
+        data = file.read()
+    if data[:5] != b"\x7fELF\x02":  # 64 bits
+        return None
+    kind, offset = struct.unpack_from("=H", data, 16)[0], struct.unpack_from("=Q", data, 40)[0]
+    size, count = struct.unpack_from("=HH", data, 58)
+    sections = [_SECTION.unpack_from(data, offset + size * number) for number in range(count)]
+    for _, section_type, _, _, start, length, link, *_ in sections:
+        if section_type != _DYNSYM:
+            continue
+        names = sections[link][4]
+        for name, _, _, index, value, _ in _SYMBOL.iter_unpack(data[start : start + length]):
+            if index and data[names + name : names + name + 10].partition(b"\0")[0].lstrip(b"_") == b"environ":
+                return value, kind == _MOVABLE
+    return None
+
+
+def _variables(memory, address):
+    """Those to whose strings the pointers point that the variable at `address` points to."""
+    found = {}
+    array = POINTER.unpack(os.pread(memory, POINTER.size, address))[0]
+    for number in range(MAX_VARIABLES if array else 0):
+        string = POINTER.unpack(os.pread(memory, POINTER.size, array + POINTER.size * number))[0]
+        if not string:
+            break
+        name, _, value = _string(memory, string).partition("=")
+        found[name] = value
+    return found
+
+
+def _string(memory, address):
+    """Up to its null byte; a read ends where the next page is not there."""
+    text = b""
+    while b"\0" not in text and len(text) < MAX_STRING:
+        part = os.pread(memory, 256 - (address + len(text)) % 256, address + len(text))
+        if not part:
+            break
+        text += part
+    return text.partition(b"\0")[0].decode("utf-8", "backslashreplace")

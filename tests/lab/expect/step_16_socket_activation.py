@@ -1,0 +1,265 @@
+"""Step 16: it serves on sockets that were there before it."""
+
+import os
+
+from lab.expect.model import Check, Scene, ended, fate
+from lab.expect.step_15_notify import READY, after, stopped_well
+
+LISTEN = ("unix", "tcp4")
+FIRST = 3  # SD_LISTEN_FDS_START
+VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
+
+CROWD = 1000
+SERVED = Scene(then=("connect 0", "connect 1", "SIGHUP", "connect 0", "connect 1", "SIGTERM"))
+VERSION_6 = Scene(listen=("tcp6",), then=("connect 0",))
+CROWDED = Scene(then=(f"crowd 1 {CROWD}", "connect 1", "connect 0"))
+VANISHED = Scene(then=("vanish 0 20", "vanish 1 20", "connect 0", "connect 1"))
+
+# What is no number of sockets, or not that of those that were passed.
+NO_NUMBERS = {
+    "zero": ("0", "no socket was passed, and nobody will ever connect"),
+    "negative": ("-1", "a number of sockets is 1 or more: what strtol() and atoi() return has to be looked at"),
+    "huge": (
+        "1000000000",
+        "that many cannot be open: the number has to have a limit, before a loop runs up to it or 3 is added to it",
+    ),
+    "trailing": ("2x", "atoi() takes what it likes, and does not tell: strtol() says where the number ends"),
+}
+
+
+def served(o):
+    """What each client got."""
+    return [done.served for done in o.done if done.served]
+
+
+def all_served(o):
+    """Whether every client got the same line, and then end of file."""
+    texts = {each.text for each in served(o)}
+    return len(texts) == 1 and texts.pop().endswith("\n") and all(each.how == "closed" for each in served(o))
+
+
+def told_clients(o):
+    """What the clients got, in words: the one that is the first to be worse off than the others."""
+    words = []
+    for done in o.done:
+        if done.served:
+            got = f'"{done.served.text.strip()[:60]}"' if done.served.text else "nothing"
+            end = {"closed": "end of file", "open": "no end of file"}.get(done.served.how, done.served.how)
+            words.append(f"{done.deed}: {got}, then {end}")
+    return "; ".join(dict.fromkeys(words)) or after(o)
+
+
+def refused_well(o):
+    """Whether it said what is wrong, and ended with a status other than 0."""
+    exited = o.job_status is not None and os.WIFEXITED(o.job_status) and os.WEXITSTATUS(o.job_status) != 0
+    return exited and not o.processes and bool(o.printed.strip())
+
+
+def refuses(key, says, scene, cause):
+    """The check that something is no reason to start, but for a clear error."""
+    return Check(
+        key=key,
+        says=says,
+        read="sd_listen_fds(3)",
+        on_process=False,
+        scene=scene,
+        holds=lambda o: refused_well(o) and not any(READY in message.text for message in o.notices),
+        expected=lambda o: "a line that says what is wrong, a status other than 0; nobody is told that it is ready",
+        observed=lambda o: fate(o) + ("; it was told that it is ready" if o.notices else ""),
+        causes=(
+            (lambda o: o.processes, cause),
+            (
+                lambda o: refused_well(o),
+                "it ends, and has said before that it is ready: first look at all that is passed, then say so",
+            ),
+            (lambda o: not o.printed.strip(), "it ends, and does not say why: whoever started it has nothing to go by"),
+            (
+                lambda o: o.job_status == 0,
+                "it says what is wrong, and ends with status 0, as if all were well: exit(EXIT_FAILURE)",
+            ),
+            (True, "it does not get so far as to say what is wrong"),
+        ),
+    )
+
+
+NOT_SERVED = (
+    (
+        lambda o: o.left == () and o.status_after not in (None, 0),
+        lambda o: f"it {ended(o.status_after)} on the way: if a client has gone, SIGPIPE ends whoever writes to it "
+        "(MSG_NOSIGNAL), and an error of one client's is no reason to end",
+    ),
+    (
+        lambda o: any(each.how == "open" and each.text for each in served(o)),
+        "the connection stays open: close() it, and who reads gets end of file. If a child, or the program itself, "
+        "has another descriptor of it, it is not closed yet",
+    ),
+    (
+        lambda o: any(each.how == "open" for each in served(o)) and not any(each.text for each in served(o)),
+        "who connects gets nothing: accept() is not called there (are the descriptors from 3 on, LISTEN_FDS of them, "
+        "waited for?), or it waits for a word of the client, which says nothing",
+    ),
+    (
+        lambda o: any(each.text and not each.text.endswith("\n") for each in served(o)),
+        "what they get is no line: the greeting ends with a newline",
+    ),
+)
+
+CHECKS = [
+    Check(
+        key="close_on_exec",
+        says="the sockets are closed in what it starts",
+        read="sd_listen_fds(3), fcntl(2)",
+        follows=("lives",),
+        holds=lambda o: not inherited_sockets(o),
+        expected=lambda o: f"{FIRST} to {FIRST + len(LISTEN) - 1} are close-on-exec (FD_CLOEXEC)",
+        observed=lambda o: f"not so: {', '.join(map(str, inherited_sockets(o)))}",
+        causes=(
+            (
+                True,
+                "they came through execve(2), and so without that flag. A program that this one starts would hold them "
+                "open, and accept what is not meant for it",
+            ),
+        ),
+    ),
+    Check(
+        key="forgets_sockets",
+        says="the variables that tell of them are not in its environment any more",
+        read="sd_listen_fds(3), unsetenv(3)",
+        follows=("lives",),
+        unseen=lambda o: ""
+        if o.process is None or o.process.environment is not None
+        else "its `environ` was not found",
+        holds=lambda o: not set(VARIABLES) & set(o.process.environment),
+        expected=lambda o: f"none of {', '.join(VARIABLES)}",
+        observed=lambda o: ", ".join(name for name in VARIABLES if name in o.process.environment),
+        causes=((True, "they told this process of its descriptors; in any other they tell of what is not there"),),
+    ),
+    Check(
+        key="serves",
+        says="greets whoever connects, at every socket, and closes the connection",
+        read="accept(2), poll(2)",
+        scene=SERVED,
+        follows=("lives",),
+        holds=lambda o: all_served(o) and stopped_well(o),
+        expected=lambda o: "two clients, kill -HUP, two more: the same line for each, then end of file; kill -TERM: "
+        "status 0",
+        observed=lambda o: f"{told_clients(o)}; {after(o)}",
+        causes=(
+            *NOT_SERVED,
+            (
+                lambda o: all_served(o),
+                "now that it waits for clients it does not stop as before: accept() goes on after a signal, and who is "
+                "in it does not look at a flag. poll() can wait for both",
+            ),
+            (
+                lambda o: served(o)[0].text and not served(o)[1].text,
+                "the first socket is served and the second is not: who waits in accept() at one does not look at the "
+                "other. poll() waits for all of them",
+            ),
+            (
+                lambda o: not served(o)[0].text,
+                "one socket is served and another is not: poll() waits for all of them, from 3 on",
+            ),
+            (
+                lambda o: served(o)[0].text and not served(o)[2].text,
+                "nobody is served any more after the first client, or after a reload: are the sockets still open?",
+            ),
+            (True, "what they get is no line, or not the same for all"),
+        ),
+    ),
+    Check(
+        key="version_6",
+        says="the same with IPv6",
+        read="ipv6(7)",
+        scene=VERSION_6,
+        follows=("serves",),
+        holds=lambda o: all_served(o),
+        expected=lambda o: "one socket, at [::1]: the greeting, and then end of file",
+        observed=told_clients,
+        causes=(
+            *NOT_SERVED,
+            (
+                True,
+                "it does not matter to who serves which family a socket is of: the address that accept() would fill in "
+                "can be NULL. Or it takes one socket for two",
+            ),
+        ),
+    ),
+    Check(
+        key="holds_nobody_up",
+        says=f"{CROWD} clients that say nothing, and do not read, hold nobody up",
+        read="accept(2), send(2), getrlimit(2)",
+        scene=CROWDED,
+        follows=("serves",),
+        holds=lambda o: o.crowd == CROWD and all_served(o),
+        expected=lambda o: f"{CROWD} connected, and then a client at each socket is served at once (256 descriptors at "
+        "the most)",
+        observed=lambda o: f"{o.crowd} connected; {told_clients(o)}; {after(o)}",
+        causes=(
+            *NOT_SERVED,
+            (
+                True,
+                "it waits for one client while others wait for it: for a word from it, for its end, or "
+                "for room. Greet, "
+                "close, and go on; or wait for all of them at once. And who keeps every connection open has no "
+                "descriptor left after 256",
+            ),
+        ),
+    ),
+    Check(
+        key="outlives_clients",
+        says="clients that have gone again before they are greeted do no harm",
+        read="send(2), signal(7)",
+        scene=VANISHED,
+        follows=("serves",),
+        holds=lambda o: all_served(o) and o.left == (o.process.pid,),
+        expected=lambda o: "20 connections at each socket, reset while it is stopped; then a client at each is served",
+        observed=lambda o: f"{told_clients(o)}; {after(o)}",
+        causes=(
+            *NOT_SERVED,
+            (True, "it stumbles over who has gone: an error of accept(), or of one connection, is not the end of all"),
+        ),
+    ),
+    refuses(
+        "nothing_passed",
+        "where no socket is passed it says so, and ends",
+        Scene(listen=()),
+        "it runs, and waits for clients that have no way to come: without LISTEN_PID and LISTEN_FDS nothing was passed",
+    ),
+    refuses(
+        "not_meant",
+        "where LISTEN_PID is another process's it says so, and ends",
+        Scene(environment=("LISTEN_PID=1",)),
+        "the sockets were meant for another process, whose variables this one has inherited: what is at 3 may be "
+        "anything. LISTEN_PID has to be getpid()",
+    ),
+    *(
+        refuses(
+            f"no_number_{kind}",
+            f"where LISTEN_FDS is {value} it says so, and ends",
+            Scene(environment=(f"LISTEN_FDS={value}",)),
+            cause,
+        )
+        for kind, (value, cause) in NO_NUMBERS.items()
+    ),
+    refuses(
+        "no_socket",
+        "where one of them is no socket it says so, and ends",
+        Scene(listen=("unix", "file")),
+        "4 is a regular file: accept() fails there for ever, and poll() says each time that there is something to do. "
+        "getsockopt(SO_ACCEPTCONN), or fstat(), tells before",
+    ),
+    refuses(
+        "not_listening",
+        "where one of them does not listen it says so, and ends",
+        Scene(listen=("connected",)),
+        "3 is a socket, and one that is connected already (what inetd passes): nobody can connect to it. "
+        "getsockopt(SO_ACCEPTCONN) tells",
+    ),
+]
+
+
+def inherited_sockets(o):
+    """The sockets that were passed and are not close-on-exec."""
+    passed = (o.process.descriptors.get(FIRST + number) for number in range(len(LISTEN)))
+    return [descriptor for descriptor in passed if descriptor and descriptor.inherited]

@@ -1,0 +1,269 @@
+"""Step 17: one service in both styles. What the steps before asked for, it is asked for again, in its own scenes."""
+
+import errno
+import os
+from dataclasses import replace
+
+from lab.expect import completed, expectations
+from lab.expect.model import Check, Scene, ended, fails_cleanly, fate
+from lab.expect.step_07_syslog import extra
+from lab.expect.step_14_signals import CONFIG_FILE, NEW, OLD, null_log_and_pipes
+from lab.expect.step_15_notify import after, stopped_well
+from lab.expect.step_16_socket_activation import NOT_SERVED, all_served, served, told_clients
+from lab.launched import CONFIG, PID_FILE, PORT, SOCKET
+from lab.steps import STEPS
+
+CLASSIC, NEW_STYLE = STEPS[14], STEPS[16]
+
+AS_DAEMON = ("-d", "-l", SOCKET)
+ARGUMENTS = (*AS_DAEMON, "-p", PID_FILE)
+ROOT_ARGUMENTS = ("-u", "guest")
+
+# LSB Core 5.0, "Init Script Actions".
+USAGE, NOT_ALLOWED, NOT_CONFIGURED = 2, 4, 6
+
+
+GONE = os.strerror(errno.ENOENT)  # what a client is told whose path leads nowhere
+
+
+def in_the_classic_way(check):
+    """A check of step 14, of the service with -d."""
+    scene = check.scene
+    if scene.arguments is not None:
+        scene = replace(scene, arguments=(*AS_DAEMON, *scene.arguments))
+    return replace(check, scene=scene, replaces=())
+
+
+def in_the_new_style(check):
+    """A check of step 16, of the service in the foreground. Its key gets a name of its own."""
+    follows = tuple(f"fg_{key}" for key in check.follows)
+    scene = replace(completed(NEW_STYLE, check.scene), arguments=check.scene.arguments or ())
+    says = f"in the foreground: {check.says}"
+    return replace(check, key=f"fg_{check.key}", says=says, scene=scene, follows=follows, replaces=())
+
+
+def only_listens(o):
+    """Whether beside what step 14 allows only sockets are open at which clients can connect."""
+    others = replace(o.process, descriptors={n: d for n, d in o.process.descriptors.items() if n not in o.listeners})
+    return bool(o.listeners) and null_log_and_pipes(replace(o, processes=(others,)))
+
+
+def status(o):
+    """The exit status of the launched process, None if it has none."""
+    return os.WEXITSTATUS(o.job_status) if o.job_status is not None and os.WIFEXITED(o.job_status) else None
+
+
+def exits(key, says, number, scene, holds, expected, cause):
+    """The check that it does not start, with the exit status that the LSB has for that, and words."""
+    return Check(
+        key=key,
+        says=says,
+        read="getopt(3), exit(3)",
+        on_process=False,
+        scene=scene,
+        holds=lambda o: status(o) == number and not o.processes and holds(o),
+        expected=lambda o: f"launched with {' '.join(scene.arguments)}: status {number}, {expected}",
+        observed=fate,
+        causes=(
+            (lambda o: o.processes, "it starts all the same"),
+            (
+                lambda o: status(o) == number,
+                "the status is right; the text is not there, or not where it is expected",
+            ),
+            (True, cause),
+        ),
+    )
+
+
+def serves(key, says, read, scene, texts, cause, follows=("serves_at_path",), ends=False):
+    """The check of what its clients get: `texts`, one for each of the deeds that make one."""
+    return Check(
+        key=key,
+        says=says,
+        read=read,
+        on_process=False,
+        scene=scene,
+        follows=follows,
+        holds=lambda o: o.process is not None
+        and [each.text for each in served(o)] == list(texts)
+        and all(each.how == ("closed" if each.text else GONE) for each in served(o))
+        and (stopped_well(o) if ends else len(o.left) == 1),
+        expected=lambda o: f"{'; '.join(scene.then)}: "
+        + ", ".join(f'"{text.strip()}"' if text else GONE for text in texts)
+        + (", and status 0" if ends else ""),
+        observed=lambda o: f"{told_clients(o)}; {after(o)}" if o.process else fate(o),
+        causes=(*NOT_SERVED, (True, cause)),
+    )
+
+
+HELLO = "hello\n"
+WITH_CONFIG = (*ARGUMENTS, "-c", CONFIG)
+
+# None of these looks at what the service is for: as a daemon, and in the foreground.
+INHERITED = [
+    *(in_the_classic_way(c) for c in expectations(CLASSIC) if not c.star and c.key != "null_device_log_and_file"),
+    *(in_the_new_style(c) for c in expectations(NEW_STYLE) if not c.star and c.key != "compiles"),
+]
+
+CHECKS = [
+    *INHERITED,
+    Check(
+        key="null_device_log_file_and_sockets",
+        says="0, 1 and 2 are the null device; beside them the log, FILE, and where it listens",
+        read="null(4), listen(2)",
+        needs_log="without the log only some of what is wrong can be seen",
+        holds=only_listens,
+        expected=lambda o: "what step 14 allows, and sockets at which clients can connect",
+        observed=lambda o: ", ".join(map(str, extra(o).values())) or "nothing else is open",
+        causes=(
+            (lambda o: not o.listeners, "it does not listen: -l says where"),
+            (True, "something is open that was inherited, or is left from its start"),
+        ),
+    ),
+    exits(
+        "help",
+        "-h: it tells how it is used, on standard output",
+        0,
+        Scene(arguments=("-h",), stdio="pipe"),
+        lambda o: all(f"-{letter}" in o.piped for letter in "dlpuch"),
+        "and a text that names all options",
+        "that was asked for, so it is no error: standard output, and status 0",
+    ),
+    exits(
+        "misused",
+        "an option that there is not: it tells how it is used, on standard error",
+        USAGE,
+        Scene(arguments=("-x",), stdio="pipe"),
+        lambda o: not o.piped and "-l" in o.printed,
+        "and the same text, on standard error",
+        "2 is what the LSB has for wrong arguments, and what most programs use",
+    ),
+    exits(
+        "no_config",
+        "a configuration that cannot be read: status 6",
+        NOT_CONFIGURED,
+        Scene(arguments=(*ARGUMENTS, "-c", "nowhere")),
+        lambda o: "nowhere" in o.printed,
+        "and the reason on standard error of the launched process",
+        "6 is what the LSB has for a service that is not configured. The daemon knows the reason, and its "
+        "caller waits: "
+        "the pipe of step 12 can carry a number too",
+    ),
+    exits(
+        "not_allowed",
+        "-u where it is not root: status 4",
+        NOT_ALLOWED,
+        Scene(arguments=(*ARGUMENTS, "-u", "root")),
+        lambda o: o.printed.strip(),
+        "and the reason on standard error of the launched process",
+        "4 is what the LSB has for a user who may not do that",
+    ),
+    serves(
+        "serves_at_path",
+        "-l PATH: it serves there, and takes the name away when it stops",
+        "unix(7), unlink(2)",
+        Scene(then=(f"connect {SOCKET}", f"connect {SOCKET}", "SIGTERM", f"connect {SOCKET}")),
+        (HELLO, HELLO, ""),
+        "a relative path is meant from the directory of the launch, which the daemon has left; and what bind() made "
+        "stays until unlink()",
+        follows=("one_lives_on",),
+        ends=True,
+    ),
+    serves(
+        "serves_at_host",
+        "-l HOST:PORT: it serves there",
+        "getaddrinfo(3), ip(7)",
+        Scene(arguments=("-d", "-l", f"127.0.0.1:{PORT}", "-p", PID_FILE), then=(f"connect tcp4:{PORT}",)),
+        (HELLO,),
+        "HOST ends at the last colon: getaddrinfo() takes both parts as text",
+    ),
+    serves(
+        "serves_at_version_6",
+        "-l [HOST]:PORT: it serves there with IPv6",
+        "getaddrinfo(3), ipv6(7)",
+        Scene(arguments=("-d", "-l", f"[::1]:{PORT}", "-p", PID_FILE), then=(f"connect tcp6:{PORT}",)),
+        (HELLO,),
+        "an address of IPv6 has colons itself, so it stands in brackets; getaddrinfo() wants it without",
+    ),
+    serves(
+        "greets_as_configured",
+        "-c FILE: that is what clients get, and after SIGHUP what FILE holds then",
+        "open(2), send(2)",
+        Scene(
+            arguments=WITH_CONFIG,
+            files=(CONFIG_FILE, ("next", f"greeting={NEW}\n".encode())),
+            then=(f"connect {SOCKET}", "config next", "SIGHUP", f"connect {SOCKET}"),
+        ),
+        (f"{OLD}\n", f"{NEW}\n"),
+        "the log tells of a greeting that clients do not get: a line with what greeting=TEXT says",
+    ),
+    serves(
+        "reload_loses_nobody",
+        "who connects while it reloads is served",
+        "listen(2)",
+        Scene(then=(f"queue {SOCKET} 20 SIGHUP", f"connect {SOCKET}")),
+        (HELLO, HELLO),
+        "20 had connected before it took SIGHUP: who closes the socket and makes it anew sends them away. A reload "
+        "changes what it says, not where it listens",
+    ),
+    serves(
+        "stop_loses_nobody",
+        "who has connected when SIGTERM comes is served before it stops",
+        "accept(2)",
+        Scene(then=(f"queue {SOCKET} 20 SIGTERM",)),
+        (HELLO,),
+        "20 had connected before it took SIGTERM, and wait in the queue of the socket: accept() until "
+        "there is none, and "
+        "end then",
+        ends=True,
+    ),
+    serves(
+        "takes_over_path",
+        "takes over a path that one has left who was killed",
+        "unix(7), bind(2)",
+        Scene(then=("SIGKILL", "again 1", f"connect {SOCKET}")),
+        (HELLO,),
+        "bind() fails where there is a name already, and the name of a socket outlives its process. Where "
+        "nobody serves, "
+        "connect() fails with ECONNREFUSED: then unlink() is right",
+    ),
+    Check(
+        key="no_socket_there",
+        says="leaves a file at the path alone that is no socket",
+        read="stat(2), unix(7)",
+        on_process=False,
+        scene=Scene(arguments=AS_DAEMON, files=((SOCKET, b"dear to somebody\n"),)),
+        follows=("serves_at_path",),
+        holds=lambda o: fails_cleanly(o) and o.job_status != 0,
+        expected=lambda o: f"{SOCKET} is a regular file: it says so, and nothing lives on",
+        observed=fate,
+        causes=(
+            (
+                True,
+                "connecting to a file that is no socket fails as it does where nobody serves (ECONNREFUSED): the file "
+                "was removed, and was somebody's. S_ISSOCK() tells the two apart",
+            ),
+        ),
+    ),
+    Check(
+        key="path_in_use",
+        says="does not take it over from one that lives",
+        read="unix(7), connect(2)",
+        scene=Scene(arguments=AS_DAEMON, then=("again 1", f"connect {SOCKET}")),
+        follows=("serves_at_path",),
+        holds=lambda o: o.left == (o.process.pid,) and o.again and o.again[0] not in (0, None) and all_served(o),
+        expected=lambda o: "a second one, without -p, is told no (a status other than 0); the first one serves on",
+        observed=lambda o: "the second: "
+        + (ended(o.again[0]) if o.again and o.again[0] is not None else "does not end")
+        + f"; {told_clients(o)}; {' and '.join(map(str, o.left)) or 'nobody'} lives on",
+        causes=(
+            (
+                lambda o: len(o.left) > 1,
+                "both live, and the second has taken the name from the first: unlink() before bind() asks "
+                "nobody. First "
+                "see whether somebody answers there",
+            ),
+            (True, "somebody serves there: bind() says so (EADDRINUSE), and that is the end of the second one"),
+        ),
+    ),
+]
