@@ -176,7 +176,7 @@ WRONG = [
             (POLLED, "        greet(watched[1].fd);\n        if (poll(watched, watched_count, 0) == -1)\n"),
             (" | O_NONBLOCK", ""),
         ],
-        fails="alone holds_nobody_up never_waits nobody_there outlives_clients reloads serves stops watchdog",
+        fails="alone holds_nobody_up never_waits nobody_there outlives_clients reloads serves stops tells_on watchdog",
         says="is the signal taken where it is waited for?",
     ),
     Wrong("crashes without the variables", [(NONE_PASSED, "")], fails="nothing_passed", says="does not say why"),

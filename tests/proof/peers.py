@@ -23,8 +23,20 @@ def installed(program):
     return shutil.which(program, path=SYSTEM_PATH)
 
 
-# "soon COMMAND" waits until a command succeeds, and tells of one that does not within 5 seconds.
-SOON = 'soon() { for i in {1..500}; do "$@" && return; sleep 0.01; done; echo "not in 5 s: $*"; }'
+# "soon COMMAND" waits until a command succeeds, 5 seconds at most; once one took longer, none is waited for.
+SOON = """
+soon() {
+    local end=$((SECONDS + 6))
+    until "$@"; do
+        if [ "$late" ] || [ $SECONDS -ge $end ]; then
+            late="not in 5 s: $*"
+            echo "$late"
+            return 1
+        fi
+        sleep 0.01
+    done
+}
+"""
 
 # The group is there until standard input ends, as it does with pytest, however that ends.
 _KEEP_GROUP = """
@@ -69,16 +81,17 @@ _ENTER = "until grep -q daemon-lab /proc/self/cgroup; do sleep 0.01; done; {}uns
 _START = f"""
 cd /home/lab
 {SOON}
+ctl() {{ timeout 10 systemctl --user "$@"; }}
 export XDG_RUNTIME_DIR=/run/user XDG_CONFIG_HOME=/run/user SYSTEMD_PAGER=
 cp 17_service /usr/local/bin
 echo greeting=hello >/usr/local/etc/17_service.conf
 cp *.service *.socket $XDG_CONFIG_HOME/systemd/user
 mkdir $XDG_CONFIG_HOME/systemd/user/service.d
-printf '[Service]\\nDynamicUser=no\\nTimeoutStartSec=5\\n' >$XDG_CONFIG_HOME/systemd/user/service.d/lab.conf
+printf '[Service]\\nDynamicUser=no\\nTimeoutSec=5\\n' >$XDG_CONFIG_HOME/systemd/user/service.d/lab.conf
 {installed("systemd-journald")} 2>/dev/null &
 soon [ -S /run/systemd/journal/stdout ]
 {installed("systemd")} --user --unit=basic.target --log-target=journal &
-soon systemctl --user --quiet is-active basic.target 2>/dev/null
+soon ctl --quiet is-active basic.target 2>/dev/null
 """
 
 UNITS = sorted(SOLUTIONS.glob("*.service")) + sorted(SOLUTIONS.glob("*.socket"))
@@ -97,7 +110,7 @@ def why_no_systemd(pad):
 
 
 def typed_under_systemd(pad, commands, files=()):
-    """What each of the commands printed, with a `systemctl --user` that has the units beside the solutions."""
+    """What each of the commands printed; `ctl` is systemctl(1) for a systemd that has the units of the solutions."""
     enter = _ENTER.format("exec ", "bash /home/lab/.script inside")
     start = f'[ "$1" ] || {{ {enter}; }}; . /home/lab/.start'
     files = [(_START.encode(), 0o644, ".start"), *((path.read_bytes(), 0o644, path.name) for path in UNITS), *files]
@@ -109,14 +122,14 @@ def _typed(pad, commands, files=()):
 
         def give(launch):
             owner = os.stat(launch.lab)
-            for name in ("", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads"):
-                os.chown(group / name, owner.st_uid, owner.st_gid)
-            (group / "cgroup.procs").write_text(str(launch.outer(launch.shell)))
+            try:
+                for name in ("", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads"):
+                    os.chown(group / name, owner.st_uid, owner.st_gid)
+                (group / "cgroup.procs").write_text(str(launch.outer(launch.shell)))
+            except OSError as error:
+                raise GroupRefused(f"no control group can be given to a sandbox: {error}") from error
 
-        try:
-            return typed(pad, commands, [(_WORLD.encode(), 0o644, ".world"), *files], started=give)
-        except PermissionError as error:
-            raise GroupRefused(f"no control group can be given to a sandbox: {error}") from error
+        return typed(pad, commands, [(_WORLD.encode(), 0o644, ".world"), *files], started=give)
 
 
 class GroupRefused(Exception):
@@ -125,8 +138,8 @@ class GroupRefused(Exception):
 
 @contextmanager
 def _control_group():
-    """The path of a control group of its own, gone in the end, also if pytest is killed. Raises GroupRefused."""
-    group = _own_group() / f"daemon-lab-{os.getpid()}-{time.monotonic_ns()}"
+    """The path of a control group of its own, gone in the end, even if pytest is killed. Raises GroupRefused."""
+    group = own_group() / f"daemon-lab-{os.getpid()}-{time.monotonic_ns()}"
     with subprocess.Popen(
         ["sh", "-c", _KEEP_GROUP, "sh", str(group)],
         stdin=subprocess.PIPE,
@@ -146,7 +159,7 @@ def _control_group():
             assert keeper.wait(10) == 0, f"{group} could not be removed"
 
 
-def _own_group():
+def own_group():
     """The folder of the control group in which this process is. Raises GroupRefused."""
     groups = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     own = next((line[3:] for line in groups if line.startswith("0::")), None)
@@ -154,5 +167,7 @@ def _own_group():
         fields, _, kind = line.partition(" - ")
         if kind.startswith("cgroup2 ") and own is not None:
             _, _, _, root, folder = fields.split()[:5]
-            return Path(folder, os.path.relpath(own, root))
-    raise GroupRefused("no cgroup2 is mounted here")
+            below = os.path.relpath(own, root)
+            if not below.startswith(".."):
+                return Path(folder, below)
+    raise GroupRefused("the control group of this process is in no cgroup2 that is mounted here")
