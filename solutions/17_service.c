@@ -31,8 +31,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Exit statuses, as the LSB has them for init scripts where they fit. */
-enum { FAILED = 1, USAGE = 2, NOT_ALLOWED = 4, NOT_CONFIGURED = 6 };
+enum { FAILED = 1, USAGE = 2, DENIED = 4, NO_CONFIG = 6 }; /* as in the LSB */
 enum { MAX_SOCKETS = 64, LAST_CLIENTS = 10000, MAX_TEXT = 1000 /* bytes */ };
 
 static const char usage[] =
@@ -45,13 +44,11 @@ static const char usage[] =
     "  -h          show this\n";
 
 static bool is_daemon;
-static const char *address, *pid_file, *user, *config;
-static const char *bound_path; /* of the socket that was made there */
+static const char *address, *pid_file, *user, *config, *bound_path;
 static char greeting[MAX_TEXT + 2] = "hello\n";
-static int starter = -1; /* to the launched process, until we are ready */
-static int lock = -1, manager = -1; /* the PID file; the service manager */
-static struct pollfd watched[1 + MAX_SOCKETS]; /* the first one: signals */
-static nfds_t watched_count;
+static int starter = -1, lock = -1, manager = -1; /* steps 12, 11 and 15 */
+static struct pollfd watched[1 + MAX_SOCKETS] = {{-1, POLLIN, 0}}; /* signals */
+static nfds_t watched_count = 1;
 
 static void say(int level, const char *what, const char *detail)
 {
@@ -81,17 +78,13 @@ static void clean_up(void)
 static _Noreturn void fail(const char *what, const char *reason)
 {
     bool denied = reason == NULL && (errno == EACCES || errno == EPERM);
-    int status = denied ? NOT_ALLOWED : FAILED;
-    if (what == config)
-        status = NOT_CONFIGURED;
-    if (reason == NULL)
-        reason = strerror(errno);
+    int status = what == config ? NO_CONFIG : denied ? DENIED : FAILED;
+    reason = reason != NULL ? reason : strerror(errno);
     say(LOG_ERR, what, reason);
     clean_up();
     (void)dprintf(starter, "%d%s: %s\n", status, what, reason);
     exit(status);
 }
-
 #define must(worked, ...) ((worked) ? (void)0 : fail(__VA_ARGS__))
 
 /* Returns in the child; the parent ends as the child's word says: step 12. */
@@ -118,14 +111,12 @@ static void leave_launched_process(void)
 /* One way for all kernels: what is open is not much, whatever the limit is. */
 static void close_inherited(void)
 {
-    DIR *list = opendir("/proc/self/fd");
-    must(list != NULL, "/proc/self/fd", NULL);
-    for (const struct dirent *entry; (entry = readdir(list)) != NULL;) {
-        int fd = atoi(entry->d_name); /* . and .. give 0, which is no harm */
-        if (fd != dirfd(list) && fd != starter)
-            (void)close(fd);
-    }
-    (void)closedir(list);
+    struct dirent **list; /* with . and .., which give 0: that is no harm */
+    int count = scandir("/proc/self/fd", &list, NULL, NULL);
+    must(count != -1, "/proc/self/fd", NULL);
+    while (count-- > 0)
+        if (atoi(list[count]->d_name) != starter)
+            (void)close(atoi(list[count]->d_name));
     int in = open("/dev/null", O_RDWR);
     must(in == 0 && dup(in) == 1 && dup(in) == 2, "0 to 2 on /dev/null", NULL);
 }
@@ -161,15 +152,14 @@ static void listen_at(int family, const void *name, socklen_t size)
 {
     const int yes = 1;
     int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool done = fd != -1 &&
-                !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) &&
-                bind(fd, name, size) == 0 && listen(fd, SOMAXCONN) == 0;
-    must(done || errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL, address,
-         NULL);
-    if (done)
+    if (fd != -1 &&
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0 &&
+        bind(fd, name, size) == 0 && listen(fd, SOMAXCONN) == 0)
         watched[watched_count++] = (struct pollfd){fd, POLLIN, 0};
-    else
+    else if (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)
         (void)close(fd);
+    else
+        fail(address, NULL);
 }
 
 /* A socket at which nobody answers is left from one that was killed. */
@@ -194,18 +184,16 @@ static void listen_at_host(void)
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     struct addrinfo *all;
     char host[256], port[32];
-    must(sscanf(address, "[%255[^]]]:%31s", host, port) == 2 ||
-             sscanf(address, "%255[^:]:%31s", host, port) == 2,
-         address, "neither HOST:PORT nor [HOST]:PORT nor a path");
+    const char *form = *address == '[' ? "[%255[^]]]:%31s" : "%255[^:]:%31s";
+    must(sscanf(address, form, host, port) == 2, address,
+         "neither HOST:PORT nor [HOST]:PORT nor a path");
     int error = getaddrinfo(host, port, &hints, &all);
     must(error == 0, address, gai_strerror(error));
-    for (const struct addrinfo *at = all; at; at = at->ai_next)
-        if (watched_count <= MAX_SOCKETS)
-            listen_at(at->ai_family, at->ai_addr, at->ai_addrlen);
+    for (; all != NULL && watched_count <= MAX_SOCKETS; all = all->ai_next)
+        listen_at(all->ai_family, all->ai_addr, all->ai_addrlen);
     must(watched_count > 1, address, NULL);
 }
 
-/* Those that are passed come first: step 16. */
 static void take_sockets(void)
 {
     bool ours = number(getenv("LISTEN_PID")) == getpid();
@@ -219,8 +207,7 @@ static void take_sockets(void)
         must(fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0, "fcntl", NULL);
         watched[watched_count++] = (struct pollfd){fd, POLLIN, 0};
     }
-    must(watched_count > 1 || address, "-l",
-         "no address, and no socket passed");
+    must(watched_count > 1 || address, "-l", "no address, no socket passed");
     if (watched_count == 1)
         *address == '/' ? listen_at_path() : listen_at_host();
 }
@@ -244,9 +231,8 @@ static void become_user(void)
 {
     const struct passwd *who = getpwnam(user);
     must(who != NULL, user, "there is no such user");
-    must(initgroups(user, who->pw_gid) == 0 &&
-             setresgid(who->pw_gid, who->pw_gid, who->pw_gid) == 0 &&
-             setresuid(who->pw_uid, who->pw_uid, who->pw_uid) == 0,
+    must(initgroups(user, who->pw_gid) == 0 && setgid(who->pw_gid) == 0 &&
+             setuid(who->pw_uid) == 0,
          "-u", NULL);
     must(setuid(0) == -1, "-u", "there is a way back to root");
 }
@@ -260,13 +246,12 @@ static const char *load_config(void)
     ssize_t size = fd == -1 ? -1 : read(fd, text, MAX_TEXT + 1);
     const char *wrong = size == -1 ? strerror(errno) : NULL;
     (void)close(fd);
-    if (wrong != NULL)
-        return wrong;
     (void)sscanf(text, "greeting=%990[^\1-\37\177] %n", fresh, &end);
-    if (end != size)
-        return "not one line greeting=TEXT";
-    (void)snprintf(greeting, sizeof(greeting), "%s\n", fresh);
-    return NULL;
+    if (wrong == NULL && end != size)
+        wrong = "not one line greeting=TEXT";
+    if (wrong == NULL)
+        (void)snprintf(greeting, sizeof(greeting), "%s\n", fresh);
+    return wrong;
 }
 
 /* Never waits: a service that serves is worth more than one that tells. */
@@ -285,8 +270,7 @@ static void find_manager(void)
     size_t length = path != NULL ? strlen(path) : 0;
     if (length != 0 && length <= sizeof(name.sun_path)) {
         memcpy(name.sun_path, path, length);
-        if (*path == '@')
-            *name.sun_path = '\0';
+        name.sun_path[0] = (char)(*path == '@' ? '\0' : *path);
         length += sizeof(name.sun_family);
         manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         (void)connect(manager, (struct sockaddr *)&name, (socklen_t)length);
@@ -311,9 +295,8 @@ static void hold_signals(void)
         (void)sigaddset(&held, SIGALRM); /* to give signs of life */
     must(sigprocmask(SIG_SETMASK, &held, NULL) == 0, "sigprocmask", NULL);
     (void)signal(SIGHUP, SIG_DFL); /* else it would not be kept */
-    int signals = signalfd(-1, &held, SFD_CLOEXEC | SFD_NONBLOCK);
-    must(signals != -1, "signalfd", NULL);
-    watched[watched_count++] = (struct pollfd){signals, POLLIN, 0};
+    watched[0].fd = signalfd(-1, &held, SFD_CLOEXEC | SFD_NONBLOCK);
+    must(watched[0].fd != -1, "signalfd", NULL);
 }
 
 /* Whoever waits at a socket, without waiting for anybody; false for nobody. */
@@ -333,8 +316,7 @@ static int next_signal(void)
     do {
         (void)poll(watched, watched_count, -1);
         for (nfds_t i = 1; i < watched_count; i++)
-            if (watched[i].revents != 0)
-                (void)greet(watched[i].fd);
+            (void)greet(watched[i].fd);
     } while (read(watched[0].fd, &signal, sizeof(signal)) == -1);
     return (int)signal.ssi_signo;
 }
@@ -382,14 +364,12 @@ static void read_options(int argc, char *argv[])
     const char *values[128] = {NULL}; /* by the option's letter */
     for (int option; (option = getopt(argc, argv, "dl:p:u:c:h")) != -1;)
         values[option] = optarg != NULL ? optarg : "";
-    bool asked = values['h'] != NULL;
-    if (asked || values['?'] != NULL || optind < argc) {
-        (void)dprintf(asked ? 1 : 2, "%s", usage);
-        exit(asked ? EXIT_SUCCESS : USAGE);
+    if (values['h'] || values['?'] || optind < argc) {
+        (void)dprintf(values['h'] ? 1 : 2, "%s", usage);
+        exit(values['h'] ? EXIT_SUCCESS : USAGE);
     }
-    address = values['l'];
-    if (address != NULL && strchr(address, ':') == NULL)
-        address = absolute(address);
+    const char *at = values['l'];
+    address = at != NULL && strchr(at, ':') != NULL ? at : absolute(at);
     pid_file = absolute(values['p']);
     user = values['u'];
     config = absolute(values['c']);
@@ -415,9 +395,6 @@ int main(int argc, char *argv[])
     tell("READY=1");
     say(LOG_INFO, "greeting", greeting);
     for (int taken; (taken = next_signal()) != SIGTERM && taken != SIGINT;)
-        if (taken == SIGHUP)
-            reload();
-        else
-            tell("WATCHDOG=1");
+        taken == SIGHUP ? reload() : tell("WATCHDOG=1");
     stop();
 }

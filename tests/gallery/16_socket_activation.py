@@ -177,7 +177,7 @@ WRONG = [
             (" | O_NONBLOCK", ""),
         ],
         fails="alone holds_nobody_up never_waits nobody_there outlives_clients reloads serves stops tells_on watchdog",
-        says="is the signal taken where it is waited for?",
+        says="Is it in the set that is waited for",
     ),
     Wrong("crashes without the variables", [(NONE_PASSED, "")], fails="nothing_passed", says="does not say why"),
 ]

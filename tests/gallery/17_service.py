@@ -16,8 +16,8 @@ LAST_SERVED = (
 )
 RELOADED = "    const char *wrong = config != NULL ? load_config() : NULL;\n    if (wrong != NULL)\n        say("
 SENT = "    (void)send(client, greeting, strlen(greeting), MSG_DONTWAIT | MSG_NOSIGNAL);\n"
-FIRST_CLIENT = "            if (watched[i].revents != 0)\n                (void)greet(watched[i].fd);\n"
-ABSOLUTE = "    if (address != NULL && strchr(address, ':') == NULL)\n        address = absolute(address);\n"
+FIRST_CLIENT = "            (void)greet(watched[i].fd);\n"
+ABSOLUTE = "at != NULL && strchr(at, ':') != NULL ? at : absolute(at)"
 USER = "    if (user != NULL)\n        become_user();\n"
 LOCKED = "flock(fd, LOCK_EX | LOCK_NB) == 0"
 MAIN = "int main(int argc, char *argv[])\n{\n"
@@ -71,8 +71,8 @@ WRONG = [
         "greets with what it had at first",
         [
             (
-                "    (void)snprintf(greeting, sizeof(greeting),",
-                "    static int known;\n    if (known++ == 0)\n        (void)snprintf(greeting, sizeof(greeting),",
+                "    if (wrong == NULL)\n        (void)snprintf(greeting,",
+                "    static int known;\n    if (wrong == NULL && known++ == 0)\n        (void)snprintf(greeting,",
             )
         ],
         fails="config_closed greets_as_configured reloads",
@@ -83,13 +83,14 @@ WRONG = [
         [(SENT, SENT.replace("strlen(greeting)", "strlen(greeting) - 1"))],
         fails=(
             "fg_holds_nobody_up fg_outlives_clients fg_serves fg_version_6 greets_as_configured path_in_use"
-            " reload_loses_nobody serves_at_host serves_at_path serves_at_version_6 stop_loses_nobody takes_over_path"
+            " reload_loses_nobody serves_at_host serves_at_path serves_at_version_6 starts_at_once stop_loses_nobody"
+            " takes_over_path"
         ),
         says="what they get is no line",
     ),
     Wrong(
         "status 1 for everything",
-        [("NOT_ALLOWED = 4, NOT_CONFIGURED = 6", "NOT_ALLOWED = 1, NOT_CONFIGURED = 1")],
+        [("DENIED = 4, NO_CONFIG = 6", "DENIED = 1, NO_CONFIG = 1")],
         fails="no_config not_allowed",
         says="the LSB has for a service that is not configured",
     ),
@@ -99,16 +100,16 @@ WRONG = [
         fails="misused",
         says="the LSB has for wrong arguments",
     ),
-    Wrong("help on standard error", [("asked ? 1 : 2", "2")], fails="help", says="not where it is expected"),
+    Wrong("help on standard error", [("values['h'] ? 1 : 2", "2")], fails="help", says="not where it is expected"),
     Wrong(
         "brackets are part of the host",
-        [('sscanf(address, "[%255[^]]]:%31s", host, port) == 2 ||\n             ', "")],
+        [("*address == '[' ? \"[%255[^]]]:%31s\" : ", "")],
         fails="serves_at_version_6",
         says="it stands in brackets",
     ),
     Wrong(
         "a relative path from the root directory",
-        [(ABSOLUTE, "")],
+        [(ABSOLUTE, "at")],
         fails=(
             "config_closed gets_no_terminal greets_as_configured group_ids in_root_directory is_adopted keeps_old"
             " leads_nothing no_capabilities no_config no_terminal no_way_back none_slept_through not_allowed not_root"
@@ -137,7 +138,8 @@ WRONG = [
         [(SENT, "    char word[64];\n    (void)read(client, word, sizeof(word));\n" + SENT)],
         fails=(
             "fg_holds_nobody_up fg_outlives_clients fg_serves fg_version_6 greets_as_configured path_in_use"
-            " reload_loses_nobody serves_at_host serves_at_path serves_at_version_6 stop_loses_nobody takes_over_path"
+            " reload_loses_nobody serves_at_host serves_at_path serves_at_version_6 starts_at_once stop_loses_nobody"
+            " takes_over_path"
         ),
         says="it waits for a word of the client",
     ),
@@ -146,7 +148,7 @@ WRONG = [
         [("    return close(client) == 0;", "    return true;")],
         fails=(
             "fg_holds_nobody_up fg_outlives_clients fg_serves fg_version_6 greets_as_configured path_in_use"
-            " reload_loses_nobody serves_at_host serves_at_path serves_at_version_6 takes_over_path"
+            " reload_loses_nobody serves_at_host serves_at_path serves_at_version_6 starts_at_once takes_over_path"
         ),
         says="the connection stays open",
     ),
@@ -158,14 +160,15 @@ WRONG = [
     ),
     Wrong(
         "serves one socket of those that are passed",
-        [
-            (
-                "i < watched_count; i++)\n            if (watched[i]",
-                "i < 2 && i < watched_count; i++)\n            if (watched[i]",
-            )
-        ],
+        [(FIRST_CLIENT, "            (void)greet(watched[1].fd);\n")],
         fails="fg_holds_nobody_up fg_outlives_clients fg_serves",
         says="the first socket is served and the second is not",
+    ),
+    Wrong(
+        "no address is used twice",
+        [("\n        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0 &&", " yes &&")],
+        fails="starts_at_once",
+        says="TIME_WAIT",
     ),
     Wrong(
         "ready before it listens",
@@ -196,7 +199,7 @@ RIGHT = [
             (
                 FIRST_CLIENT,
                 (
-                    "            for (int some = 0; watched[i].revents != 0 && some < 100; some++)\n                if"
+                    "            for (int some = 0; some < 100; some++)\n                if"
                     " (!greet(watched[i].fd))\n                    break;\n"
                 ),
             )
@@ -219,10 +222,6 @@ RIGHT = [
     ),
     Right("shutdown() before close()", [(SENT, SENT + "    (void)shutdown(client, SHUT_RDWR);\n")]),
     Right(
-        "no address is used twice",
-        [("!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes))", "yes")],
-    ),
-    Right(
         "ppoll() for poll()",
         [("(void)poll(watched, watched_count, -1);", "(void)ppoll(watched, watched_count, NULL, NULL);")],
     ),
@@ -230,10 +229,10 @@ RIGHT = [
         "closes by number up to the soft limit and then what is listed",
         [
             (
-                "    DIR *list",
+                "    struct dirent **list",
                 (
                     "    for (int fd = 3; fd < 256; fd++)\n        if (fd != starter)\n            (void)close(fd);\n  "
-                    "  DIR *list"
+                    "  struct dirent **list"
                 ),
             )
         ],

@@ -74,11 +74,13 @@ class Message:
     """A datagram that arrived at /dev/log, or at the service manager's socket, and the PID of who sent it.
 
     `sender` is the kernel's word (SO_PASSCRED, unix(7)), None if that process
-    was gone before it could be looked up.
+    was gone before it could be looked up; `when` is when it was read here, in
+    seconds of time.monotonic().
     """
 
     text: str
     sender: int | None
+    when: float
 
 
 @dataclass
@@ -263,7 +265,8 @@ class Launch:
         for _, _, packed in ancillary:
             sender = self._inner(array.array("i", packed[:4])[0])
         if len(messages) < KEPT_MESSAGES:
-            messages.append(Message(data.rstrip(b"\0\n").decode("utf-8", "backslashreplace"), sender))
+            text = data.rstrip(b"\0\n").decode("utf-8", "backslashreplace")
+            messages.append(Message(text, sender, time.monotonic()))
 
     def _inner(self, outer):
         """The PID that the job knows a process by; None if it was gone before anybody had looked it up."""

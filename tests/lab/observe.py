@@ -38,7 +38,7 @@ STORM_TIME = 1.0  # seconds for signals that come one after another to be taken
 SERIES_TIME = 5.0  # the same, where it matters that most of them are taken one by one
 CLIENT_TIME = 1.0  # seconds for a client to be served
 IMPATIENCE = 0.1  # the same, once one was not
-PING_TIME = 1.0  # seconds for signs of life to come
+PING_TIME = 1.0  # seconds for the next sign of life to come
 MAX_PROCESSES = 100  # that are looked at; more are too many in any case
 
 
@@ -335,9 +335,14 @@ def _vanish(launch, process, where, count):
 
 
 def _await_pings(launch, _process, count):
-    """pings COUNT: until so many signs of life have come."""
-    deadline, before = time.monotonic() + PING_TIME, len(launch.notices)
-    while time.monotonic() < deadline and len(launch.notices) - before < int(count):
+    """pings COUNT: until so many signs of life have come, or the next one does not."""
+    wanted = len(launch.notices) + int(count)
+    seen, deadline = -1, 0
+    while len(launch.notices) < wanted:
+        if seen != len(launch.notices):
+            seen, deadline = len(launch.notices), time.monotonic() + PING_TIME
+        if time.monotonic() > deadline:
+            break
         launch.pump(0.05)
     return {}
 

@@ -69,8 +69,8 @@ def test_triangle(program, sandbox_pad, programs, record_property):
         expected = {check.key for check in required if check.since.number > program.number}
         found = {check.key for check in required if examination.result(check).failed}
         cells.append(f"{len(found):>2}/{len(required):<2}")
-        if found != expected - examination.skipped:
-            wrong.append(f"as {step.name}: fails {found}, and not {expected}")
+        if missed := found ^ (expected - examination.skipped):
+            wrong.append(f"as {step.name}: wrong in {sorted(missed)}")
     record_property("triangle", f"{program.name:<19}" + "  ".join(cells))
     assert not wrong
 
