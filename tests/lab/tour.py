@@ -85,7 +85,9 @@ def table(rows, margin=1):
 
 def _aligned(text, width, column, margin):
     """Numbers to the right; the margin for the brackets is there without them too."""
-    return text.rjust(width + margin) if column in PROCESS_IDS else " " * (margin and column == "TTY") + text.ljust(width)
+    if column in PROCESS_IDS:
+        return text.rjust(width + margin)
+    return " " * (margin and column == "TTY") + text.ljust(width)
 
 
 def _row(answer, o, held):
