@@ -471,13 +471,19 @@ CHECKS = [
         read="sd_watchdog_enabled(3)",
         scene=WATCHED,
         follows=("ready",),
-        holds=lambda o: ping_period(o) is not None and ping_period(o) <= OFTEN,
+        holds=lambda o: ping_period(o) is not None and ping_period(o) <= OFTEN and RELOADING not in states(o),
         expected=lambda o: f"{ASKED[0]}: {PING} twice as often, every {PERIOD / 2} s",
-        observed=lambda o: f"one every {ping_period(o):.1f} s"
-        if ping_period(o) is not None
-        else f"{states(o).count(PING)} in all",
+        observed=lambda o: (
+            f"one every {ping_period(o):.1f} s" if ping_period(o) is not None else f"{states(o).count(PING)} in all"
+        )
+        + (f", and {RELOADING}" if RELOADING in states(o) else ""),
         causes=(
             told_by_another(PING),
+            (
+                lambda o: RELOADING in states(o),
+                "it tells of a reload that nobody asked for, too: does one case of a switch run on into the next one, "
+                "without a break?",
+            ),
             (
                 lambda o: not states(o).count(PING),
                 "none came: a manager that asked takes it for dead, and ends it. WATCHDOG_USEC is in microseconds; in "

@@ -155,9 +155,8 @@ CHECKS = [
         Scene(arguments=(*ARGUMENTS, "-c", "nowhere")),
         lambda o: "nowhere" in o.printed,
         "and the reason on standard error of the launched process",
-        "6 is what the LSB has for a service that is not configured. The daemon knows the reason, and its "
-        "caller waits: "
-        "the pipe of step 12 can carry a number too",
+        "6 is what the LSB has for a service that is not configured. The daemon knows the reason, and its caller "
+        "waits: the pipe of step 12 can carry a number too",
     ),
     exits(
         "not_allowed",
@@ -222,9 +221,8 @@ CHECKS = [
         "accept(2)",
         Scene(then=(f"queue {SOCKET} 20 SIGTERM",)),
         (HELLO,),
-        "20 had connected before it took SIGTERM, and wait in the queue of the socket: accept() until "
-        "there is none, and "
-        "end then",
+        "20 had connected before it took SIGTERM, and wait in the queue of the socket: accept() until there is none, "
+        "and end then",
         ends=True,
     ),
     serves(
@@ -233,9 +231,8 @@ CHECKS = [
         "unix(7), bind(2)",
         Scene(then=("SIGKILL", "again 1", f"connect {SOCKET}")),
         (HELLO,),
-        "bind() fails where there is a name already, and the name of a socket outlives its process. Where "
-        "nobody serves, "
-        "connect() fails with ECONNREFUSED: then unlink() is right",
+        "bind() fails where there is a name already, and the name of a socket outlives its process. Where nobody "
+        "serves, connect() fails with ECONNREFUSED: then unlink() is right",
     ),
     serves(
         "starts_at_once",
@@ -277,9 +274,8 @@ CHECKS = [
         causes=(
             (
                 lambda o: len(o.left) > 1,
-                "both live, and the second has taken the name from the first: unlink() before bind() asks "
-                "nobody. First "
-                "see whether somebody answers there",
+                "both live, and the second has taken the name from the first: unlink() before bind() asks nobody. "
+                "First see whether somebody answers there",
             ),
             (True, "somebody serves there: bind() says so (EADDRINUSE), and that is the end of the second one"),
         ),
