@@ -199,9 +199,8 @@ CHECKS = [
             *NOT_SERVED,
             (
                 True,
-                "it waits for one client while others wait for it: for a word from it, for its end, or "
-                "for room. Greet, "
-                "close, and go on; or wait for all of them at once. And who keeps every connection open has no "
+                "it waits for one client while others wait for it: for a word from it, for its end, or for room. "
+                "Greet, close, and go on; or wait for all of them at once. And who keeps every connection open has no "
                 "descriptor left after 256",
             ),
         ),
