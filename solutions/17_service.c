@@ -27,6 +27,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -105,6 +106,7 @@ static void leave_launched_process(void)
     if (from == NULL || fgets(word, sizeof(word), from) == NULL)
         (void)strcpy(word, "1the daemon ended before it was ready\n");
     (void)dprintf(2, "%s", *word == '0' ? "" : word + 1);
+    (void)waitpid(child, NULL, 0); /* by then the daemon is an orphan */
     _exit(*word - '0');
 }
 
@@ -150,10 +152,9 @@ static int number(const char *text)
 /* Passes over what this machine has not: IPv6, say. */
 static void listen_at(int family, const void *name, socklen_t size)
 {
-    const int yes = 1;
     int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd != -1 &&
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0 &&
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) == 0 &&
         bind(fd, name, size) == 0 && listen(fd, SOMAXCONN) == 0)
         watched[watched_count++] = (struct pollfd){fd, POLLIN, 0};
     else if (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)
@@ -340,8 +341,7 @@ static void reload(void)
 static _Noreturn void stop(void)
 {
     tell("STOPPING=1");
-    int rest = LAST_CLIENTS;
-    for (nfds_t i = 1; i < watched_count; i++)
+    for (int i = 1, rest = LAST_CLIENTS; i < (int)watched_count; i++)
         while (rest-- > 0 && greet(watched[i].fd))
             continue;
     clean_up();

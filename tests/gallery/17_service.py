@@ -11,7 +11,8 @@ TAKEN_OVER = (
     "        S_ISSOCK(there.st_mode))\n        (void)unlink(address);\n"
 )
 LAST_SERVED = (
-    "    for (nfds_t i = 1; i < watched_count; i++)\n        while (rest-- > 0 && greet(watched[i].fd))\n"
+    "    for (int i = 1, rest = LAST_CLIENTS; i < (int)watched_count; i++)\n"
+    "        while (rest-- > 0 && greet(watched[i].fd))\n"
     "            continue;\n"
 )
 RELOADED = "    const char *wrong = config != NULL ? load_config() : NULL;\n    if (wrong != NULL)\n        say("
@@ -63,7 +64,7 @@ WRONG = [
     ),
     Wrong(
         "stops without a look at the queue",
-        [(LAST_SERVED, "    (void)rest;\n")],
+        [(LAST_SERVED, "")],
         fails="stop_loses_nobody",
         says="wait in the queue of the socket",
     ),
@@ -166,7 +167,7 @@ WRONG = [
     ),
     Wrong(
         "no address is used twice",
-        [("\n        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0 &&", " yes &&")],
+        [("\n        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) == 0 &&", "")],
         fails="starts_at_once",
         says="TIME_WAIT",
     ),

@@ -100,6 +100,7 @@ NAMES = (
     (r"\b3\d\d\d\b", "HIGH"),  # the number of the descriptor beyond the limit
     (r"MONOTONIC_USEC=\d+", "MONOTONIC_USEC=NOW"),
     (r"/tmp/#\d+", "/tmp/#INODE"),  # what tmpfile() makes
+    (r"@daemon-lab/\d+-\d+", "@daemon-lab/NUMBERS"),
     (r"\b[A-Z][a-z]{2}\s+\d?\d\s+\d\d:\d\d:\d\d", "TIME"),
     (r"(?<=PID )1\b|(?<=process )1\b", "INIT"),
     (r"(?<=SID )2\b|(?<=PID )2\b|(?<=process )2\b|\b2(?= is the shell)", "SHELL"),

@@ -27,7 +27,7 @@ def still(number, key, *, causes=(), follows=(), **other):
 
     `other` is what else is different from there on. It keeps its age.
     """
-    check = next(each for each in added(STEPS[number]) if each.key == key)
+    check = next(each for each in expectations(STEPS[number]) if each.key == key)
     return replace(check, replaces=(), causes=(*causes, *check.causes), follows=(*follows, *check.follows), **other)
 
 
