@@ -190,7 +190,7 @@ WRONG = [
     ),
     Wrong(
         "after the fork once more, which lets a hang-up through",
-        [(FORKED, FORKED + RESET + "    usleep(100000);\n" + IGNORED)],
+        [(FORKED, FORKED + RESET + "    usleep(300000);\n" + IGNORED), (PARENT, "        usleep(50000);\n" + PARENT)],
         fails="survives_hangup",
         says="before it was ignored",
     ),

@@ -5,6 +5,7 @@ on all that was started. The launcher is a server: it runs as long as a
 Launchpad is there, and forks for each launch.
 """
 
+import errno
 import os
 import shutil
 import socket
@@ -20,6 +21,7 @@ from lab.toolbox import BUILD, ENVIRONMENT, ROOT, LabError
 
 SOURCES = Path(__file__).with_name("launcher")
 
+SEND_TIME = 5.0  # seconds for a request to be taken, where many are on their way
 LOOPBACK_PORT = 7017  # what PORT stands for, where each launch has a network of its own
 
 START_TIME = 10  # seconds for the launcher to get a job started, and to end
@@ -252,10 +254,21 @@ class Launchpad:
     def _send(self, request, passed):
         """Without a sandbox an answer may have ended the launcher: it is started anew then."""
         try:
-            socket.send_fds(self._server(), [request], passed)
+            self._send_soon(request, passed)
         except ConnectionError:
             self._requests = None
-            socket.send_fds(self._server(), [request], passed)
+            self._send_soon(request, passed)
+
+    def _send_soon(self, request, passed):
+        """The kernel counts the descriptors on their way, of all that a user runs: unix(7). They become fewer."""
+        deadline = time.monotonic() + SEND_TIME
+        while True:
+            try:
+                return socket.send_fds(self._server(), [request], passed)
+            except OSError as error:
+                if error.errno != errno.ETOOMANYREFS or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.001)
 
     def _server(self):
         """The socket on which the launcher takes requests; it is started when first asked for."""
