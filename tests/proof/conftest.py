@@ -1,6 +1,7 @@
 """What the lab's own tests share: examining a C source as an answer."""
 
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,15 @@ def stars(examination):
     """The keys of the bonus checks that hold or cannot be checked, and of those that do not."""
     results = [r for r in examination.results() if r.check.star]
     return {r.check.key for r in results if not r.failed}, {r.check.key for r in results if r.failed}
+
+
+def wait_for(condition, limit=10.0):
+    """What `condition` gives once it is true; fails after `limit` seconds."""
+    deadline = time.monotonic() + limit
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.005)
+    return found
 
 
 def processes_called(name):

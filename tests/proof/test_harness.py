@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import processes_called, stars
+from conftest import processes_called, stars, wait_for
 
 from lab import procfs
 from lab.answers import Answer, find_step
@@ -359,15 +359,6 @@ def test_nothing_outlives_a_killed_pytest(pad, tmp_path, edited):
     assert wait_for(lambda: not processes_called(name))
     assert wait_for(lambda: list(temporary.iterdir()) == [])
     assert Path("/proc/self/mounts").read_text(encoding="utf-8") == mounts
-
-
-def wait_for(condition, limit=10.0):
-    """What `condition` gives once it is true; fails after `limit` seconds."""
-    deadline = time.monotonic() + limit
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.005)
-    return found
 
 
 @pytest.mark.parametrize("signal_name", ["KILL", "STOP"])

@@ -7,9 +7,9 @@ import os
 import re
 import subprocess
 import sys
-import time
 
 import pytest
+from conftest import wait_for
 from peers import SOON, UNITS, installed, own_group, typed_under_systemd, why_no_systemd
 
 from lab.answers import Answer, find_step
@@ -175,17 +175,11 @@ def test_nothing_is_left_where_pytest_is_killed(under_systemd):
     with subprocess.Popen([sys.executable, "-c", run], env=environment) as process:
         ours = f"daemon-lab-{process.pid}-*"
         managed = "user@0.service/init.scope/cgroup.procs"
-        appeared = soon(lambda: any(path.read_text() for path in own_group().glob(f"{ours}/{managed}")))
-        process.kill()
-    assert appeared
-    assert soon(lambda: not list(own_group().glob(ours)))
-
-
-def soon(condition):
-    deadline = time.monotonic() + 5
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return condition()
+        try:
+            wait_for(lambda: any(path.read_text() for path in own_group().glob(f"{ours}/{managed}")), limit=5)
+        finally:
+            process.kill()
+    assert wait_for(lambda: not list(own_group().glob(ours)), limit=5)
 
 
 CONFIG = "/usr/local/etc/17_service.conf"
