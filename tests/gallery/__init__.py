@@ -125,3 +125,8 @@ def with_names(report):
     for pattern, name in NAMES:
         report = re.sub(pattern, name, report)
     return report
+
+
+def unwrapped(report):
+    """With every entry in one line: where it is broken depends on how many digits a number has."""
+    return re.sub(r"\n {19}(?=\S)", " ", report)

@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from lab.answers import Answer
+from lab.bench_service import bench_service
 from lab.build import FLAGS, Builder
 from lab.expect import expectations
 from lab.judge import Examination
@@ -37,12 +38,14 @@ def bench():
     with tempfile.TemporaryDirectory() as folder:
         compare_checks(Path(folder))
     time_launches()
+    with tempfile.TemporaryDirectory() as folder:
+        bench_service(Path(folder), report)
     return hammer()
 
 
 def report(what, text):
     """One figure, in one line."""
-    print(f"{what:<58}{text}", flush=True)
+    print(f"{what:<68}{text}", flush=True)
 
 
 # ---- a check, beside the least that it could take ----------------------------

@@ -30,6 +30,26 @@ DAEMON_3 = """
 int main(void) { if (daemon(0, 0) == -1) return 1; for (;;) pause(); }
 """
 
+# The least that forks twice and lets the launched process end no sooner than the daemon is ready.
+TWO_FORKS = """
+#include <fcntl.h>
+#include <unistd.h>
+int main(void)
+{
+    int ends[2];
+    char byte;
+    if (pipe(ends) == -1) return 1;
+    if (fork() != 0) { close(ends[1]); _exit(read(ends[0], &byte, 1) != 1); }
+    setsid();
+    if (fork() != 0) _exit(0);
+    int null = open("/dev/null", O_RDWR);
+    if (chdir("/") == -1 || dup2(null, 0) || dup2(null, 1) != 1 || dup2(null, 2) != 2 || write(ends[1], "", 1) != 1)
+        return 1;
+    close(ends[0]); close(ends[1]);
+    for (;;) pause();
+}
+"""
+
 # As it is handed out: everything closed that could be open.
 UP_TO_THE_LIMIT = """
 #include <fcntl.h>
@@ -131,6 +151,7 @@ int main(int argc, char *argv[])
 
 PROGRAMS = {
     "daemon": DAEMON_3,
+    "two forks": TWO_FORKS,
     "recipe": UP_TO_THE_LIMIT,
     "timer": TIMER,
     "plain": ACCEPT_WRITE_CLOSE,
@@ -166,6 +187,7 @@ def compare_starts(programs, report):
     commands = {
         "17_service -d": [programs["service"], "-d", "-l", path],
         "daemon(3)": [programs["daemon"]],
+        "two forks and a ready pipe": [programs["two forks"]],
         "closing up to the limit": [programs["recipe"]],
     }
     for limit in limits():

@@ -35,14 +35,15 @@ def test(rest):
 
 def keep_reports():
     """Write anew what learners are told of the gallery's wrong answers; returns the exit status."""
-    from gallery import REPORTS, with_names, wrong_answers
+    from gallery import REPORTS, unwrapped, with_names, wrong_answers
 
     kept = set()
     with TemporaryDirectory() as folder, examiner(Launchpad(), Path(folder)) as examine:
         for row in wrong_answers():
             report = with_names(describe(examine(row.source(), row.step.number))) + "\n"
             row.report.parent.mkdir(parents=True, exist_ok=True)
-            if not row.report.exists() or row.report.read_text(encoding="utf-8") != report:
+            kept_before = row.report.read_text(encoding="utf-8") if row.report.exists() else ""
+            if unwrapped(kept_before) != unwrapped(report):
                 row.report.write_text(report, encoding="utf-8")
                 print(f"written: {row.report.relative_to(ROOT)}")
             kept.add(row.report)

@@ -34,7 +34,7 @@ USERS = {
     "passwd": b"root:x:0:0::/:/bin/sh\nguest:x:70:80::/:/bin/sh\n",
     "group": b"root:x:0:\nguest:x:80:\nmail:x:81:guest\nnews:x:82:guest\n",
 }
-AGAIN_TIME = 5  # seconds for what was started again to end
+ORDER_TIME = 5  # seconds for the launcher to do what it is told
 DRAIN_TIME = 0.5  # seconds for what was printed to come through the terminal
 MAX_PUMPS = 1000  # looks at what has come, before it counts as a flood
 KEPT_OUTPUT = 64 * 1024  # bytes of what a job prints that are kept
@@ -367,9 +367,9 @@ class Launch:
     # ---- doing something to it ---------------------------------------
 
     def _order(self, text, answer):
-        """Tell the launcher something; wait until `answer()` has come, at most DRAIN_TIME seconds."""
+        """Tell the launcher something; wait until `answer()` has come, at most ORDER_TIME seconds."""
         self.control.send(text.encode())
-        deadline = time.monotonic() + DRAIN_TIME
+        deadline = time.monotonic() + ORDER_TIME
         while answer() in (None, ()) and time.monotonic() < deadline:
             self.pump(0.01)
         return answer()
@@ -415,11 +415,9 @@ class Launch:
         return self._order(f"{'crowd' if stays else 'vanish'} {where} {count}", lambda: self.connected) or 0
 
     def start_again(self, count):
-        """Start the program `count` times more, at once, and wait until all that was started has ended."""
-        self.control.send(b"again %d" % count)
-        deadline = time.monotonic() + AGAIN_TIME
-        while (len(self.again) < count or not set(self.again) <= set(self.reaped)) and time.monotonic() < deadline:
-            self.pump(0.01)
+        """Start the program `count` times more, at once."""
+        wanted = len(self.again) + count
+        self._order(f"again {count}", lambda: len(self.again) == wanted or None)
 
     # ---- ending it -----------------------------------------------------
 

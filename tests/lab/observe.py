@@ -36,8 +36,9 @@ WAITING_KINDS = ("anon_inode:[eventpoll]", "anon_inode:[signalfd]", "anon_inode:
 FILL_TIME = 1.0  # seconds for the log to fill, if it does
 STORM_TIME = 1.0  # seconds for signals that come one after another to be taken
 SERIES_TIME = 5.0  # the same, where it matters that most of them are taken one by one
-CLIENT_TIME = 1.0  # seconds for a client to be served
-IMPATIENCE = 0.1  # the same, once one was not
+CLIENT_TIME = 0.1  # seconds for a client to get something, and once more when all is at rest
+SERVED_TIME = 10.0  # seconds for all that a client gets
+MAX_SERVED = 64 * 1024  # bytes of that
 PING_TIME = 1.0  # seconds for the next sign of life to come
 MAX_PROCESSES = 100  # that are looked at; more are too many in any case
 
@@ -98,7 +99,7 @@ class Served:
     """What a client got."""
 
     text: str  # all that it could read
-    how: str  # "closed" by the other side, "open" still when CLIENT_TIME was over, or the reason why it failed
+    how: str  # "closed" by the other side, "open" still when nothing came any more, or the reason why it failed
 
 
 @dataclass(frozen=True)
@@ -224,9 +225,11 @@ def _ask_for_root(launch, process):
 
 
 def _start_again(launch, _process, count):
-    """again COUNT: the program is started so many times more, at once."""
+    """again COUNT: the program is started so many times more, at once; what has ended when all is at rest."""
     before = len(launch.printed)
     launch.start_again(int(count))
+    settle(launch, lambda pid: _state(launch, pid))
+    launch.take_in()
     return {
         "again_printed": launch.printed[before:].decode("utf-8", "backslashreplace"),
         "again": tuple(launch.reaped.get(pid) for pid in launch.again),
@@ -306,19 +309,32 @@ def _queue(launch, process, where, count, name):
 
 
 def _read_all(launch, client):
-    """What a client gets, until the other side closes or it was patient for long enough; closes it."""
-    text, how = b"", "open"
-    try:
-        with client:
-            client.settimeout(IMPATIENCE if launch.kept_waiting else CLIENT_TIME)
-            while data := client.recv(65536):
+    """What a client gets, until the other side closes or nothing comes any more; closes it."""
+    text, deadline = b"", time.monotonic() + SERVED_TIME
+    with client:
+        client.settimeout(CLIENT_TIME)
+        try:
+            while len(text) < MAX_SERVED and time.monotonic() < deadline:
+                data = _next_part(launch, client)
+                if not data:
+                    return Served(_text(text), "closed")
                 text += data
-            how = "closed"
+        except TimeoutError:
+            launch.kept_waiting = True
+        except OSError as error:
+            return Served(_text(text), error.strerror)
+    return Served(_text(text), "open")
+
+
+def _next_part(launch, client):
+    """What comes next, b"" for the end. Raises TimeoutError where nothing comes although all is at rest."""
+    try:
+        return client.recv(MAX_SERVED)
     except TimeoutError:
-        launch.kept_waiting = True
-    except OSError as error:
-        how = error.strerror
-    return Served(_text(text), how)
+        if launch.kept_waiting:
+            raise
+        settle(launch, lambda pid: _state(launch, pid))
+        return client.recv(MAX_SERVED)  # what was on its way through the network
 
 
 def _connect_crowd(launch, _process, where, count):

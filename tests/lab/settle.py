@@ -81,11 +81,13 @@ def settle(launch: Launch, watch, limit=None):
         # all of them at once, and whoever waits for another that waits will not
         # wake. One who is woken counts as running from then on, however long it
         # lacks a processor. Zombies are part of the picture: a new one means that
-        # something goes on. So is the shell: it may be about to tell something, or
-        # to end. One look more is for what the kernel does a moment later.
-        shell = _look(launch, launch.shell)
-        if all(look.waits for look in looks) and (shell is None or shell.waits or shell.state in "Tt"):
-            picture = pids, [look.picture for look in (*looks, shell) if look is not None]
+        # something goes on. So are the shell, which may be about to tell something or
+        # to end, and init, which may be about to wait for an orphan. One look more is
+        # for what the kernel does a moment later.
+        shell, init = _look(launch, launch.shell), _look(launch, launch.adopter)
+        others = [look for look in (shell, init) if look is not None]
+        if all(look.waits for look in looks) and all(look.waits or look.state in "Tt" for look in others):
+            picture = pids, [look.picture for look in (*looks, *others)]
             if picture != quick:
                 quick, seen = picture, 0
             seen += 1
