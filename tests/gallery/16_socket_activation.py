@@ -32,6 +32,12 @@ EACH = "    for (int fd = FIRST_SOCKET; fd < FIRST_SOCKET + sockets; fd++)\n    
 MAIN = "int main(void)\n{\n"
 
 WRONG = [
+    Wrong(
+        "greets without an end",
+        [(SENT, "    while (send(client, greeting, strlen(greeting), MSG_NOSIGNAL) > 0)\n        continue;\n")],
+        fails="holds_nobody_up outlives_clients serves version_6",
+        says="what it sends has no end",
+    ),
     Wrong("LISTEN_PID not looked at", [(MEANT, "")], fails="not_meant", says="LISTEN_PID has to be getpid()"),
     Wrong(
         "atoi() for the number",

@@ -97,8 +97,8 @@ def right_answers():
 
 # What differs from launch to launch, and what stands for it in a kept report.
 NAMES = (
-    (r"\b3\d\d\d\b", "HIGH"),  # the number of the descriptor beyond the limit
     (r"MONOTONIC_USEC=\d+", "MONOTONIC_USEC=NOW"),
+    (r"\b3\d\d\d\b", "HIGH"),  # the number of the descriptor beyond the limit
     (r"/tmp/#\d+", "/tmp/#INODE"),  # what tmpfile() makes
     (r"@daemon-lab/\d+-\d+", "@daemon-lab/NUMBERS"),
     (r"\b[A-Z][a-z]{2}\s+\d?\d\s+\d\d:\d\d:\d\d", "TIME"),

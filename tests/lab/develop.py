@@ -26,8 +26,8 @@ def test(rest):
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     words = ["-c", str(TESTS / "pytest.ini"), "--rootdir", str(TESTS), "-p", "no:cacheprovider", "-ra"]
     if find_spec("xdist"):
-        # More than processors, since many tests wait; an -n in `rest` comes later, and counts.
-        words += ["-p", "xdist.plugin", "-n", str((os.cpu_count() or 1) + 1)]
+        # Three for each processor, since most tests wait; an -n in `rest` comes later, and counts.
+        words += ["-p", "xdist.plugin", "-n", str(3 * (os.cpu_count() or 1))]
     named = any(Path(word.partition("::")[0]).exists() for word in rest)
     status = int(pytest.main([*words, *rest, *([] if named else [str(TESTS / "proof")])]))
     return status if status < 2 else 2

@@ -8,16 +8,22 @@ users, not even of those that the namespace was granted: user_namespaces(7).
 import ctypes
 import os
 import pickle
+import select
+import signal
 
 from lab.toolbox import LabError
 
 _CLONE_NEWUSER = 0x10000000  # sched.h
 
 
-def from_inside(init, look):
-    """What `look()` returns in a process of its own, in the user namespace of the process `init` (an outer PID).
+POLL = 0.002  # seconds between two looks whether there is an answer
 
-    Raises what `look` raises, and LabError if the namespace cannot be entered.
+
+def from_inside(init, look):
+    """Work (see turns): what `look()` returns in the user namespace of the process `init` (an outer PID).
+
+    It is called in a process of its own. Raises what `look` raises, and LabError
+    if the namespace cannot be entered.
     """
     reader, writer = os.pipe2(os.O_CLOEXEC)
     child = os.fork()
@@ -29,7 +35,12 @@ def from_inside(init, look):
     os.close(writer)
     try:
         with os.fdopen(reader, "rb") as answer:
+            while not select.select([answer], [], [], 0)[0]:
+                yield POLL
             data = answer.read()
+    except GeneratorExit:
+        os.kill(child, signal.SIGKILL)  # nobody wants to know any more
+        raise
     finally:
         os.waitpid(child, 0)
     if not data:

@@ -16,7 +16,8 @@ from lab.expect import completed, expectations
 from lab.expect.model import LOG_TO_PASS, UNCHECKED, Check, crash, crash_cause, fate, life_verdict
 from lab.launch import Launchpad
 from lab.launched import Scene
-from lab.observe import observe, start
+from lab.observe import observe
+from lab.turns import Turns
 
 AT_ONCE = 24  # launches of one answer that are under way
 
@@ -66,7 +67,7 @@ class Examination:
         self.pad = pad
         self.builder = builder
         self.checks = expectations(answer.step)
-        self._started = {}  # (scene, turn): Launch
+        self._turns = Turns()  # (scene, turn): what becomes its Observation
         self._observations = {}  # (scene, turn): Observation
         self._results = {}
 
@@ -102,23 +103,22 @@ class Examination:
         """
         if (scene, turn) not in self._observations:
             self.builder.advance()
-            name, build = self.answer.step.name, self.build
-            if (scene, turn) not in self._started:
-                self._start_all(scene, turn, name, build)
-            started = self._started.pop((scene, turn))
-            self._observations[scene, turn] = observe(self.pad, started, name, build)
+            if (scene, turn) not in self._turns:
+                self._start_all(scene, turn)
+            self._observations[scene, turn] = self._turns.finish((scene, turn))
         return self._observations[scene, turn]
 
-    def _start_all(self, scene, turn, name, build):
-        """Launches in scenes of their own start side by side: they come to rest while others are looked at."""
+    def _start_all(self, scene, turn):
+        """Launches in scenes of their own are looked at side by side: one comes to rest while others are looked at."""
+        name, build = self.answer.step.name, self.build
         wanted = {(scene, turn): None}
         for check in self._like(scene):
             wanted.update({(check.scene, number): None for number in range(check.times)})
         for each in wanted:
-            if len(self._started) >= AT_ONCE and each != (scene, turn):
+            if len(self._turns) >= AT_ONCE and each != (scene, turn):
                 break  # what they send waits to be taken in, and there is a limit on that: unix(7), ETOOMANYREFS
-            if each not in self._started and each not in self._observations:
-                self._started[each] = start(self.pad, name, build, completed(self.answer.step, each[0]))
+            if each not in self._turns and each not in self._observations:
+                self._turns.begin(each, observe(self.pad, name, build, completed(self.answer.step, each[0])))
 
     def _like(self, scene):
         """The checks with scenes of their own that are looked at together: bonus checks apart from the others."""
@@ -133,13 +133,11 @@ class Examination:
 
     def close(self):
         """End what was launched and not asked for."""
-        while self._started:
-            self._started.popitem()[1].end()
+        self._turns.drop()
 
     def _end_unseen(self, scene):
         """End the launches in a scene that nobody needs to look at: one was wrong before them."""
-        for started in [each for each in self._started if each[0] == scene]:
-            self._started.pop(started).end()
+        self._turns.drop(lambda key: key[0] == scene)
 
     def _judge(self, check):
         """What it follows from, what cannot be checked here, and only then the check itself."""

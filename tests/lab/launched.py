@@ -45,6 +45,9 @@ KEPT_MESSAGES = 1000  # messages to the log that are kept
 _NOTIFICATION, _RESPONSE = struct.Struct("=QII64x"), struct.Struct("=QqiI")
 _NOTIF_RECV, _NOTIF_SEND, _CONTINUE = 0xC0502100, 0xC0182101, 1
 
+_SO_TIMESTAMP, _SCM_CREDENTIALS = 29, 2  # asm-generic/socket.h, unix(7)
+_ANCILLARY = socket.CMSG_SPACE(12) + socket.CMSG_SPACE(16)  # struct ucred, struct timeval
+
 
 class Refused(Exception):
     """This environment allows no sandbox. Its text says what refused."""
@@ -74,8 +77,8 @@ class Message:
     """A datagram that arrived at /dev/log, or at the service manager's socket, and the PID of who sent it.
 
     `sender` is the kernel's word (SO_PASSCRED, unix(7)), None if that process
-    was gone before it could be looked up; `when` is when it was read here, in
-    seconds of time.monotonic().
+    was gone before it could be looked up; `when` is when it was sent, in seconds
+    of time.monotonic(), of a message to the log when it was read here.
     """
 
     text: str
@@ -105,6 +108,7 @@ class Launch:
     port: int = 0  # what PORT stands for
     client: socket.socket | OSError | None = None  # what came of "connect"
     kept_waiting: bool = False  # a client was not served in time
+    has_spun: bool = False  # it was at rest, and busy all the time: what it does next takes no long work
     connected: int | None = None  # what came of "crowd" or "vanish": the number of clients
     printed: bytearray = field(default_factory=bytearray)  # to the terminal or the output
     piped: bytearray = field(default_factory=bytearray)  # that part of it that came through the pipe of scene "pipe"
@@ -258,15 +262,19 @@ class Launch:
     def _take_message(self, fd, messages):
         with socket.socket(fileno=os.dup(fd)) as receiver:
             try:
-                data, ancillary, _, _ = receiver.recvmsg(8192, socket.CMSG_SPACE(12), socket.MSG_DONTWAIT)
+                data, ancillary, _, _ = receiver.recvmsg(8192, _ANCILLARY, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return
-        sender = None
-        for _, _, packed in ancillary:
-            sender = self._inner(array.array("i", packed[:4])[0])
+        sender, when = None, time.monotonic()
+        for _, kind, packed in ancillary:
+            if kind == _SCM_CREDENTIALS:
+                sender = self._inner(array.array("i", packed[:4])[0])
+            elif kind == _SO_TIMESTAMP:
+                seconds, microseconds = struct.unpack("ll", packed)
+                when -= time.time() - (seconds + microseconds / 1e6)
         if len(messages) < KEPT_MESSAGES:
             text = data.rstrip(b"\0\n").decode("utf-8", "backslashreplace")
-            messages.append(Message(text, sender, time.monotonic()))
+            messages.append(Message(text, sender, when))
 
     def _inner(self, outer):
         """The PID that the job knows a process by; None if it was gone before anybody had looked it up."""

@@ -15,6 +15,7 @@ import socket
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from inspect import isgenerator
 from stat import S_IMODE, S_ISREG
 
 import psutil
@@ -25,8 +26,9 @@ from lab.environment import read_environment
 from lab.inside import from_inside
 from lab.launch import Launchpad
 from lab.launched import CONFIG, PID_FILE, Launch, Scene
-from lab.settle import LOOKS, POLL, Rest, awaited_signals, settle, waits_to_write
+from lab.settle import LOOKS, POLL, SLOW_POLL, Rest, awaited_signals, settle, waits_to_write
 from lab.toolbox import LabError
+from lab.turns import finish
 
 # Descriptors that a program makes only to wait with: none is ever inherited in
 # a launch of the lab's.
@@ -35,6 +37,7 @@ WAITING_KINDS = ("anon_inode:[eventpoll]", "anon_inode:[signalfd]", "anon_inode:
 
 FILL_TIME = 1.0  # seconds for the log to fill, if it does
 STORM_TIME = 1.0  # seconds for signals that come one after another to be taken
+TURN_TIME = 0.02  # seconds for which others may have to wait meanwhile
 SERIES_TIME = 5.0  # the same, where it matters that most of them are taken one by one
 CLIENT_TIME = 0.1  # seconds for a client to get something, and once more when all is at rest
 SERVED_TIME = 10.0  # seconds for all that a client gets
@@ -150,31 +153,33 @@ class Observation:
         return self.processes[-1] if self.processes else None
 
 
-def start(pad: Launchpad, name, build, scene=Scene()):
-    """Launch `build`'s program as the answer `name`; what comes back is for observe()."""
-    return pad.job(name, build.program, scene, high=_high_number())
+def observe(pad: Launchpad, name, build, scene=Scene()):
+    """Launch `build`'s program as the answer `name`, look at it once it is at rest, and end it all.
 
-
-def observe(pad: Launchpad, started: Launch, name, build):
-    """Look at what start() has launched, once it is at rest; ends it all.
-
-    Returns an Observation. Raises LabError where the environment is at fault.
+    Work (see turns) that returns an Observation: it waits for the first time
+    when the launch is under way. Raises LabError where the environment is at fault.
     """
-    with pad.wait_for_start(started) as launch, _in_sight():
-        if launch.scene.root:
-            return from_inside(launch.init, lambda: _observe(launch.of_this_process(), name, build))
-        return _observe(launch, name, build)
+    with pad.job(name, build.program, scene, high=_high_number()) as launch, _in_sight():
+        yield 0.0
+        pad.wait_for_start(launch)
+        if scene.root:
+            return (yield from from_inside(launch.init, lambda: _observe_from_inside(launch, name, build)))
+        return (yield from _observe(launch, name, build))
+
+
+def _observe_from_inside(launch, name, build):
+    return finish(_observe(launch.of_this_process(), name, build))
 
 
 def _observe(launch, name, build):
     shell = read_process(launch, launch.shell, lambda descriptor: descriptor.inherited) or _ended(launch.shell)
-    rest = settle(launch, lambda pid: _state(launch, pid))
+    rest = yield from _rest(launch)
     launch.drain()
     found = {pid: read_process(launch, pid) for pid in sorted(launch.pids()[:MAX_PROCESSES])}
     living = [process for process in found.values() if process is not None]
     peers, listeners = _own_sockets(launch, living[-1], shell) if living else (frozenset(), frozenset())
     pid_file = _pid_file(launch)
-    after = _then(launch, living[-1]) if living and launch.scene.then else {}
+    after = (yield from _then(launch, living[-1])) if living and launch.scene.then else {}
     return Observation(
         name=name,
         build=build,
@@ -209,9 +214,14 @@ def _text(printed):
     return printed.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
 
 
+def _rest(launch):
+    """Work that waits until all of a launch is at rest."""
+    return settle(launch, lambda pid: _state(launch, pid))
+
+
 # What may be done to a process that has come to rest, for Scene.then. A deed is
 # one of these names, with words for it if it takes any, or the name of a signal.
-# What it returns are fields of an Observation.
+# What it returns are fields of an Observation. One that waits is work (see turns).
 
 
 def _open_terminal(launch, process):
@@ -228,7 +238,7 @@ def _start_again(launch, _process, count):
     """again COUNT: the program is started so many times more, at once; what has ended when all is at rest."""
     before = len(launch.printed)
     launch.start_again(int(count))
-    settle(launch, lambda pid: _state(launch, pid))
+    yield from _rest(launch)
     launch.take_in()
     return {
         "again_printed": launch.printed[before:].decode("utf-8", "backslashreplace"),
@@ -256,24 +266,30 @@ def _send_storm(launch, process, name, count, last):
     """
     number, half = signal.Signals[name], int(count) // 2
     _send(launch, process.pid, *[number] * half, meanwhile=launch.pump)
-    _send_series(launch, process, name, half, STORM_TIME)
-    settle(launch, lambda pid: _state(launch, pid))
+    yield from _send_series(launch, process, name, half, STORM_TIME)
+    yield from _rest(launch)
     _send(launch, process.pid, signal.SIGSTOP, number, signal.Signals[last], signal.SIGCONT)
     return {}
 
 
 def _send_series(launch, process, name, count, limit=SERIES_TIME):
     """series SIGNAL COUNT: one signal so many times, each when the one before is taken, as far as there is time."""
-    number, deadline = signal.Signals[name], time.monotonic() + limit
-
-    def until_taken():
-        launch.take_in()
-        while number in procfs.read_status(f"{launch.proc}/{process.pid}").signals("ShdPnd"):
+    number, turn = signal.Signals[name], time.monotonic()
+    deadline = turn + limit
+    try:
+        outer = launch.outer(process.pid)
+        for _ in range(int(count)):
+            os.kill(outer, number)
             launch.take_in()
-            if time.monotonic() > deadline:
-                break
-
-    _send(launch, process.pid, *[number] * int(count), meanwhile=until_taken)
+            while number in procfs.read_status(f"{launch.proc}/{process.pid}").signals("ShdPnd"):
+                launch.take_in()
+                if time.monotonic() > deadline:
+                    return {}
+                if time.monotonic() > turn + TURN_TIME:
+                    yield 0.0
+                    turn = time.monotonic()
+    except ProcessLookupError:
+        pass  # it has ended already
     return {}
 
 
@@ -283,16 +299,17 @@ def _fill_log(launch, process, name):
     while time.monotonic() < deadline and looks < LOOKS:
         looks = looks + 1 if waits_to_write(launch, process.pid) else 0
         _send(launch, process.pid, signal.Signals[name])
-        time.sleep(POLL)
+        yield POLL
     return {"log_was_full": looks == LOOKS}
 
 
 def _connect(launch, _process, where):
     """connect WHERE: a client comes, and reads until the other side closes."""
     try:
-        return {"served": _read_all(launch, launch.connect(where))}
+        client = launch.connect(where)
     except OSError as error:
         return {"served": Served("", error.strerror)}
+    return {"served": (yield from _read_all(launch, client))}
 
 
 def _queue(launch, process, where, count, name):
@@ -304,7 +321,9 @@ def _queue(launch, process, where, count, name):
         return {"served": Served("", error.strerror)}
     finally:
         _send(launch, process.pid, signal.Signals[name], signal.SIGCONT)
-    served = [_read_all(launch, client) for client in clients]
+    served = []
+    for client in clients:
+        served.append((yield from _read_all(launch, client)))
     return {"served": next((each for each in served if each.how != "closed" or not each.text), served[0])}
 
 
@@ -312,14 +331,14 @@ def _read_all(launch, client):
     """What a client gets, until the other side closes or nothing comes any more; closes it."""
     text, deadline = b"", time.monotonic() + SERVED_TIME
     with client:
-        client.settimeout(CLIENT_TIME)
+        client.setblocking(False)
         try:
             while len(text) < MAX_SERVED and time.monotonic() < deadline:
-                data = _next_part(launch, client)
+                data = yield from _next_part(launch, client)
                 if not data:
                     return Served(_text(text), "closed")
                 text += data
-        except TimeoutError:
+        except BlockingIOError:
             launch.kept_waiting = True
         except OSError as error:
             return Served(_text(text), error.strerror)
@@ -327,14 +346,17 @@ def _read_all(launch, client):
 
 
 def _next_part(launch, client):
-    """What comes next, b"" for the end. Raises TimeoutError where nothing comes although all is at rest."""
-    try:
-        return client.recv(MAX_SERVED)
-    except TimeoutError:
-        if launch.kept_waiting:
-            raise
-        settle(launch, lambda pid: _state(launch, pid))
-        return client.recv(MAX_SERVED)  # what was on its way through the network
+    """What comes next, b"" for the end. Raises BlockingIOError where nothing comes although all is at rest."""
+    for last in (launch.kept_waiting, True):
+        deadline = time.monotonic() + CLIENT_TIME
+        while time.monotonic() < deadline:
+            try:
+                return client.recv(MAX_SERVED)
+            except BlockingIOError:
+                yield POLL
+        if last:
+            return client.recv(MAX_SERVED)
+        yield from _rest(launch)
 
 
 def _connect_crowd(launch, _process, where, count):
@@ -359,7 +381,8 @@ def _await_pings(launch, _process, count):
             seen, deadline = len(launch.notices), time.monotonic() + PING_TIME
         if time.monotonic() > deadline:
             break
-        launch.pump(0.05)
+        yield SLOW_POLL
+        launch.take_in()
     return {}
 
 
@@ -378,7 +401,7 @@ DEEDS = {
     "vanish": _vanish,
     "pings": _await_pings,
 }
-AT_ONCE = ("full-log",)  # what comes next comes before it is at rest
+AT_ONCE = ("full-log", "config")  # what comes next comes before it is at rest
 
 
 def _send(launch, pid, *numbers, meanwhile=lambda: None):
@@ -400,11 +423,12 @@ def _then(launch, process):
         begun = time.monotonic()
         before = [len(said) for said in (launch.messages, launch.notices, launch.printed)]
         if word in DEEDS:
-            after |= DEEDS[word](launch, process, *words)
+            came = DEEDS[word](launch, process, *words)
+            after |= (yield from came) if isgenerator(came) else came
         else:
             _send(launch, process.pid, signal.Signals[word])
         if word not in AT_ONCE:
-            settle(launch, lambda pid: _state(launch, pid))
+            yield from _rest(launch)
             launch.drain()
         said = [said[count:] for said, count in zip((launch.messages, launch.notices, launch.printed), before)]
         said = tuple(said[0]), tuple(said[1]), _text(said[2])

@@ -31,6 +31,7 @@ MANY = 1000  # processes: who has made so many does not come to rest
 MUCH = 1 << 30  # bytes of memory: who has taken as much does not come to rest
 MANY_ORPHANS = 200  # that have ended: fewer than the launcher tells of
 FEW = 20  # processes that run, or orphans that have ended: more are none that come to rest
+FEW_EACH = 3  # processes more for each time that the program was started again
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGESIZE")
 POLL = 0.0008  # seconds between two looks: nothing tells of a process that comes to rest
@@ -48,7 +49,7 @@ class Rest:
 
 
 def settle(launch: Launch, watch, limit=None):
-    """Wait until `launch` is at rest, at most `limit` seconds (LIMIT); returns a Rest.
+    """Work (see turns) that waits until `launch` is at rest, at most `limit` seconds (LIMIT), and returns a Rest.
 
     `watch(pid)` describes the state of a process that counts, in any form that
     can be compared: what changes there is a change.
@@ -60,7 +61,7 @@ def settle(launch: Launch, watch, limit=None):
     before, seen = {}, 0
     while time.monotonic() < deadline:
         launch.pump()
-        time.sleep(min(max(POLL, (now - started) / 50), SLOW_POLL))
+        yield min(max(POLL, (now - started) / 50), SLOW_POLL)
         now = time.monotonic()  # before this look: it counts from after one to before another
         pids = launch.pids()
         looks = [look for pid in pids if (look := _look(launch, pid)) is not None]
@@ -104,13 +105,16 @@ def settle(launch: Launch, watch, limit=None):
         if state != slow:
             slow, slow_since, needed = state, now, LONG_QUIET
             before = {look.identity: look for look in looks}
-        if len(looks) > FEW and now - slow_since >= LONG_QUIET:
-            return Rest(False, f"more than {FEW} processes run at once")
+        few = FEW + FEW_EACH * len(launch.again)
+        if len(looks) > few and now - slow_since >= LONG_QUIET:
+            return Rest(False, f"more than {few} processes run at once")
         needed = max(needed, *(look.timeout + WAKE_TIME for look in looks))
+        work_quiet = LONG_QUIET if launch.has_spun else WORK_QUIET
         if now - slow_since >= needed and all(
-            look.is_placed(before[look.identity], now - slow_since) for look in looks
+            look.is_placed(before[look.identity], now - slow_since >= work_quiet) for look in looks
         ):
-            return Rest(True, note=BUSY_NOTE if any(look.state == "R" for look in looks) else "")
+            launch.has_spun = any(look.state == "R" for look in looks)
+            return Rest(True, note=BUSY_NOTE if launch.has_spun else "")
     return Rest(
         False, "it does not come to a call that waits" if len(launch.reaped) < FEW else "it keeps making processes"
     )
@@ -170,17 +174,18 @@ class _Look:
     def identity(self):
         return self.pid, self.start
 
-    def is_placed(self, before, seconds):
-        """At rest, if for so many seconds nothing has changed: asleep or stopped, or busy with itself.
+    def is_placed(self, before, is_long):
+        """At rest, if since `before` nothing has changed: asleep or stopped, or busy with itself.
 
         A process that is ready to run and has not run is short of a processor,
         and may still be on its way. One that spends its time in system calls
-        may be at work (a loop that closes a million descriptors, say).
+        may be at work (a loop that closes a million descriptors, say), unless
+        it `is_long` that nothing has changed.
         """
         if self.state in "STtD":  # D: a parent that has called vfork(), say
             return True
         busy, system = self.cpu - before.cpu, self.system - before.system
-        return busy >= BUSY and (system < busy / 2 or seconds >= WORK_QUIET)
+        return busy >= BUSY and (system < busy / 2 or is_long)
 
 
 def _look(launch, pid):

@@ -21,8 +21,10 @@ from lab.build import Build, Builder
 from lab.expect.model import CRASHED, DOES_NOT_COMPILE, EXITED, NEVER_SETTLED
 from lab.launch import Launchpad
 from lab.launched import Scene
-from lab.observe import observe, start
+from lab.observe import observe
+from lab.settle import settle
 from lab.toolbox import ROOT, SOLUTIONS
+from lab.turns import Turns, finish
 
 SLEEP = "usleep(300000);"
 
@@ -33,7 +35,7 @@ def verdicts(examination):
 
 def look(pad, name, build):
     """An Observation of a build, launched as the answer `name`."""
-    return observe(pad, start(pad, name, build), name, build)
+    return finish(observe(pad, name, build))
 
 
 # ---- settling --------------------------------------------------------------
@@ -105,6 +107,52 @@ def test_never_settling_is_told(examine, edited, monkeypatch):
     assert not examination.observation(Scene()).rest.settled, examination.observation(Scene())
     assert "comes_to_rest" in examination.failed
     assert NEVER_SETTLED in verdicts(examination)
+
+
+# ---- waiting side by side --------------------------------------------------
+
+
+def test_work_goes_on_while_other_work_waits():
+    """Whoever is asked for, the one whose time has come takes its turn; what is raised comes to who asks."""
+    seen = []
+
+    def work(name, *seconds):
+        try:
+            for delay in seconds:
+                seen.append(name)
+                yield delay
+            return int(name)
+        finally:
+            seen.append(name + "!")
+
+    turns = Turns()
+    turns.begin("1", work("1", 0.2))
+    turns.begin("2", work("2", 0.02, 0.02))
+    turns.begin("x", work("x", 0.05))
+    turns.begin("3", work("3", 60))
+    assert (len(turns), turns.finish("1")) == (4, 1)
+    assert seen == ["1", "2", "x", "3", "2", "2!", "x!", "1!"]
+    assert turns.finish("2") == 2 and "2" not in turns and "x" in turns
+    with pytest.raises(ValueError, match="'x'"):
+        turns.finish("x")
+    turns.drop()
+    assert seen[-1] == "3!" and len(turns) == 0
+    assert finish(work("4", 0.01)) == 4
+
+
+def test_the_time_of_a_message_is_when_it_was_sent(pad, programs):
+    """Signs of life are judged by their times, which must not depend on when the lab gets to read them."""
+    build = programs.build(Answer(find_step("15"), SOLUTIONS / "15_notify.c"))
+    with pad.wait_for_start(pad.job("15_notify", build.program, Scene(notify="path"))) as launch:
+        finish(settle(launch, lambda pid: None))
+        launch.take_in()
+        told = len(launch.notices)
+        os.kill(launch.outer(launch.pids()[-1]), signal.SIGHUP)
+        assert wait_for(lambda: select.select([launch._files["notices"]], [], [], 0)[0])
+        there = time.monotonic()
+        assert wait_for(lambda: time.monotonic() > there + 0.1)
+        launch.take_in()
+        assert launch.notices[told].when <= there + 0.01
 
 
 # ---- looking ---------------------------------------------------------------
@@ -409,9 +457,8 @@ def test_a_launcher_that_was_killed_is_started_anew():
 
 def test_no_file_is_left(pad, programs, temporary):
     build = programs.build(Answer(find_step("3"), SOLUTIONS / "03_setsid.c"))
-    launch = pad.wait_for_start(start(pad, "03_setsid", build))
-    assert pad.is_sandboxed() or Path(launch.lab, "03_setsid").exists()
-    assert observe(pad, launch, "03_setsid", build).process is not None
+    with pad.wait_for_start(pad.job("03_setsid", build.program)) as launch:
+        assert pad.is_sandboxed() or Path(launch.lab, "03_setsid").exists()
     assert list(temporary.iterdir()) == []
     assert pad.is_sandboxed() or not Path(launch.lab).exists()
 

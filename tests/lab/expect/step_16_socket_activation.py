@@ -43,7 +43,8 @@ def told_clients(o):
     words = []
     for done in o.done:
         if done.served:
-            got = f'"{done.served.text.strip()[:60]}"' if done.served.text else "nothing"
+            text = done.served.text.strip().replace("\n", "\\n")
+            got = f'"{text[:60]}{"..." * (len(text) > 60)}"' if done.served.text else "nothing"
             end = {"closed": "end of file", "open": "no end of file"}.get(done.served.how, done.served.how)
             words.append(f"{done.deed}: {got}, then {end}")
     return "; ".join(dict.fromkeys(words)) or after(o)
@@ -87,6 +88,10 @@ NOT_SERVED = (
         lambda o: o.left == () and o.status_after not in (None, 0),
         lambda o: f"it {ended(o.status_after)} on the way: if a client has gone, SIGPIPE ends whoever writes to it "
         "(MSG_NOSIGNAL), and an error of one client's is no reason to end",
+    ),
+    (
+        lambda o: any(each.how == "open" and each.text.count("\n") > 1 for each in served(o)),
+        "what it sends has no end: a greeting is one line, and after it comes close()",
     ),
     (
         lambda o: any(each.how == "open" and each.text for each in served(o)),

@@ -135,8 +135,9 @@ void open_manager(const struct request *request)
     struct address address = unix_address(request, name);
     int fd = bound_socket(request, SOCK_DGRAM, &address);
     const int yes = 1;
-    if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) == -1)
-        broken(request, "SO_PASSCRED");
+    if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) == -1 ||
+        setsockopt(fd, SOL_SOCKET, SO_TIMESTAMP, &yes, sizeof(yes)) == -1)
+        broken(request, "SO_PASSCRED, SO_TIMESTAMP");
     if (strcmp(request->notify, "full") == 0) {
         fill(fd, &address);
         return; /* it stays open here */
