@@ -121,7 +121,7 @@ def parse(arguments):
             command.add_argument("--output", type=int, default=1, metavar="FD", help="the descriptor to report on")
             command.add_argument("--right", action="store_true", help="the right answers alone")
             command.add_argument("--repeat", type=int, default=1, metavar="N", help="judge each answer N times")
-            command.add_argument("--workers", type=int, default=2, metavar="N", help="so many answers at a time")
+            command.add_argument("--workers", type=int, metavar="N", help="so many answers at a time")
         if name in ("check", "tour", "verdicts"):
             command.add_argument(
                 "--no-sandbox",

@@ -23,7 +23,7 @@ from lab.judge import examiner
 from lab.launch import Launchpad
 from lab.toolbox import ROOT, LabError, compiler
 
-WORKERS = 2
+WORKERS = 3 * (os.cpu_count() or 1)  # answers at a time: most of them wait
 CELL_TIME = 3600  # seconds
 BUSY_LOOPS = 8
 NOBODY = "setpriv --reuid=65534 --regid=65534 --clear-groups"
@@ -132,8 +132,8 @@ def _run(cell, until):
 # ---- what runs in a cell -------------------------------------------------------
 
 
-def verdicts(sandbox, output, right=False, until=None, repeat=1, workers=WORKERS):
-    """Judge the gallery, or its right answers alone, `repeat` times, `workers` answers at a time.
+def verdicts(sandbox, output, right=False, until=None, repeat=1, workers=None):
+    """Judge the gallery, or its right answers alone, `repeat` times, `workers` answers at a time (WORKERS).
 
     With `until`, only what belongs to that step and to those before it. Prints
     what is wrong, and a closing line, to the descriptor `output`, and how far
@@ -141,7 +141,7 @@ def verdicts(sandbox, output, right=False, until=None, repeat=1, workers=WORKERS
     """
     rows, left_out = _rows(right, find_step(until).number if until else None)
     wrong = []
-    with ProcessPoolExecutor(workers) as pool, os.fdopen(output, "w", closefd=False) as file:
+    with ProcessPoolExecutor(workers or WORKERS) as pool, os.fdopen(output, "w", closefd=False) as file:
         jobs = [pool.submit(_judge_row, sandbox, row, repeat) for row in rows]
         for count, job in enumerate(as_completed(jobs), 1):
             wrong += job.result()
