@@ -50,7 +50,7 @@ CELLS = [
     Cell("fallback", "{lab} --no-sandbox >{out}"),
     Cell("ordinary user", f"{NOBODY} {{lab}} >{{out}}", needs="setpriv", root=True),
     Cell("ordinary user, fallback", f"{NOBODY} {{lab}} --no-sandbox >{{out}}", needs="setpriv", root=True),
-    Cell("on a terminal", "script -qec {quoted} /dev/null >{out} </dev/null", needs="script"),
+    Cell("on a terminal", "exec 3>{out}; script -qec {quoted}' --output 3' /dev/null </dev/null", needs="script"),
     Cell("without a terminal", "setsid -w {lab} >{out} </dev/null", needs="setsid"),
     Cell("0, 1 and 2 closed", "exec 3>{out}; {lab} --output 3 <&- >&- 2>&-"),
     Cell("under nohup", "nohup {lab} >{out} </dev/null", needs="nohup"),
@@ -92,6 +92,8 @@ def _why_not(cell):
         return f"{cell.needs} is not installed"
     if cell.root and os.geteuid() != 0:
         return "only root can become another user"
+    if cell.root and subprocess.run([*NOBODY.split(), "test", "-r", __file__], check=False).returncode != 0:
+        return f"other users may not read {ROOT}"
     return ""
 
 
@@ -123,7 +125,7 @@ def _run(cell, until):
             for loop in loops:
                 loop.kill()
                 loop.wait()
-        lines = [line.rstrip("\r") for line in out.read_text(encoding="utf-8").splitlines()]
+        lines = out.read_text(encoding="utf-8").splitlines()
     if not lines or not lines[-1].endswith("false"):
         return "WRONG", [*lines, *done.stderr.splitlines()[-3:], "it did not come to its end"]
     return f"{'ok' if len(lines) == 1 else 'WRONG'}  {lines[-1]}, in {time.monotonic() - start:.0f} s", lines[:-1]
