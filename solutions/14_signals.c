@@ -37,6 +37,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -127,8 +128,10 @@ static noreturn void wait_for_word(int pipe_end)
     char word[512] = "the daemon ended before it was ready\n";
     FILE *from = fdopen(pipe_end, "r");
     if (from != NULL && fgets(word, sizeof(word), from) != NULL &&
-        *word == '\n')
+        *word == '\n') {
+        (void)wait(NULL); /* until its parent has ended it is no orphan */
         _exit(EXIT_SUCCESS);
+    }
     (void)dprintf(STDERR_FILENO, "%s", word);
     _exit(EXIT_FAILURE);
 }

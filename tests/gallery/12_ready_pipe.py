@@ -23,11 +23,13 @@ PIPE = "pipe2(ends, O_CLOEXEC)"
 OWN_END = "        (void)close(word); /* else there is never end of file */\n"
 CHILDS_END = "        starter = word;\n"
 FGETS = "fgets(word, sizeof(word), from) != NULL &&\n        *word == '\\n'"
+ORPHANED = "        (void)wait(NULL); /* until its parent has ended it is no orphan */\n"
 NO_WORD = '"the daemon ended before it was ready\\n"'
 READ = f"""    char word[512] = {NO_WORD};
     FILE *from = fdopen(pipe_end, "r");
-    if (from != NULL && {FGETS})
-        _exit(EXIT_SUCCESS);
+    if (from != NULL && {FGETS}) {{
+{ORPHANED}        _exit(EXIT_SUCCESS);
+    }}
     (void)dprintf(STDERR_FILENO, "%s", word);
     _exit(EXIT_FAILURE);
 """
@@ -218,7 +220,8 @@ WRONG = [
                 fork_and("int status;", "(void)waitpid(child, &status, 0);", "_exit(status);")
                 + "    start_session();\n"
                 + WAITING,
-            )
+            ),
+            (ORPHANED, ""),  # its child is the daemon
         ],
         headers="sys/wait.h",
         fails=f"{TOLD_NOTHING} killed_later",
@@ -313,7 +316,7 @@ RIGHT = [
     ),
     Right(
         "the child waits, and the launched process for the child",
-        [(FORKS, fork_and(*BY_WAY_OF_THE_CHILD) + "    start_session();\n" + WAITING)],
+        [(FORKS, fork_and(*BY_WAY_OF_THE_CHILD) + "    start_session();\n" + WAITING), (ORPHANED, "")],
         headers="sys/wait.h",
     ),
     Right(

@@ -10,7 +10,7 @@ SECOND_FORK = "    leave_parent(); /* and so lead nothing */\n"
 READY = "    say_ready();\n"
 
 WAITER = "/* In the launched process: end"
-GOOD_WORD = '        _exit(EXIT_SUCCESS);\n    (void)dprintf(STDERR_FILENO, "%s", word);\n'
+GOOD_WORD = "        (void)wait(NULL); /* until its parent has ended it is no orphan */\n"
 
 GROUPS = '    if (initgroups(other->pw_name, other->pw_gid) == -1)\n        die("-u: initgroups");\n'
 GID = '    if (setresgid(other->pw_gid, other->pw_gid, other->pw_gid) == -1)\n        die("-u: setresgid");\n'
@@ -155,11 +155,7 @@ WRONG = [
         "in the launched process, after its daemon is ready",
         [
             (DROP, ""),
-            (
-                GOOD_WORD,
-                "    {\n        if (user != NULL)\n            become(user);\n"
-                + GOOD_WORD.replace(";\n", ";\n    }\n", 1),
-            ),
+            (GOOD_WORD, "        if (user != NULL)\n            become(user);\n" + GOOD_WORD),
             (WAITER, "static void become(const struct passwd *other);\n\n" + WAITER),
         ],
         fails=f"{IDS} not_root",

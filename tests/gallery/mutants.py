@@ -40,6 +40,7 @@ INVISIBLE = {
     (11, 'fprintf(stderr, "usage: %s [-p FILE]\\n", argv[0]);', "removed"): "nothing is asked of wrong usage",
     (11, "exit(2);", "removed"): "nothing is asked of wrong usage",
     (12, "if (word == -1)", "never true"): "a number for the copy was free a moment before: pipe2() got two",
+    (12, "(void)wait(NULL);", "removed"): "the process that it waits for ends at once: a race of microseconds",
     (12, 'die("fcntl");', "removed"): "a number for the copy was free a moment before: pipe2() got two",
     (
         13,

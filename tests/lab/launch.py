@@ -7,6 +7,7 @@ Launchpad is there, and forks for each launch.
 
 import errno
 import os
+import resource
 import shutil
 import socket
 import subprocess
@@ -23,6 +24,8 @@ SOURCES = Path(__file__).with_name("launcher")
 
 SEND_TIME = 5.0  # seconds for a request to be taken, where many are on their way
 LOOPBACK_PORT = 7017  # what PORT stands for, where each launch has a network of its own
+
+DESCRIPTORS = 1024  # that may be open here: a launch takes about a dozen
 
 START_TIME = 10  # seconds for the launcher to get a job started, and to end
 
@@ -80,6 +83,14 @@ def _free_port():
         return probe.getsockname()[1]
 
 
+def _raise_limit():
+    """Raise the soft limit on open files where it is low; what is launched has limits of its own."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < DESCRIPTORS:
+        most = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 def memory_file(data):
     """A descriptor of a file that exists in memory alone, holding `data`."""
     fd = os.memfd_create("lab")
@@ -101,6 +112,7 @@ class Launchpad:
 
     def __init__(self, sandbox=True):
         self.program = launcher()
+        _raise_limit()
         self.sandboxed = None if sandbox else False
         self.why_not = "" if sandbox else "switched off with --no-sandbox"
         self._ids = None  # an IdRange, once it is known

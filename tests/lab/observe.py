@@ -35,7 +35,8 @@ from lab.turns import finish
 WAITING_KINDS = ("anon_inode:[eventpoll]", "anon_inode:[signalfd]", "anon_inode:[timerfd]")
 
 
-FILL_TIME = 1.0  # seconds for the log to fill, if it does
+FILL_TIME = 10.0  # seconds for the log to fill, if it does
+ENOUGH = 200  # signals: a log that nobody reads is full after a dozen messages (net.unix.max_dgram_qlen)
 STORM_TIME = 1.0  # seconds for signals that come one after another to be taken
 TURN_TIME = 0.02  # seconds for which others may have to wait meanwhile
 SERIES_TIME = 5.0  # the same, where it matters that most of them are taken one by one
@@ -294,11 +295,19 @@ def _send_series(launch, process, name, count, limit=SERIES_TIME):
 
 
 def _fill_log(launch, process, name):
-    """full-log SIGNAL: the signal again and again while nobody reads the log, until it waits for that."""
-    deadline, looks = time.monotonic() + FILL_TIME, 0
-    while time.monotonic() < deadline and looks < LOOKS:
+    """full-log SIGNAL: the signal again and again while nobody reads the log, until it waits for that.
+
+    Or until it has taken so many that it never will.
+    """
+    number, deadline = signal.Signals[name], time.monotonic() + FILL_TIME
+    looks = taken = 0
+    while looks < LOOKS and taken < ENOUGH and time.monotonic() < deadline:
         looks = looks + 1 if waits_to_write(launch, process.pid) else 0
-        _send(launch, process.pid, signal.Signals[name])
+        try:
+            taken += number not in procfs.read_status(f"{launch.proc}/{process.pid}").signals("ShdPnd")
+        except ProcessLookupError:
+            break
+        _send(launch, process.pid, number)
         yield POLL
     return {"log_was_full": looks == LOOKS}
 

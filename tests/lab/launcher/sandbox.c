@@ -32,8 +32,10 @@
 enum { INSIDE_ID = 1000 };
 
 /* For root's answers: first an ID beyond all that are handed out, then, where
-   that is not mapped (in a container, say), the traditional nobody. */
-static const unsigned owner_of_nothing[] = {OWNER_OF_NOTHING, 65534};
+   that is not mapped (in a container, say), the traditional nobody, and root
+   where nobody else is mapped: that is an ordinary user, or was one, who is
+   called so in a namespace alone. */
+static const unsigned outside_ids[] = {OWNER_OF_NOTHING, 65534, 0};
 
 /* The tmpfs that becomes the root is mounted here, over what is there. */
 #define BASE "/tmp"
@@ -247,10 +249,9 @@ bool map_ids(const struct request *request, pid_t init)
                write_map(init, "uid_map", geteuid(), geteuid(), 1) &&
                write_map(init, "gid_map", getegid(), getegid(), 1);
     }
-    for (size_t i = 0; i < 2; i++)
-        if (write_map(init, "gid_map", INSIDE_ID, owner_of_nothing[i], 1))
-            return write_map(init, "uid_map", INSIDE_ID, owner_of_nothing[i],
-                             1);
+    for (size_t i = 0; i < sizeof(outside_ids) / sizeof(*outside_ids); i++)
+        if (write_map(init, "gid_map", INSIDE_ID, outside_ids[i], 1))
+            return write_map(init, "uid_map", INSIDE_ID, outside_ids[i], 1);
     return false;
 }
 
