@@ -186,8 +186,8 @@ static void listen_at_host(void)
     struct addrinfo *all;
     char host[256], port[32];
     const char *form = *address == '[' ? "[%255[^]]]:%31s" : "%255[^:]:%31s";
-    must(sscanf(address, form, host, port) == 2, address,
-         "neither HOST:PORT nor [HOST]:PORT nor a path");
+    must(sscanf(address, form, host, port) == 2 && number(port) <= 65535,
+         address, "neither HOST:PORT nor [HOST]:PORT nor a path");
     int error = getaddrinfo(host, port, &hints, &all);
     must(error == 0, address, gai_strerror(error));
     for (; all != NULL && watched_count <= MAX_SOCKETS; all = all->ai_next)
