@@ -17,12 +17,27 @@ class Reporter:
         self.workshop = workshop
         self.alone = alone  # whether one step was asked for by name
         self.examinations = []
+        self.not_begun = []  # answers
         self.error = ""
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config):
         config.pluginmanager.register(self.workshop, "lab-workshop")
         config.pluginmanager.unregister(name="terminalreporter")
+
+    def pytest_runtest_protocol(self, item, nextitem):
+        """Beyond the first step that is not done, what was not begun is not looked at."""
+        answer = item.callspec.params["answer"]
+        if answer in self.not_begun:
+            return True
+        if self._is_stuck() and answer.is_untouched():
+            self.not_begun.append(answer)
+            print(f"{report.heading(answer.step)}: not begun", flush=True)
+            return True
+        return None
+
+    def _is_stuck(self):
+        return any(not report.is_done(examination) for examination in self.examinations)
 
     def pytest_runtest_teardown(self, item, nextitem):
         """Once a step's last check is through, print the step."""
@@ -31,15 +46,10 @@ class Reporter:
             return
         if "result" not in item.funcargs:
             return  # it did not get that far: the environment is at fault
-        examination = self.workshop.examinations[answer]
         if not self.examinations:
             self._print_header(self.workshop.pad)
-        stuck = any(not report.is_done(earlier) for earlier in self.examinations)
-        self.examinations.append(examination)
-        if stuck and report.is_wrong(examination) and answer.is_untouched():
-            print(f"{report.heading(answer.step)}: not begun", flush=True)
-        else:
-            print(report.describe(examination), flush=True)
+        self.examinations.append(self.workshop.examinations[answer])
+        print(report.describe(self.examinations[-1]), flush=True)
 
     def _print_header(self, pad):
         if not pad.is_sandboxed():
@@ -68,7 +78,7 @@ class Reporter:
         missing = report.unchecked(self.examinations)
         if missing:
             print(missing)
-        print(report.progress(self.examinations, self.alone))
+        print(report.progress(self.examinations, self.not_begun, self.alone))
         if any(map(report.is_wrong, self.examinations)):
             return WRONG
         return BROKEN if missing else PASSED

@@ -65,10 +65,11 @@ def is_wrong(examination):
     return any(r.failed for r in examination.results() if not r.check.star)
 
 
-def progress(examinations, alone):
+def progress(examinations, not_begun, alone):
     """The closing line: what is done, and what comes next.
 
-    `alone` says that only this step was asked for.
+    `not_begun` are answers that were not looked at, `alone` says that only one
+    step was asked for.
     """
     to_do = [e for e in examinations if is_wrong(e)]
     count = [e for e in examinations if e.answer.step.number > 0]
@@ -78,10 +79,11 @@ def progress(examinations, alone):
             return f"{step.name} is {'not done yet' if to_do else 'done'}."
         return f"{step.name}: all that could be checked here is right."
     done = sum(is_done(e) for e in count)
-    line = f"{done} of {len(count)} step{'' if len(count) == 1 else 's'} done."
+    steps = len(count) + len(not_begun)
+    line = f"{done} of {steps} step{'' if steps == 1 else 's'} done."
     if to_do:
         return f"{line} Next: {to_do[0].answer.step.name}"
-    return f"{line} That is all." if done == len(count) else line
+    return f"{line} That is all." if done == steps else line
 
 
 def unchecked(examinations):
