@@ -18,6 +18,7 @@ class Reporter:
         self.alone = alone  # whether one step was asked for by name
         self.examinations = []
         self.not_begun = []  # answers
+        self.is_stuck = False  # a step is not done
         self.error = ""
 
     @pytest.hookimpl(trylast=True)
@@ -30,14 +31,11 @@ class Reporter:
         answer = item.callspec.params["answer"]
         if answer in self.not_begun:
             return True
-        if self._is_stuck() and answer.is_untouched():
+        if self.is_stuck and answer.is_untouched():
             self.not_begun.append(answer)
             print(f"{report.heading(answer.step)}: not begun", flush=True)
             return True
         return None
-
-    def _is_stuck(self):
-        return any(not report.is_done(examination) for examination in self.examinations)
 
     def pytest_runtest_teardown(self, item, nextitem):
         """Once a step's last check is through, print the step."""
@@ -49,6 +47,7 @@ class Reporter:
         if not self.examinations:
             self._print_header(self.workshop.pad)
         self.examinations.append(self.workshop.examinations[answer])
+        self.is_stuck = self.is_stuck or not report.is_done(self.examinations[-1])
         print(report.describe(self.examinations[-1]), flush=True)
 
     def _print_header(self, pad):
