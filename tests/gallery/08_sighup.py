@@ -164,6 +164,7 @@ WRONG = [
         ],
         fails="survives_hangup",
         says="before it was ignored",
+        glibc=True,  # musl's daemon() forks twice
     ),
     Wrong(
         "in the order of the recipe, with a second fork",

@@ -139,12 +139,14 @@ WRONG = [
         ],
         fails="keeps_old storm none_slept_through safe_in_the_middle",
         says="belongs into the loop",
+        glibc=True,  # musl's sigwaitinfo() goes on where ptrace(2) has interrupted it
     ),
     Wrong(
         "everything in the handlers",
         [(SERVE, handler(IN_HANDLERS) + SERVE), (LOOP, BY_HANDLERS)],
         fails="safe_in_the_middle",
         says="signal-safety(7)",
+        glibc=True,  # musl takes no lock in a program of one thread
     ),
     Wrong(
         "a flag, and then pause()",
@@ -460,6 +462,7 @@ WRONG = [
         [(STOPPED, STOPPED + '    (void)fclose(fdopen(-1, "w"));\n')],
         fails="stops storm none_slept_through safe_in_the_middle",
         says="memory that is not its own",
+        glibc=True,  # musl's fclose() does not
     ),
     Wrong(
         "one variable for the last signal",
