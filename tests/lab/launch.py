@@ -243,7 +243,7 @@ class Launchpad:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         passed = [theirs.detach()]
         words = [f"sandbox={'yes' if self.sandboxed else 'no'}", f"tmp={os.environ.get('TMPDIR', '/tmp')}",
-                 f"scene={scene_name}", *words]  # fmt: skip
+                 f"hidden={ROOT}", f"scene={scene_name}", *words]  # fmt: skip
         reader = None
         if scene_name == "tool":
             reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)

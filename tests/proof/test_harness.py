@@ -427,12 +427,19 @@ def test_an_answer_never_runs_as_root(sandbox_pad, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("secret", encoding="utf-8")
     secret.chmod(0o666)
-    script = f"id -u; ls {ROOT} {secret}; echo x > /etc/passwd; echo x > /usr/x; echo x > /x; ls /root"
+    script = f"id -u; ls {ROOT}/solutions {secret}; echo x > /etc/passwd; echo x > /usr/x; echo x > /x; ls /root"
     printed = print_in_job(sandbox_pad, script)
     assert printed.split()[0] != "0"
     assert len(re.findall("No such file", printed)) == 3
     assert len(re.findall("[Rr]ead-only file system|Permission denied", printed)) == 3
     assert secret.read_text(encoding="utf-8") == "secret"
+
+
+def test_the_lab_is_not_in_sight(sandbox_pad, monkeypatch):
+    """Not even where it lies in what is shown, /usr/local or /opt say: an answer would find the solutions."""
+    assert print_in_job(sandbox_pad, "ls /usr/share/") != ""
+    monkeypatch.setattr("lab.launch.ROOT", "/usr/share")
+    assert print_in_job(sandbox_pad, "ls /usr/share/") == ""
 
 
 @pytest.fixture(params=[0o755, 0o700], ids=["open to all", "private"])

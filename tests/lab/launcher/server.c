@@ -44,6 +44,8 @@ static bool read_word(struct request *request, struct message *message,
 {
     if (strcmp(key, "sandbox") == 0) {
         request->sandbox = strcmp(value, "yes") == 0;
+    } else if (strcmp(key, "hidden") == 0) {
+        request->hidden = value;
     } else if (strcmp(key, "tmp") == 0) {
         request->tmp = value;
     } else if (strcmp(key, "scene") == 0) {
@@ -196,6 +198,7 @@ static void take_request(int requests, int children)
                               .scene = "job",
                               .stdio = "terminal",
                               .tmp = "/tmp",
+                              .hidden = "/",
                               .by_root = geteuid() == 0,
                               .processes = 64};
     if (read_request(&request, &message))
