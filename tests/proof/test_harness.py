@@ -112,8 +112,21 @@ def test_never_settling_is_told(examine, edited, monkeypatch):
 # ---- waiting side by side --------------------------------------------------
 
 
-def test_work_goes_on_while_other_work_waits():
+class Clock:
+    """In place of the module `time`: it goes on while somebody sleeps, and not otherwise."""
+
+    now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+def test_work_goes_on_while_other_work_waits(monkeypatch):
     """Whoever is asked for, the one whose time has come takes its turn; what is raised comes to who asks."""
+    monkeypatch.setattr("lab.turns.time", Clock())
     seen = []
 
     def work(name, *seconds):
