@@ -36,7 +36,7 @@ WRONG = [
         "greets without an end",
         [(SENT, "    while (send(client, greeting, strlen(greeting), MSG_NOSIGNAL) > 0)\n        continue;\n")],
         fails="holds_nobody_up outlives_clients serves version_6",
-        says="what it sends has no end",
+        says="what it sends goes on",
     ),
     Wrong("LISTEN_PID not looked at", [(MEANT, "")], fails="not_meant", says="LISTEN_PID has to be getpid()"),
     Wrong(

@@ -19,6 +19,7 @@ class Reporter:
         self.examinations = []
         self.not_begun = []  # answers
         self.is_stuck = False  # a step is not done
+        self.current = None  # the answer whose checks are run
         self.error = ""
 
     @pytest.hookimpl(trylast=True)
@@ -29,13 +30,12 @@ class Reporter:
     def pytest_runtest_protocol(self, item, nextitem):
         """Beyond the first step that is not done, what was not begun is not looked at."""
         answer = item.callspec.params["answer"]
-        if answer in self.not_begun:
-            return True
-        if self.is_stuck and answer.is_untouched():
-            self.not_begun.append(answer)
-            print(f"{report.heading(answer.step)}: not begun", flush=True)
-            return True
-        return None
+        if answer != self.current:  # its first check
+            self.current = answer
+            if self.is_stuck and answer.is_untouched():
+                self.not_begun.append(answer)
+                print(f"{report.heading(answer.step)}: not begun", flush=True)
+        return True if answer in self.not_begun else None
 
     def pytest_runtest_teardown(self, item, nextitem):
         """Once a step's last check is through, print the step."""

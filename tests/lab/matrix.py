@@ -151,7 +151,7 @@ def verdicts(sandbox, output, right=False, until=None, repeat=1, workers=None):
             file.flush()
             print(f"{count} of {len(rows)} rows, {len(wrong)} false", file=sys.stderr)
         note = f"{len(left_out)} rows left out, which need glibc; " if left_out else ""
-        pad = Launchpad(sandbox)
+        pad = _pad(sandbox)
         if pad.is_sandboxed() and pad.why_no_root() and any(row.step.number >= 13 for row in rows):
             note += f"what is done as root was not checked: {pad.why_no_root()}; "
         file.write(f"{note}{len(rows) * repeat} verdicts, {len(wrong)} false\n")

@@ -91,7 +91,7 @@ NOT_SERVED = (
     ),
     (
         lambda o: any(each.how == "open" and each.text.count("\n") > 1 for each in served(o)),
-        "what it sends has no end: a greeting is one line, and after it comes close()",
+        "what it sends goes on: a greeting is one line, and after it comes close()",
     ),
     (
         lambda o: any(each.how == "open" and each.text for each in served(o)),

@@ -86,7 +86,7 @@ struct request {
     bool sandbox;        /* namespaces; otherwise a child subreaper */
     bool by_root;        /* whoever started the server is root */
     const char *tmp;     /* without a sandbox: where the job's folder is made */
-    const char *hidden;  /* in a sandbox: a directory that is empty there */
+    const char *hidden;  /* in a sandbox: a directory to be empty, or NULL */
     struct id_range ids; /* with a count, the job is root in the sandbox */
     int control;         /* the socket to pytest */
     const char *scene;   /* "job", "shell" or "tool": see scene.c */

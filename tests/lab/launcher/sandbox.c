@@ -122,7 +122,7 @@ static void hide(const struct request *request)
     char inside[PATH_MAX];
     struct stat status;
     (void)snprintf(inside, sizeof(inside), BASE "%s", request->hidden);
-    if (strcmp(request->hidden, "/") != 0 && stat(inside, &status) == 0)
+    if (stat(inside, &status) == 0)
         mount_or_refuse(request, "hidden", inside, "tmpfs",
                         MS_RDONLY | MS_NOSUID | MS_NODEV, "size=4k");
 }
@@ -163,7 +163,8 @@ static void make_root(const struct request *request)
                     "mode=755,size=1m,nr_inodes=1000");
     for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
         show_directory(request, shown[i]);
-    hide(request);
+    if (request->hidden != NULL)
+        hide(request);
     make_dev(request);
     make_directory(request, BASE "/proc", 0555);
     mount_or_refuse(request, "proc", BASE "/proc", "proc",

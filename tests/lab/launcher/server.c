@@ -198,7 +198,6 @@ static void take_request(int requests, int children)
                               .scene = "job",
                               .stdio = "terminal",
                               .tmp = "/tmp",
-                              .hidden = "/",
                               .by_root = geteuid() == 0,
                               .processes = 64};
     if (read_request(&request, &message))
