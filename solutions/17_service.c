@@ -25,6 +25,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -102,19 +103,21 @@ static void leave_launched_process(void)
     if (is_daemon)
         return;
     (void)close(starter);
+    (void)waitpid(child, NULL, 0); /* from here on the daemon is an orphan */
     FILE *from = fdopen(ends[0], "r");
     if (from == NULL || fgets(word, sizeof(word), from) == NULL)
         (void)strcpy(word, "1the daemon ended before it was ready\n");
     (void)dprintf(2, "%s", *word == '0' ? "" : word + 1);
-    (void)waitpid(child, NULL, 0); /* by then the daemon is an orphan */
     _exit(*word - '0');
 }
 
-/* One way for all kernels: what is open is not much, whatever the limit is. */
+/* By its number: musl 1.2.3 has no close_range(). Or as they are listed. */
 static void close_inherited(void)
 {
-    struct dirent **list; /* with . and .., which give 0: that is no harm */
-    int count = scandir("/proc/self/fd", &list, NULL, NULL);
+    struct dirent **list = NULL; /* with . and .., which give 0: no harm */
+    bool closed = syscall(SYS_close_range, 0, starter - 1, 0) == 0 &&
+                  syscall(SYS_close_range, starter + 1, ~0U, 0) == 0;
+    int count = closed ? 0 : scandir("/proc/self/fd", &list, NULL, NULL);
     must(count != -1, "/proc/self/fd", NULL);
     while (count-- > 0)
         if (atoi(list[count]->d_name) != starter)
@@ -123,13 +126,12 @@ static void close_inherited(void)
     must(in == 0 && dup(in) == 1 && dup(in) == 2, "0 to 2 on /dev/null", NULL);
 }
 
-/* SIGHUP is ignored before the first fork: later is too late, step 08. */
+/* SIGHUP ignored before the first fork: step 08. Some refuse: step 10. */
 static void become_daemon(void)
 {
     (void)umask(0);
     for (int number = 1; number <= SIGRTMAX; number++)
-        (void)signal(number, SIG_DFL); /* fails where nobody may: step 10 */
-    must(signal(SIGHUP, SIG_IGN) != SIG_ERR, "signal", NULL);
+        (void)signal(number, number == SIGHUP ? SIG_IGN : SIG_DFL);
     must(clearenv() == 0, "clearenv", NULL);
     leave_launched_process();
     must(setsid() != -1, "setsid", NULL);
@@ -149,7 +151,6 @@ static int number(const char *text)
     return text && sscanf(text, "%9d%c", &value, &rest) == 1 ? value : -1;
 }
 
-/* Passes over what this machine has not: IPv6, say. */
 static void listen_at(int family, const void *name, socklen_t size)
 {
     int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -158,12 +159,11 @@ static void listen_at(int family, const void *name, socklen_t size)
         bind(fd, name, size) == 0 && listen(fd, SOMAXCONN) == 0)
         watched[watched_count++] = (struct pollfd){fd, POLLIN, 0};
     else if (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)
-        (void)close(fd);
+        (void)close(fd); /* this machine has no IPv6, say */
     else
         fail(address, NULL);
 }
 
-/* A socket at which nobody answers is left from one that was killed. */
 static void listen_at_path(void)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
@@ -174,7 +174,7 @@ static void listen_at_path(void)
     if (connect(probe, (struct sockaddr *)&name, sizeof(name)) == -1 &&
         errno == ECONNREFUSED && lstat(address, &there) == 0 &&
         S_ISSOCK(there.st_mode))
-        (void)unlink(address);
+        (void)unlink(address); /* nobody answers: left from one killed */
     (void)close(probe);
     listen_at(AF_UNIX, &name, sizeof(name));
     bound_path = address;
@@ -197,13 +197,17 @@ static void listen_at_host(void)
 
 static void take_sockets(void)
 {
-    bool ours = number(getenv("LISTEN_PID")) == getpid();
-    int end = ours ? 3 + number(getenv("LISTEN_FDS")) : 0;
-    for (int fd = 3; fd < end && fd < 3 + MAX_SOCKETS; fd++) {
+    const char *count = getenv("LISTEN_FDS");
+    bool ours = count && number(getenv("LISTEN_PID")) == getpid();
+    int end = ours ? 3 + number(count) : 3;
+    must(end >= 3 && end <= 3 + MAX_SOCKETS, "LISTEN_FDS", count);
+    for (int fd = 3; fd < end; fd++) {
+        char name[32];
+        (void)sprintf(name, "descriptor %d", fd);
         int listens = 0;
         socklen_t size = sizeof(listens);
         (void)getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size);
-        must(listens, "LISTEN_FDS", "what is passed does not listen");
+        must(listens, name, "was passed, and does not listen");
         must(fcntl(fd, F_SETFD, FD_CLOEXEC) == 0, "fcntl", NULL);
         must(fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0, "fcntl", NULL);
         watched[watched_count++] = (struct pollfd){fd, POLLIN, 0};
@@ -238,21 +242,19 @@ static void become_user(void)
     must(setuid(0) == -1, "-u", "there is a way back to root");
 }
 
-/* NULL, or what is wrong: then the greeting stays as it was. */
+/* NULL, or why not: then the greeting stays as it was. */
 static const char *load_config(void)
 {
     char text[MAX_TEXT + 2] = "", fresh[MAX_TEXT];
-    int end = -1;
+    int end = -2; /* unlike any size */
     int fd = open(config, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     ssize_t size = fd == -1 ? -1 : read(fd, text, MAX_TEXT + 1);
-    const char *wrong = size == -1 ? strerror(errno) : NULL;
+    const char *why = size < 0 ? strerror(errno) : "not one line greeting=TEXT";
     (void)close(fd);
     (void)sscanf(text, "greeting=%990[^\1-\37\177] %n", fresh, &end);
-    if (wrong == NULL && end != size)
-        wrong = "not one line greeting=TEXT";
-    if (wrong == NULL)
+    if (end == size)
         (void)snprintf(greeting, sizeof(greeting), "%s\n", fresh);
-    return wrong;
+    return end == size ? NULL : why;
 }
 
 /* Never waits: a service that serves is worth more than one that tells. */
@@ -268,13 +270,13 @@ static void find_manager(void)
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     const char *path = getenv("NOTIFY_SOCKET");
     const char *pid = getenv("WATCHDOG_PID"), *period = getenv("WATCHDOG_USEC");
-    size_t length = path != NULL ? strlen(path) : 0;
-    if (length != 0 && length <= sizeof(name.sun_path)) {
-        memcpy(name.sun_path, path, length);
+    if (path != NULL) {
+        socklen_t size = (socklen_t)(sizeof(name.sun_family) + strlen(path));
+        (void)memccpy(name.sun_path, path, '\0', sizeof(name.sun_path));
         name.sun_path[0] = (char)(*path == '@' ? '\0' : *path);
-        length += sizeof(name.sun_family);
         manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        (void)connect(manager, (struct sockaddr *)&name, (socklen_t)length);
+        if (connect(manager, (struct sockaddr *)&name, size) == -1)
+            say(LOG_WARNING, "NOTIFY_SOCKET", strerror(errno));
     }
     if (period != NULL && (pid == NULL || number(pid) == getpid())) {
         long long half = atoll(period) / 2; /* microseconds */
@@ -310,12 +312,11 @@ static bool greet(int listener)
     return close(client) == 0;
 }
 
-/* Serves until a signal comes; where poll() fails it was stopped: signal(7). */
 static int next_signal(void)
 {
     struct signalfd_siginfo signal;
     do {
-        (void)poll(watched, watched_count, -1);
+        (void)poll(watched, watched_count, -1); /* where it fails: next turn */
         for (nfds_t i = 1; i < watched_count; i++)
             (void)greet(watched[i].fd);
     } while (read(watched[0].fd, &signal, sizeof(signal)) == -1);
@@ -337,13 +338,12 @@ static void reload(void)
     tell("READY=1");
 }
 
-/* Who has connected by now is served, but not for ever. */
 static _Noreturn void stop(void)
 {
     tell("STOPPING=1");
     for (int i = 1, rest = LAST_CLIENTS; i < (int)watched_count; i++)
         while (rest-- > 0 && greet(watched[i].fd))
-            continue;
+            continue; /* who has connected by now is served, not for ever */
     clean_up();
     say(LOG_INFO, "stopped", "a signal said so");
     exit(EXIT_SUCCESS);

@@ -8,12 +8,13 @@ REMOVED_PATH = (
 TAKEN_OVER = (
     "    if (connect(probe, (struct sockaddr *)&name, sizeof(name)) == -1 &&\n"
     "        errno == ECONNREFUSED && lstat(address, &there) == 0 &&\n"
-    "        S_ISSOCK(there.st_mode))\n        (void)unlink(address);\n"
+    "        S_ISSOCK(there.st_mode))\n"
+    "        (void)unlink(address); /* nobody answers: left from one killed */\n"
 )
 LAST_SERVED = (
     "    for (int i = 1, rest = LAST_CLIENTS; i < (int)watched_count; i++)\n"
     "        while (rest-- > 0 && greet(watched[i].fd))\n"
-    "            continue;\n"
+    "            continue; /* who has connected by now is served, not for ever */\n"
 )
 RELOADED = "    const char *wrong = config != NULL ? load_config() : NULL;\n    if (wrong != NULL)\n        say("
 SENT = "    (void)send(client, greeting, strlen(greeting), MSG_DONTWAIT | MSG_NOSIGNAL);\n"
@@ -72,8 +73,8 @@ WRONG = [
         "greets with what it had at first",
         [
             (
-                "    if (wrong == NULL)\n        (void)snprintf(greeting,",
-                "    static int known;\n    if (wrong == NULL && known++ == 0)\n        (void)snprintf(greeting,",
+                "    if (end == size)\n        (void)snprintf(greeting,",
+                "    static int known;\n    if (end == size && known++ == 0)\n        (void)snprintf(greeting,",
             )
         ],
         fails="config_closed greets_as_configured reloads",

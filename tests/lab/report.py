@@ -7,7 +7,7 @@ from lab.judge import FAILED, FOLLOWS, PASSED, SKIPPED
 
 WIDTH = 100  # columns
 MARKS = {PASSED: "ok", FAILED: "NO", FOLLOWS: "--", SKIPPED: "??"}
-STAR_MARKS = {PASSED: "*+", FAILED: "*-", FOLLOWS: "--", SKIPPED: "??"}
+STAR_MARKS = {PASSED: "*+", FAILED: "*-", SKIPPED: "??"}
 INDENT = " " * 8
 MAX_MESSAGES = 30  # lines of the compiler's that are shown
 
@@ -36,13 +36,19 @@ def describe(examination):
     step = examination.answer.step
     lines = [heading(step)]
     explained = False
+    later = [result for result in examination.results() if result.check.star and result.status == FOLLOWS]
     for result in examination.results():
+        if result in later:
+            continue
         lines.append(_line(step, result))
         if result.status == PASSED:
             lines += [INDENT + line for line in _quote(_note(examination, result.check))]
         if result.status == FAILED and not explained:
             lines += [INDENT + line for line in explain(step, result)]
             explained = True
+    if later:
+        count = f"{len(later)} bonus checks" if len(later) > 1 else "1 bonus check"
+        lines.append(_row(MARKS[FOLLOWS], count, "once the rest is right"))
     return "\n".join(lines)
 
 
@@ -98,15 +104,18 @@ def unchecked(examinations):
 def _line(step, result):
     check = result.check
     if result.status == FOLLOWS:
-        remark = "follows from the above" if not check.star else "bonus, once the rest is right"
+        remark = "follows from the above"
     elif result.status == SKIPPED:
         remark = "cannot be checked here"
     elif check.star:
         remark = "bonus"
     else:
         remark = f"step {check.since.number:02}" if check.since != step else ""
-    mark = (STAR_MARKS if check.star else MARKS)[result.status]
-    return f"  {mark}  {check.says:<68}  {remark}".rstrip()
+    return _row((STAR_MARKS if check.star else MARKS)[result.status], check.says, remark)
+
+
+def _row(mark, says, remark):
+    return f"  {mark}  {says:<68}  {remark}".rstrip()
 
 
 def _printable(text):

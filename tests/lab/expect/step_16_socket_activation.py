@@ -1,6 +1,8 @@
 """Step 16: it serves on sockets that were there before it."""
 
 import os
+import re
+from dataclasses import replace
 
 from lab.expect.model import Check, Scene, ended, fate
 from lab.expect.step_15_notify import READY, after, stopped_well
@@ -13,6 +15,8 @@ CROWD = 1000
 SERVED = Scene(then=("connect 0", "connect 1", "SIGHUP", "connect 0", "connect 1", "SIGTERM"))
 VERSION_6 = Scene(listen=("tcp6",), then=("connect 0",))
 CROWDED = Scene(then=(f"crowd 1 {CROWD}", "connect 1", "connect 0"))
+MANY = 8  # the most that the launcher passes
+AT_MANY = Scene(listen=("unix",) * MANY, then=(f"connect {MANY - 1}", "connect 0"))
 VANISHED = Scene(then=("vanish 0 20", "vanish 1 20", "connect 0", "connect 1"))
 
 # What is no number of sockets, or not that of those that were passed.
@@ -80,6 +84,22 @@ def refuses(key, says, scene, cause):
             ),
             (True, "it does not get so far as to say what is wrong"),
         ),
+    )
+
+
+def names_it(key, says, scene, name, cause):
+    """The bonus check that it names what is wrong, where it refuses to start."""
+    return Check(
+        key=key,
+        says=says,
+        read="sd_listen_fds(3), strerror(3)",
+        star=True,
+        on_process=False,
+        scene=scene,
+        holds=lambda o: re.search(rf"\b{name}\b", o.printed) is not None,
+        expected=lambda o: f"{name} in a line on standard error",
+        observed=fate,
+        causes=((True, cause),),
     )
 
 
@@ -259,6 +279,44 @@ CHECKS = [
         Scene(listen=("connected",)),
         "3 is a socket, and one that is connected already (what inetd passes): nobody can connect to it. "
         "getsockopt(SO_ACCEPTCONN) tells",
+    ),
+    replace(
+        refuses(
+            "fewer_passed",
+            "where LISTEN_FDS is 3 and two are passed it says so, and ends",
+            Scene(environment=("LISTEN_FDS=3",)),
+            "5 is not open: what getsockopt() returns has to be looked at, too. The first file that it opens itself would "
+            "get that number, and be taken for a socket that clients connect to",
+        ),
+        star=True,
+    ),
+    names_it(
+        "names_descriptor",
+        "where one of them is no socket it says which",
+        Scene(listen=("unix", "file")),
+        "4",
+        "two were passed, and one of them is wrong: whoever has to mend that has to try both",
+    ),
+    names_it(
+        "names_number",
+        "where LISTEN_FDS is 2x it says that that is what it got",
+        Scene(environment=("LISTEN_FDS=2x",)),
+        "2x",
+        "that something is wrong with LISTEN_FDS is half of it: what it holds shows how it came about",
+    ),
+    Check(
+        key="many_sockets",
+        says=f"serves at {MANY} sockets",
+        read="poll(2), sd_listen_fds(3)",
+        star=True,
+        scene=AT_MANY,
+        holds=lambda o: all_served(o),
+        expected=lambda o: f"{MANY} are passed: the last one is served, and the first one",
+        observed=told_clients,
+        causes=(
+            *NOT_SERVED,
+            (True, "how many are passed, the unit file says: an array for two is too short, or only some are watched"),
+        ),
     ),
 ]
 

@@ -4,14 +4,14 @@ import errno
 import os
 from dataclasses import replace
 
-from lab.expect import completed, expectations
+from lab.expect import added, completed, expectations
 from lab.expect.model import Check, Scene, ended, fails_cleanly, fate
 from lab.expect.step_07_syslog import extra
 from lab.expect.step_14_signals import CONFIG_FILE, NEW, OLD, null_log_and_pipes
 from lab.expect.step_15_notify import after, stopped_well
 from lab.expect.step_16_socket_activation import NOT_SERVED, all_served, served, told_clients
 from lab.launched import CONFIG, PID_FILE, PORT, SOCKET
-from lab.steps import STEPS
+from lab.steps import STEPS, lineage
 
 CLASSIC, NEW_STYLE = STEPS[14], STEPS[16]
 
@@ -41,6 +41,21 @@ def in_the_new_style(check):
     scene = replace(completed(NEW_STYLE, check.scene), arguments=check.scene.arguments or ())
     says = f"in the foreground: {check.says}"
     return replace(check, key=f"fg_{check.key}", says=says, scene=scene, follows=follows, replaces=())
+
+
+def bonus(step):
+    """The bonus checks of all steps up to `step`, by their keys."""
+    return {check.key: check for each in lineage(step) for check in added(each) if check.star}
+
+
+def comes_up(check):
+    """A bonus check of what is no reason not to start: it is the same daemon as always, but for the log."""
+    return replace(
+        in_the_classic_way(check),
+        holds=lambda o: o.process is not None and o.job_status == 0 and only_listens(o),
+        expected=lambda o: "status 0, and what step 14 allows, and sockets at which clients can connect",
+        observed=lambda o: f"{fate(o)}; open: {', '.join(map(str, extra(o).values())) or 'as it should be'}",
+    )
 
 
 def only_listens(o):
@@ -115,8 +130,25 @@ INHERITED = [
     *(in_the_new_style(c) for c in expectations(NEW_STYLE) if not c.star and c.key != "compiles"),
 ]
 
+# What the classic steps ask of a daemon that is no server, or the service is asked for above.
+NOT_OF_A_SERVICE = {
+    "no_dev_null",
+    "no_close_range",
+    "close_range_refused",
+    "started_with_none_open",
+    "no_config_at_start",
+}
+COMES_UP = {"ready_with_none_open", "ready_without_close_range", "nobody_listens"}
+
+BONUS = [
+    *(in_the_classic_way(c) for key, c in bonus(CLASSIC).items() if key not in NOT_OF_A_SERVICE | COMES_UP),
+    *(comes_up(bonus(CLASSIC)[key]) for key in sorted(COMES_UP)),
+    *(in_the_new_style(check) for check in bonus(NEW_STYLE).values()),
+]
+
 CHECKS = [
     *INHERITED,
+    *BONUS,
     Check(
         key="null_device_log_file_and_sockets",
         says="0, 1 and 2 are the null device; beside them the log, FILE, and where it listens",
