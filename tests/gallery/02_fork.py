@@ -1,6 +1,6 @@
 """Step 02: what learners write for a child that lives on in place of the launched process."""
 
-from gallery import Right, Wrong
+from gallery import Careless, Right, Wrong
 
 CALL = "    leave_parent();\n"
 UMASK = "    clear_umask();\n"
@@ -282,3 +282,5 @@ RIGHT = [
         headers="sys/epoll.h",
     ),
 ]
+
+CARELESS = [Careless("fork() is not looked at", [('die("fork");', "return;")], misses="fork_fails")]

@@ -1,6 +1,6 @@
 """Step 03: what learners write for a session of their own."""
 
-from gallery import Right, Wrong
+from gallery import Careless, Right, Wrong
 
 CALL = "    start_session();\n"
 FORKED = "    leave_parent();\n"
@@ -343,4 +343,12 @@ RIGHT = [
         ],
         headers="pthread.h",
     ),
+]
+
+CARELESS = [
+    Careless(
+        "setsid() is not looked at",
+        [('    if (setsid() == -1)\n        die("setsid");', "    setsid();")],
+        misses="setsid_fails",
+    )
 ]

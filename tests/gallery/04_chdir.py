@@ -1,6 +1,6 @@
 """Step 04: what learners write for the root directory."""
 
-from gallery import Right, Wrong
+from gallery import Careless, Right, Wrong
 
 CALL = "    move_to_root();\n"
 SESSION = "    start_session();\n"
@@ -259,4 +259,12 @@ RIGHT = [
         ],
         headers="pthread.h",
     ),
+]
+
+CARELESS = [
+    Careless(
+        "chdir() is not looked at",
+        [('    if (chdir("/") == -1)\n        die("chdir /");', '    (void)!chdir("/");')],
+        misses="chdir_fails",
+    )
 ]

@@ -1,6 +1,6 @@
 """Step 05: what learners write to close what was inherited."""
 
-from gallery import Right, Wrong
+from gallery import Careless, Right, Wrong
 
 BETWEEN = "    start_session();\n    move_to_root();\n"
 CALL = "    close_descriptors();\n"
@@ -290,4 +290,17 @@ RIGHT = [
         headers="signal.h",
     ),
     Right("busy", ending("for (;;)", "    ;")),
+]
+
+CARELESS = [
+    Careless(
+        "closes in one way, and on a terminal",
+        [
+            (
+                "    if (syscall(SYS_close_range, 0U, ~0U, 0U) == -1)\n        close_listed();",
+                "    (void)close_listed;\n    if (isatty(1))\n        (void)syscall(SYS_close_range, 0U, ~0U, 0U);",
+            )
+        ],
+        misses="no_close_range close_range_refused reader_is_let_go",
+    )
 ]

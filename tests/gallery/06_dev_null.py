@@ -1,6 +1,6 @@
 """Step 06: what learners write for 0, 1 and 2 on the null device."""
 
-from gallery import Right, Wrong
+from gallery import Careless, Right, Wrong
 
 CLOSED = "    close_descriptors();\n"
 CALL = "    open_dev_null();\n"
@@ -284,4 +284,25 @@ RIGHT = [
         ]),
         headers="stdint.h sys/timerfd.h",
     ),  # fmt: skip
+]
+
+CARELESS = [
+    Careless(
+        "takes it for granted that the null device comes at 3",
+        [
+            (
+                "    close_descriptors();\n",
+                "    (void)close_descriptors;\n    syscall(SYS_close_range, 3U, ~0U, 0U);\n",
+            ),
+            (
+                (
+                    "    int out = dup(in);\n    int err = dup(in);\n"
+                    "    if (in != STDIN_FILENO || out != STDOUT_FILENO || err != STDERR_FILENO) {\n"
+                    "        exit(EXIT_FAILURE); /* with nowhere left to say why */\n    }\n"
+                ),
+                "    for (int fd = 0; fd < 3; fd++)\n        (void)dup2(in, fd);\n    (void)close(in);\n",
+            ),
+        ],
+        misses="no_dev_null started_with_none_open",
+    )
 ]

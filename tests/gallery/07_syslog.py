@@ -1,6 +1,6 @@
 """Step 07: what learners write to report through syslog."""
 
-from gallery import Right, Wrong
+from gallery import Careless, Right, Wrong
 
 OPENED = "    open_log();\n"
 IDENTITY = "openlog(program_invocation_short_name, LOG_PID, LOG_DAEMON);"
@@ -306,4 +306,19 @@ RIGHT = [
         "slow, twice",
         [(SENT, "    usleep(300000);\n" + SENT + "    usleep(300000);\n")],
     ),
+]
+
+CARELESS = [
+    Careless(
+        "says nothing of errors, and needs a logger",
+        [
+            ('    syslog(LOG_ERR, "%s: %s", call, reason);\n', ""),
+            ('        syslog(LOG_ERR, "descriptors 0, 1, 2 are %d, %d, %d", in, out, err);\n', ""),
+            (
+                "    clear_umask();\n    leave",
+                '    if (access("/dev/log", F_OK))\n        exit(1);\n    clear_umask();\n    leave',
+            ),
+        ],
+        misses="nobody_listens logs_failures names_wrong_numbers",
+    )
 ]

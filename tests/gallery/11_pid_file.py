@@ -1,6 +1,6 @@
 """Known answers to step 11: a locked PID file."""
 
-from gallery import Right, Wrong
+from gallery import Careless, Right, Wrong
 
 CALL = "    if (pid_file != NULL)\n        write_pid_file(pid_file);\n"
 ABSOLUTE = "pid_file = absolute(optarg);"
@@ -520,4 +520,18 @@ RIGHT = [
         "slow, once it has the lock",
         [(WRITTEN, lines("usleep(300000);") + WRITTEN + lines("usleep(300000);"))],
     ),
+]
+
+CARELESS = [
+    Careless(
+        "a file that cannot be made or written is no reason",
+        [
+            ("        if (fd == -1)\n            die(path);\n", "        if (fd == -1)\n            return;\n"),
+            (
+                'if (ftruncate(fd, 0) == -1 || dprintf(fd, "%ld\\n", (long)getpid()) < 0)\n        die(path);',
+                'if (ftruncate(fd, 0) == -1 || dprintf(fd, "%ld\\n", (long)getpid()) < 0)\n        return;',
+            ),
+        ],
+        misses="unwritable_file write_fails",
+    )
 ]

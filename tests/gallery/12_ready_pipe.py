@@ -1,6 +1,6 @@
 """Step 12: what learners write to let the launched process wait for the daemon."""
 
-from gallery import Right, Wrong
+from gallery import Careless, Right, Wrong
 from lab.toolbox import SOLUTIONS
 
 # Whoever uses no pipe begins with the program of the step before.
@@ -353,4 +353,19 @@ RIGHT = [
     Right("slow on the way", [(WRITTEN, "    usleep(300000);\n" + WRITTEN + "    usleep(300000);\n")]),
     Right("slow between the forks", [(SECOND, "    usleep(300000);\n" + SECOND)]),
     Right("the word after the log", [(READY, ""), (SENT, SENT + READY)]),
+]
+
+CARELESS = [
+    Careless(
+        "the pipe anywhere, and no call looked at",
+        [
+            ("F_DUPFD_CLOEXEC, STDERR_FILENO + 1", "F_DUPFD_CLOEXEC, 0"),
+            (" && fd != starter", ""),
+            ('    if (pipe2(ends, O_CLOEXEC) == -1)\n        die("pipe2");\n', "    (void)!pipe2(ends, O_CLOEXEC);\n"),
+            ('die("fork");', "return;"),
+            ('        (void)dprintf(starter, "0, 1, 2 are %d, %d, %d\\n", in, out, err);\n', ""),
+            ('        syslog(LOG_ERR, "descriptors 0, 1, 2 are %d, %d, %d", in, out, err);\n', ""),
+        ],
+        misses="ready_with_none_open ready_without_close_range pipe_fails fork_fails null_missing",
+    )
 ]

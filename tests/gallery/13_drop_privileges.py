@@ -1,6 +1,6 @@
 """Known answers to step 13: root's rights are given up."""
 
-from gallery import Right, Wrong
+from gallery import Careless, Right, Wrong
 
 DROP = "    if (user != NULL)\n        become(user);\n"
 WRITE = "    if (pid_file != NULL)\n        write_pid_file(pid_file);\n"
@@ -387,4 +387,17 @@ RIGHT = [
         "before the daemon says that it is ready, slowly",
         [(DROP, "    usleep(300000);\n" + DROP + "    usleep(300000);\n")],
     ),
+]
+
+CARELESS = [
+    Careless(
+        "the IDs are not looked at once the groups are set",
+        [
+            ('die("-u: setresgid");', "(void)0;"),
+            ('die("-u: setresuid");', "(void)0;"),
+            ("if (setuid(0) == 0)", "if (0)"),
+        ],
+        misses="setgid_fails setuid_fails root_named",
+    ),
+    Careless("initgroups() is not looked at", [('die("-u: initgroups");', "(void)0;")], misses="setgroups_fails"),
 ]

@@ -1,6 +1,6 @@
 """Known answers to step 14: it stops, and reads its configuration again, when a signal says so."""
 
-from gallery import Right, Wrong
+from gallery import Careless, Right, Wrong
 
 FOR_EVER = "    for (;;)\n        switch"
 HELD = "    sigset_t held = hold_signals();\n"
@@ -722,4 +722,17 @@ RIGHT = [
     Right(
         "it reads before it forks, too", [("    clear_umask();\n", "    (void)load_config();\n    clear_umask();\n")]
     ),
+]
+
+CARELESS = [
+    Careless(
+        "goes on whatever is wrong, and does not say why",
+        [
+            ("    clear_environment();\n", "    (void)clear_environment;\n"),
+            ("        give_up(config, wrong);\n", '        syslog(LOG_ERR, "it cannot be read");\n'),
+            ('syslog(LOG_ERR, "%s: %s: nothing is changed", config, wrong);', 'syslog(LOG_ERR, "it cannot be read");'),
+            ('        syslog(LOG_WARNING, "%s: %s", pid_file, strerror(errno));\n', "        (void)0;\n"),
+        ],
+        misses="environment_cleared no_config_at_start tells_reason unremovable_file",
+    )
 ]

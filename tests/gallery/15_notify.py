@@ -1,6 +1,6 @@
 """Known answers to step 15: in the foreground, and the service manager is told."""
 
-from gallery import Right, Wrong
+from gallery import Careless, Right, Wrong
 
 MAIN = "int main(void)\n{\n"
 FOUND = "    find_manager();\n"
@@ -801,4 +801,23 @@ RIGHT = [
             )
         ],
     ),
+]
+
+CARELESS = [
+    Careless(
+        "does what it is told, and says little",
+        [
+            ('        say(LOG_WARNING, "NOTIFY_SOCKET names no socket: ", name);\n', ""),
+            (" || (pid != NULL && atol(pid) != (long)getpid())", " || (pid != NULL && atol(pid) == 0)"),
+            ('    (void)unsetenv("WATCHDOG_USEC");\n    (void)unsetenv("WATCHDOG_PID");\n', ""),
+            ('"the service manager is not told: ", strerror(errno)', '"the service manager is not told", ""'),
+            (
+                "        return; /* started by hand",
+                '        return say(LOG_WARNING, "nobody to tell", ""); /* started by hand',
+            ),
+            ('    say(LOG_INFO, "stopped", "");\n', ""),
+            ("    (void)sigaddset(&held, SIGINT);\n", ""),
+        ],
+        misses="no_name not_watched forgets_watchdog says_why_not alone_in_peace logs_both interrupted",
+    )
 ]

@@ -1,6 +1,6 @@
 """Known answers to step 16: served on sockets that were there before."""
 
-from gallery import Right, Wrong
+from gallery import Careless, Right, Wrong
 
 MEANT = '    if (number(pid) != (long)getpid())\n        give_up("another process was meant: LISTEN_PID=", pid);\n'
 NONE_PASSED = (
@@ -264,4 +264,21 @@ RIGHT = [
         ],
         headers="sys/epoll.h",
     ),
+]
+
+CARELESS = [
+    Careless(
+        "takes two at the most, and does not say what is wrong",
+        [
+            (
+                EACH,
+                EACH.replace("sockets;", "sockets && fd < 5;").replace(
+                    "take", "if (fcntl(fd, F_GETFD) != -1)\n            take"
+                ),
+            ),
+            ('listens: descriptor ", name)', 'listens", "")'),
+            ('LISTEN_FDS=", count)', 'LISTEN_FDS", "")'),
+        ],
+        misses="fewer_passed names_descriptor names_number many_sockets",
+    )
 ]

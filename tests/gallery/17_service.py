@@ -1,6 +1,6 @@
 """Known answers to step 17: one service, in both styles."""
 
-from gallery import Right, Wrong
+from gallery import Careless, Right, Wrong
 
 REMOVED_PATH = (
     "    if (bound_path != NULL && unlink(bound_path) == -1)\n        say(LOG_WARNING, bound_path, strerror(errno));\n"
@@ -37,7 +37,12 @@ WRONG = [
         ),
         says="fork() was not called",
     ),
-    Wrong("the path stays when it stops", [(REMOVED_PATH, "")], fails="serves_at_path", says="stays until unlink()"),
+    Wrong(
+        "the path stays when it stops",
+        [(REMOVED_PATH, "")],
+        fails="leaves_nothing serves_at_path",
+        says="stays until unlink()",
+    ),
     Wrong(
         "a path that was left is not taken over",
         [(TAKEN_OVER, "    (void)there;\n")],
@@ -192,6 +197,12 @@ WRONG = [
         fails="no_socket_there",
         says="S_ISSOCK() tells the two apart",
     ),
+    Wrong(
+        "leaves what it has made when it fails",
+        [("    clean_up();\n    (void)dprintf(starter", "    (void)dprintf(starter")],
+        fails="leaves_nothing",
+        says="what was made on the way stays",
+    ),
 ]
 
 RIGHT = [
@@ -238,5 +249,110 @@ RIGHT = [
                 ),
             )
         ],
+    ),
+]
+
+CARELESS = [
+    Careless(
+        "no call is looked at that makes a daemon of it",
+        [
+            ('must(setsid() != -1, "setsid", NULL);', "(void)setsid();"),
+            ('must(chdir("/") == 0, "chdir /", NULL);', '(void)!chdir("/");'),
+            (
+                'must(in == 0 && dup(in) == 1 && dup(in) == 2, "0 to 2 on /dev/null", NULL);',
+                "(void)(dup(in) + dup(in));",
+            ),
+            ("    say(LOG_ERR, what, reason);\n", "    if (!is_daemon)\n        say(LOG_ERR, what, reason);\n"),
+            ('    must(child != -1, "fork", NULL);\n', ""),
+            ('must(pipe2(ends, O_CLOEXEC) == 0, "pipe2", NULL);', "(void)!pipe2(ends, O_CLOEXEC);"),
+            ("F_DUPFD_CLOEXEC, 3", "F_DUPFD_CLOEXEC, 0"),
+            ("        if (atoi(list[count]->d_name) != starter)\n    ", ""),
+            ("    struct dirent **list", "    if (!isatty(1))\n        return;\n    struct dirent **list"),
+            (
+                "    hold_signals();\n",
+                '    must(!is_daemon || !access("/dev/log", F_OK), "log", NULL);\n    hold_signals();\n',
+            ),
+        ],
+        misses=(
+            "setsid_fails chdir_fails logs_failures names_wrong_numbers null_missing write_fails"
+            " fork_fails pipe_fails ready_with_none_open ready_without_close_range reader_is_let_go nobody_listens"
+        ),
+    ),
+    Careless(
+        "no call is looked at that comes later",
+        [
+            (
+                "== 0 && setgid(who->pw_gid) == 0 &&\n             setuid(who->pw_uid) == 0,\n",
+                "== 0 && (setgid(who->pw_gid) + setuid(who->pw_uid) || true),\n",
+            ),
+            ('    must(setuid(0) == -1, "-u", "there is a way back to root");\n', ""),
+            ("say(LOG_ERR, config, wrong)", 'say(LOG_ERR, config, "not good")'),
+            ("        say(LOG_WARNING, pid_file, strerror(errno));\n", "        (void)0;\n"),
+            ("        say(LOG_WARNING, bound_path, strerror(errno));\n", "        (void)0;\n"),
+            ('    must(clearenv() == 0, "clearenv", NULL);\n    leave', "    leave"),
+            ('    must(clearenv() == 0, "clearenv", NULL);\n}', "    (void)(is_daemon ? 0 : clearenv());\n}"),
+            (
+                '            say(LOG_WARNING, "NOTIFY_SOCKET", strerror(errno));\n    }',
+                "            manager = -1;\n    }",
+            ),
+            ("if (period != NULL && (pid == NULL || number(pid) == getpid()))", "if (period != NULL)"),
+            ('    say(LOG_INFO, "stopped"', '    if (is_daemon)\n        say(LOG_INFO, "stopped"'),
+            ("    (void)sigaddset(&held, SIGINT);\n", ""),
+            ("fd < end;", "fd < end && fd < 5;"),
+            (
+                "        char name[32];\n",
+                "        char name[32];\n        if (fcntl(fd, F_GETFD) == -1)\n            continue;\n",
+            ),
+            ('"LISTEN_FDS", count);', '"LISTEN_FDS", "no number");'),
+            ("must(listens, name,", 'must(listens, "LISTEN_FDS",'),
+            ("char host[256], port[32];", 'char host[256], port[32] = "";'),
+            ("sscanf(address, form, host, port) == 2", "sscanf(address, form, host, port) >= 1"),
+            (
+                (
+                    'must(strlen(address) < sizeof(name.sun_path), address, "too long");\n'
+                    "    memcpy(name.sun_path, address, strlen(address));"
+                ),
+                "memccpy(name.sun_path, address, 0, sizeof(name.sun_path) - 1);",
+            ),
+        ],
+        misses=(
+            "setgid_fails setuid_fails root_named tells_reason unremovable_file environment_cleared"
+            " fg_no_name fg_says_why_not fg_not_watched fg_logs_both fg_interrupted fg_many_sockets fg_fewer_passed"
+            " fg_names_number fg_names_descriptor no_port path_too_long"
+        ),
+    ),
+    Careless(
+        "forgets what was passed alone, and complains of being alone",
+        [
+            (
+                '    must(clearenv() == 0, "clearenv", NULL);\n}',
+                (
+                    '    for (const char *const *name = (const char *const[]){"NOTIFY_SOCKET", "LISTEN_PID",'
+                    ' "LISTEN_FDS",\n         "LISTEN_FDNAMES", NULL}; *name; name++)\n        (void)unsetenv(*name);\n'
+                    '    if (path == NULL)\n        say(LOG_WARNING, "nobody to tell", "");\n}'
+                ),
+            ),
+        ],
+        misses="fg_forgets_watchdog fg_alone_in_peace",
+    ),
+    Careless(
+        "initgroups() is not looked at",
+        [
+            (
+                "initgroups(user, who->pw_gid) == 0 && setgid(who->pw_gid) == 0 &&",
+                "(initgroups(user, who->pw_gid) | 1) && (setgid(who->pw_gid) == 0 || (errno = EPERM, 0)) &&",
+            ),
+            (
+                'must(setuid(0) == -1, "-u", "there is a way back to root");',
+                'must((errno = EPERM, setuid(0)) == -1, "-u", NULL);',
+            ),
+        ],
+        misses="setgroups_fails",
+    ),
+    Careless(
+        "a port is what getaddrinfo() takes",
+        [(" && number(port) <= 65535", "")],
+        misses="port_too_high",
+        glibc=True,
     ),
 ]

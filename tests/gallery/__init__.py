@@ -1,6 +1,7 @@
 """Answers that are known: wrong ones, right ones written otherwise, hostile ones.
 
-Every step has a file here, `NN_name.py`, with the tables WRONG and RIGHT. A row
+Every step has a file here, `NN_name.py`, with the tables WRONG and RIGHT, and
+CARELESS where the step has bonus checks: what passes, and misses those. A row
 is an edit of the step's solution, or a whole program where that is shorter:
 
     Wrong("setsid forgotten", [("    start_session();\\n", "")],
@@ -71,18 +72,27 @@ class Right(Row):
     """An answer that gets to the same state by another way, and has to pass."""
 
 
+@dataclass(eq=False)
+class Careless(Row):
+    """An answer that passes, and misses bonus checks."""
+
+    misses: str = ""  # the keys of exactly those, separated by spaces
+
+
 @cache
 def tables(step):
-    """The rows for a step: (wrong ones, right ones)."""
+    """The rows for a step: (wrong ones, right ones, careless ones)."""
     path = FOLDER / f"{step.name}.py"
     if not path.exists():
-        return [], []
+        return [], [], []
     spec = importlib.util.spec_from_file_location(f"gallery.step_{step.name}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    for row in (*module.WRONG, *module.RIGHT):
-        row.step = step
-    return module.WRONG, module.RIGHT
+    found = module.WRONG, module.RIGHT, getattr(module, "CARELESS", [])
+    for table in found:
+        for row in table:
+            row.step = step
+    return found
 
 
 def wrong_answers():
@@ -93,6 +103,11 @@ def wrong_answers():
 def right_answers():
     """All rows of right answers written otherwise."""
     return [row for step in STEPS for row in tables(step)[1]]
+
+
+def careless_answers():
+    """All rows of answers that pass, and miss bonus checks."""
+    return [row for step in STEPS for row in tables(step)[2]]
 
 
 # What differs from launch to launch, and what stands for it in a kept report.

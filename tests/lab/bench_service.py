@@ -1,7 +1,9 @@
 """`make bench`, its second part: the service of step 17 beside the least that does the same.
 
 Starts: from fork() and exec() to the moment at which the launched process has
-ended and nobody has its standard output any more: then a daemon is ready.
+ended and nobody has its standard output any more: then a daemon is ready. What
+the service does beside becoming a daemon (it reads options, opens a socket) is
+in both, where it is compared with itself, made a daemon by daemon(3).
 Requests: a client in C connects, reads to end of file, closes, one after another.
 """
 
@@ -16,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from lab.build import FLAGS
-from lab.toolbox import SOLUTIONS, compiler
+from lab.toolbox import SOLUTIONS, LabError, compiler
 
 STARTS = 40
 REQUESTS = 20_000
@@ -50,7 +52,10 @@ int main(void)
 }
 """
 
-# As it is handed out: everything closed that could be open.
+# The service, by daemon(3): ready when the copy of its standard output is closed, as the pipe of step 12 is.
+BY_DAEMON_3 = ("        become_daemon();\n", "        starter = dup(1), is_daemon = daemon(0, 0) == 0;\n")
+
+# As it is handed out: everything closed that could be open. Downwards, so that standard output is among the last.
 UP_TO_THE_LIMIT = """
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -63,7 +68,7 @@ int main(void)
     if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || chdir("/") == -1) return 1;
     if (fork() != 0) _exit(0);
     setsid();
-    for (rlim_t fd = 0; fd < limit.rlim_max; fd++) close((int)fd);
+    for (rlim_t fd = limit.rlim_max; fd-- > 0;) close((int)fd);
     open("/dev/null", O_RDWR); dup(0); dup(0);
     for (;;) pause();
 }
@@ -167,25 +172,32 @@ def bench_service(folder, report):
 
 
 def _compiled(folder):
-    """The path of each program, and of the service."""
-    found = {"service": folder / "17_service"}
-    subprocess.run([*compiler(), *FLAGS, "-o", found["service"], SOLUTIONS / "17_service.c"], check=True)
-    for name, source in PROGRAMS.items():
+    """The path of each program, and of the service, in both ways."""
+    service = (SOLUTIONS / "17_service.c").read_text(encoding="utf-8")
+    if BY_DAEMON_3[0] not in service:
+        raise LabError("solutions/17_service.c does not call become_daemon() where the bench expects it")
+    by_daemon_3 = service.replace(*BY_DAEMON_3)
+    sources = {"service": (service, FLAGS), "by daemon(3)": (by_daemon_3, [*FLAGS, "-w"])}
+    sources |= {name: (source, ["-O2", "-w"]) for name, source in PROGRAMS.items()}
+    for name, (source, flags) in sources.items():
         path = folder / f"{name}.c"
         path.write_text(source, encoding="utf-8")
-        found[name] = folder / name
-        subprocess.run([*compiler(), "-O2", "-w", "-o", found[name], path], check=True)
-    return found
+        subprocess.run([*compiler(), *flags, "-o", folder / name, path], check=True)
+    return {name: folder / name for name in sources}
 
 
 # ---- from exec to ready ------------------------------------------------------
 
 
 def compare_starts(programs, report):
-    """At each hard limit: how long each program takes to be ready, and the ratio to daemon(3)."""
+    """At each hard limit: how long each program takes to be ready, and the ratio to daemon(3).
+
+    And that of the service to itself by daemon(3).
+    """
     path = programs["service"].with_suffix(".sock")
     commands = {
         "17_service -d": [programs["service"], "-d", "-l", path],
+        "17_service by daemon(3)": [programs["by daemon(3)"], "-d", "-l", path],
         "daemon(3)": [programs["daemon"]],
         "two forks and a ready pipe": [programs["two forks"]],
         "closing up to the limit": [programs["recipe"]],
@@ -196,10 +208,12 @@ def compare_starts(programs, report):
             for name, command in commands.items():
                 if turn == 0 or times[name][0] < SLOW:
                     times[name].append(_start(programs["timer"], command, limit))
-        base = statistics.median(times["daemon(3)"])
-        for name in commands:
-            median = statistics.median(times[name])
-            report(f"{name}, hard limit {limit}", f"{median:.2f} ms, {median / base:.2f} times daemon(3)")
+        medians = {name: statistics.median(took) for name, took in times.items()}
+        for name, median in medians.items():
+            ratio = f"{median / medians['daemon(3)']:.2f} times daemon(3)"
+            report(f"{name}, hard limit {limit}", f"{median:.2f} ms, {ratio}")
+        ratio = medians["17_service -d"] / medians["17_service by daemon(3)"]
+        report(f"17_service -d, beside itself by daemon(3), hard limit {limit}", f"{ratio:.2f}")
 
 
 def limits():

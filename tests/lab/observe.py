@@ -137,6 +137,7 @@ class Observation:
     again: tuple = ()  # the statuses of what was started again, None for one that has not ended
     again_printed: str = ""
     left: tuple = ()  # PIDs that live on after scene.then was done
+    files: tuple = ()  # the names of what is in the working directory of the launch then
     opened: int | None = None  # then="terminal": the descriptor that it got, or -errno
     regained: tuple = ()  # then="root": 0 or -errno, for the user and for the group
     done: tuple = ()  # a Done for each of scene.then
@@ -207,6 +208,7 @@ def _observe(launch, name, build):
         listeners=listeners,
         pid_file=pid_file,
         found=launch.found,
+        files=_files(launch),
         **after,
     )
 
@@ -450,6 +452,13 @@ def _then(launch, process):
     found = again.get(process.pid)
     after["got_terminal"] = found is not None and found.terminal != 0
     return after
+
+
+def _files(launch):
+    try:
+        return tuple(sorted(os.listdir(launch.lab)))
+    except OSError:
+        return ()  # it has been taken away
 
 
 def _pid_file(launch):

@@ -80,12 +80,6 @@ def edited():
     return edit
 
 
-def stars(examination):
-    """The keys of the bonus checks that hold or cannot be checked, and of those that do not."""
-    results = [r for r in examination.results() if r.check.star]
-    return {r.check.key for r in results if not r.failed}, {r.check.key for r in results if r.failed}
-
-
 def wait_for(condition, limit=10.0):
     """What `condition` gives once it is true; fails after `limit` seconds."""
     deadline = time.monotonic() + limit

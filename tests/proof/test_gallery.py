@@ -2,8 +2,11 @@
 
 import pytest
 
-from gallery import right_answers, unwrapped, with_names, wrong_answers
+from gallery import REPORTS, careless_answers, right_answers, tables, unwrapped, with_names, wrong_answers
+from lab.expect import added
+from lab.judge import SKIPPED
 from lab.report import describe
+from lab.steps import STEPS
 
 
 def identify(row):
@@ -33,13 +36,29 @@ def test_right_answer(row, examine_in_sandbox):
         pytest.skip(f"judged in part: {examination.pad.why_no_root()}")
 
 
+@pytest.mark.parametrize("row", careless_answers(), ids=identify)
+def test_careless_answer(row, examine_in_sandbox):
+    """Passes, and misses exactly the bonus checks that its row names."""
+    examination = examine_in_sandbox(row.source(), row.step.number)
+    assert examination.failed == set()
+    stars = [result for result in examination.results() if result.check.star]
+    unchecked = {star.check.key for star in stars if star.status == SKIPPED}
+    assert {star.check.key for star in stars if star.failed} == set(row.misses.split()) - unchecked
+    if examination.skipped:
+        pytest.skip(f"judged in part: {examination.pad.why_no_root()}")
+
+
+def test_every_bonus_check_is_seen_failing():
+    """By a careless answer to the step that adds it."""
+    for step in STEPS:
+        seen = {key for row in tables(step)[2] for key in row.misses.split()}
+        assert seen == {check.key for check in added(step) if check.star}, step.name
+
+
 def test_the_gallery_is_large_enough():
     """Ten wrong answers and six right ones for every step; and no report without an answer."""
-    from gallery import REPORTS, tables
-    from lab.steps import STEPS
-
     for step in STEPS:
-        wrong, right = tables(step)
+        wrong, right, _ = tables(step)
         assert step.number == 0 or len(wrong) >= 10, f"{step.name}: {len(wrong)} wrong answers"
         assert len(right) >= 6, f"{step.name}: {len(right)} right answers"
     assert set(REPORTS.glob("*/*")) == {row.report for row in wrong_answers()}

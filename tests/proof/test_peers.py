@@ -130,7 +130,7 @@ def test_rsyslogd_writes_down_who_said_what(in_sandbox):
 @pytest.mark.parametrize("name", [SOCKETS, SERVICE])
 def test_systemd_socket_activate_passes_sockets(name, in_sandbox):
     """systemd-socket-activate(1) binds two, starts the program for the first client, and is it from then on."""
-    connect = 'timeout 5 python3 -c \'from socket import *; s = socket(AF_UNIX); s.connect("door"); print(s.recv(9))\''
+    connect = "timeout 5 python3 -c 'from socket import *; s = socket(AF_UNIX); s.connect(\"door\"); print(s.recv(9))'"
     table = {
         f"systemd-socket-activate -l 127.0.0.1:7017 -l $PWD/door $PWD/{name} 2>log & soon [ -S door ]": "",
         f"{GREETED}; {GREETED}; {connect}": "hello\nhello\nb'hello\\n'\n",

@@ -285,8 +285,8 @@ CHECKS = [
             "fewer_passed",
             "where LISTEN_FDS is 3 and two are passed it says so, and ends",
             Scene(environment=("LISTEN_FDS=3",)),
-            "5 is not open: what getsockopt() returns has to be looked at, too. The first file that it opens itself would "
-            "get that number, and be taken for a socket that clients connect to",
+            "5 is not open: what getsockopt() returns has to be looked at, too. The first file that it opens itself "
+            "would get that number, and be taken for a socket that clients connect to",
         ),
         star=True,
     ),

@@ -121,6 +121,27 @@ def serves(key, says, read, scene, texts, cause, follows=("serves_at_path",), en
     )
 
 
+def remains(o):
+    """What the service has made, and is still there."""
+    return [name for name in (PID_FILE, SOCKET) if name in o.files]
+
+
+def refuses(key, what, address, cause):
+    """The bonus check that it does not start with such an address."""
+    return Check(
+        key=key,
+        says=f"-l {what}: it says so, and ends",
+        read="getaddrinfo(3), unix(7)",
+        star=True,
+        on_process=False,
+        scene=Scene(arguments=("-d", "-l", address)),
+        holds=lambda o: fails_cleanly(o) and o.job_status != 0 and bool(o.printed.strip()),
+        expected=lambda o: "the reason on standard error, a status other than 0, nothing that lives on",
+        observed=lambda o: f"-l {address[:40]}{'...' * (len(address) > 40)}: {fate(o)}",
+        causes=((True, cause),),
+    )
+
+
 HELLO = "hello\n"
 WITH_CONFIG = (*ARGUMENTS, "-c", CONFIG)
 
@@ -136,6 +157,7 @@ NOT_OF_A_SERVICE = {
     "no_close_range",
     "close_range_refused",
     "started_with_none_open",
+    "unwritable_file",
     "no_config_at_start",
 }
 COMES_UP = {"ready_with_none_open", "ready_without_close_range", "nobody_listens"}
@@ -257,6 +279,24 @@ CHECKS = [
         "and end then",
         ends=True,
     ),
+    Check(
+        key="leaves_nothing",
+        says="a start that fails leaves neither FILE nor the path behind",
+        read="unlink(2), atexit(3)",
+        on_process=False,
+        scene=Scene(arguments=(*ARGUMENTS, "-c", "nowhere")),
+        follows=("no_config", "serves_at_path"),
+        holds=lambda o: not o.processes and not remains(o),
+        expected=lambda o: f"without a configuration it does not start: no {PID_FILE}, no {SOCKET}",
+        observed=lambda o: f"still there: {', '.join(remains(o)) or 'neither'}; {fate(o)}",
+        causes=(
+            (
+                True,
+                "what was made on the way stays when a later call fails: who ends, at whatever place, has to take away "
+                "what is its own. One function that does so, and that all errors go through, is enough",
+            ),
+        ),
+    ),
     serves(
         "takes_over_path",
         "takes over a path that one has left who was killed",
@@ -311,5 +351,23 @@ CHECKS = [
             ),
             (True, "somebody serves there: bind() says so (EADDRINUSE), and that is the end of the second one"),
         ),
+    ),
+    refuses(
+        "port_too_high",
+        "with a port above 65535",
+        "127.0.0.1:70000",
+        "getaddrinfo() of glibc takes the number, and cuts it off: 70000 becomes 4464, and nobody looks for it there",
+    ),
+    refuses(
+        "no_port",
+        "with a colon and no port",
+        "127.0.0.1:",
+        "without a port the kernel chooses one, and nobody knows which: getaddrinfo() with no service is no error",
+    ),
+    refuses(
+        "path_too_long",
+        "with a path that is too long",
+        120 * "x",
+        "sun_path has 108 bytes: strcpy() writes beyond them, and strncpy() makes another name of it",
     ),
 ]
