@@ -30,10 +30,10 @@ WRONG = [
         "d not looked at",
         [("    if (values['d'] != NULL)\n        become_daemon();\n", "")],
         fails=(
-            "config_closed gets_no_terminal in_root_directory is_adopted keeps_old killed_early killed_later"
-            " leads_nothing no_terminal null_device_log_file_and_sockets one_lives_on pid_file ready_though_held"
-            " ready_when_it_returns reloads reports_to_log signals_reset survives_hangup tells_of_stop umask_is_zero"
-            " written_as_root"
+            "config_closed gets_no_terminal in_root_directory is_adopted keeps_no_variable keeps_old killed_early"
+            " killed_later leads_nothing no_terminal null_device_log_file_and_sockets one_lives_on pid_file"
+            " ready_though_held ready_when_it_returns reloads reports_to_log signals_reset survives_hangup"
+            " tells_of_stop umask_is_zero written_as_root"
         ),
         says="fork() was not called",
     ),
@@ -118,13 +118,14 @@ WRONG = [
         "a relative path from the root directory",
         [(ABSOLUTE, "at")],
         fails=(
-            "config_closed gets_no_terminal greets_as_configured group_ids in_root_directory is_adopted keeps_old"
-            " leads_nothing no_capabilities no_config no_terminal no_way_back none_slept_through not_allowed not_root"
-            " null_device_log_file_and_sockets one_lives_on one_of_many own_program path_in_use pid_file"
-            " pid_file_locked ready_though_held ready_when_it_returns reload_loses_nobody reloads removes_pid_file"
-            " reports_to_log safe_in_the_middle second_does_not_start second_is_told serves_at_path signals_reset"
-            " sigterm_ends stop_loses_nobody stops storm supplementary_groups survives_hangup takes_hangup takes_over"
-            " takes_over_path tells_of_stop umask_is_zero unknown_user user_ids written_as_root"
+            "config_closed gets_no_terminal greets_as_configured group_ids in_root_directory is_adopted"
+            " keeps_no_variable keeps_old leads_nothing no_capabilities no_config no_terminal no_way_back"
+            " none_slept_through not_allowed not_root null_device_log_file_and_sockets one_lives_on one_of_many"
+            " own_program path_in_use pid_file pid_file_locked ready_though_held ready_when_it_returns"
+            " reload_loses_nobody reloads removes_pid_file reports_to_log safe_in_the_middle"
+            " second_does_not_start second_is_told serves_at_path signals_reset sigterm_ends stop_loses_nobody"
+            " stops storm supplementary_groups survives_hangup takes_hangup takes_over takes_over_path"
+            " tells_of_stop umask_is_zero unknown_user user_ids written_as_root"
         ),
         says="a call failed",
     ),
@@ -289,7 +290,10 @@ CARELESS = [
             ("say(LOG_ERR, config, wrong)", 'say(LOG_ERR, config, "not good")'),
             ("        say(LOG_WARNING, pid_file, strerror(errno));\n", "        (void)0;\n"),
             ("        say(LOG_WARNING, bound_path, strerror(errno));\n", "        (void)0;\n"),
-            ('    must(clearenv() == 0, "clearenv", NULL);\n    leave', "    leave"),
+            (
+                '    must(clearenv() == 0, "clearenv", NULL);\n    leave',
+                '    (void)(unsetenv("NOTIFY_SOCKET") + unsetenv("WATCHDOG_USEC"));\n    leave',
+            ),
             ('    must(clearenv() == 0, "clearenv", NULL);\n}', "    (void)(is_daemon ? 0 : clearenv());\n}"),
             (
                 '            say(LOG_WARNING, "NOTIFY_SOCKET", strerror(errno));\n    }',
@@ -307,6 +311,8 @@ CARELESS = [
             ("must(listens, name,", 'must(listens, "LISTEN_FDS",'),
             ("char host[256], port[32];", 'char host[256], port[32] = "";'),
             ("sscanf(address, form, host, port) == 2", "sscanf(address, form, host, port) >= 1"),
+            ("    must(error == 0, address, gai_strerror(error));\n", "    all = error == 0 ? all : NULL;\n"),
+            ("    must(watched_count > 1, address, NULL);\n", ""),
             (
                 (
                     'must(strlen(address) < sizeof(name.sun_path), address, "too long");\n'
@@ -316,9 +322,9 @@ CARELESS = [
             ),
         ],
         misses=(
-            "setgid_fails setuid_fails root_named tells_reason unremovable_file environment_cleared"
-            " fg_no_name fg_says_why_not fg_not_watched fg_logs_both fg_interrupted fg_many_sockets fg_fewer_passed"
-            " fg_names_number fg_names_descriptor no_port path_too_long"
+            "port_unknown not_our_address setgid_fails setuid_fails root_named tells_reason unremovable_file"
+            " environment_cleared fg_no_name fg_says_why_not fg_not_watched fg_logs_both fg_interrupted fg_many_sockets"
+            " fg_fewer_passed fg_names_number fg_names_descriptor no_port path_too_long"
         ),
     ),
     Careless(

@@ -1,8 +1,8 @@
 """Every solution with one statement or one error check of its step taken out.
 
-A mutant is made from a line that the step adds: a statement becomes an empty
-one, an initialisation loses its call, a condition is still evaluated but never
-true, or is not evaluated at all.
+A mutant is made from a line that the step adds (all lines, of one that starts
+from nothing): a statement becomes an empty one, an initialisation loses its
+call, a condition is still evaluated but never true, or is not evaluated at all.
 """
 
 import re
@@ -82,6 +82,119 @@ INVISIBLE = {
     (16, "return;", "removed"): "to send to nobody, and to close nobody, does no harm",
     (16, "if (poll(watched, watched_count, -1) == -1)", "never true"): "what was told before is looked at once more",
     (16, "continue;", "removed"): "what was told before is looked at once more",
+    (
+        17,
+        "if (bound_path != NULL && unlink(bound_path) == -1)",
+        "never true",
+    ): "what is said of a path that cannot be removed is not asked; of FILE it is",
+    (
+        17,
+        "say(LOG_WARNING, bound_path, strerror(errno));",
+        "removed",
+    ): "what is said of a path that cannot be removed is not asked; of FILE it is",
+    (
+        17,
+        'must(starter != -1 && close(ends[1]) == 0, "fcntl", NULL);',
+        "not looked at",
+    ): "a number for the copy was free a moment before: pipe2() got two",
+    (
+        17,
+        "(void)waitpid(child, NULL, 0);",
+        "removed",
+    ): "the process that it waits for ends at once: a race of microseconds",
+    (
+        17,
+        "if (from == NULL || fgets(word, sizeof(word), from) == NULL)",
+        "never true",
+    ): "what the word is then is undefined, not observed",
+    (
+        17,
+        '(void)strcpy(word, "1the daemon ended before it was ready\\n");',
+        "removed",
+    ): "what the word is then is undefined, not observed",
+    (17, 'must(count != -1, "/proc/self/fd", NULL);', "removed"): "/proc/self/fd can always be read here",
+    (17, 'must(count != -1, "/proc/self/fd", NULL);', "not looked at"): "/proc/self/fd can always be read here",
+    (17, 'must(clearenv() == 0, "clearenv", NULL);', "not looked at"): "clearenv() does not fail",
+    (
+        17,
+        'must(child != -1, "fork", NULL);',
+        "removed",
+    ): "of two calls of fork() the first one fails: the other one is not reached",
+    (
+        17,
+        'must(child != -1, "fork", NULL);',
+        "not looked at",
+    ): "of two calls of fork() the first one fails: the other one is not reached",
+    (
+        17,
+        "must(error == 0, address, gai_strerror(error));",
+        "removed",
+    ): "what the list is then is undefined, not observed",
+    (
+        17,
+        "must(error == 0, address, gai_strerror(error));",
+        "not looked at",
+    ): "what the list is then is undefined, not observed",
+    (
+        17,
+        "(void)close(fd);",
+        "removed",
+    ): "closes a socket of a kind that this machine has not, or a file that another instance has removed",
+    (
+        17,
+        'must(fcntl(fd, F_SETFD, FD_CLOEXEC) == 0, "fcntl", NULL);',
+        "not looked at",
+    ): "the flags of an open descriptor can always be set",
+    (
+        17,
+        'must(fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0, "fcntl", NULL);',
+        "not looked at",
+    ): "the flags of an open descriptor can always be set",
+    (
+        17,
+        "if (manager != -1 && write(manager, state, strlen(state)) == -1)",
+        "never true",
+    ): "that there is nobody is told at the start, too",
+    (
+        17,
+        'say(LOG_WARNING, "NOTIFY_SOCKET", strerror(errno));',
+        "removed",
+    ): "that there is nobody is told twice: at the start, and at each word",
+    (17, "(void)sigemptyset(&held);", "removed"): "what the set holds then is undefined, not observed",
+    (
+        17,
+        'must(sigprocmask(SIG_SETMASK, &held, NULL) == 0, "sigprocmask", NULL);',
+        "not looked at",
+    ): "fails for wrong arguments only",
+    (17, 'must(watched[0].fd != -1, "signalfd", NULL);', "removed"): "a descriptor for signals can always be had here",
+    (
+        17,
+        'must(watched[0].fd != -1, "signalfd", NULL);',
+        "not looked at",
+    ): "a descriptor for signals can always be had here",
+    (
+        17,
+        "if (client == -1 && errno != EAGAIN && errno != ECONNABORTED)",
+        "never true",
+    ): "there are always descriptors left here",
+    (17, "(void)poll(NULL, 0, 10);", "removed"): "there are always descriptors left here",
+    (
+        17,
+        "(void)poll(watched, watched_count, -1);",
+        "removed",
+    ): "a loop that never waits serves as well: the report says that it is busy, and that is no failure",
+    (17, "continue;", "removed"): "an empty loop does the same",
+    (
+        17,
+        'must(here && asprintf(&path, "%s/%s", here, name) > 0, "getcwd", NULL);',
+        "not looked at",
+    ): "neither getcwd() nor asprintf() fails here",
+    (
+        17,
+        'if (is_daemon && write(starter, "0\\n", 2) == 2 && close(starter) == 0)',
+        "never true",
+    ): "nothing fails later that would be told there",
+    (17, "starter = -1;", "removed"): "nothing fails later that would be told there",
 }
 
 
@@ -106,11 +219,11 @@ class Mutant:
 
 def mutants():
     """All of them."""
-    return [mutant for step in STEPS if before(step) for mutant in _mutants(before(step), step)]
+    return [mutant for step in STEPS[1:] for mutant in _mutants(before(step), step)]
 
 
 def _mutants(before, step):
-    old, new = ((SOLUTIONS / f"{s.name}.c").read_text(encoding="utf-8").splitlines() for s in (before, step))
+    old, new = (_lines(each) if each else [] for each in (before, step))
     start = new.index(" */") + 1
     for tag, _, _, first, last in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag in ("insert", "replace"):
@@ -121,10 +234,16 @@ def _mutants(before, step):
                     yield Mutant(step, text, what, number + 1, source)
 
 
+def _lines(step):
+    return (SOLUTIONS / f"{step.name}.c").read_text(encoding="utf-8").splitlines()
+
+
 def _changes(lines, number):
     """(what is done, the line that comes in its place) for one line of C."""
     line = re.sub(r"\s*/\*.*\*/\s*$", "", lines[number])
     text = line.strip()
+    if match := re.match(r"must\((.*\)?.*?), [\w\"].*, [\w\"].*\);$", text):
+        yield "not looked at", f"(void)({match[1]});"
     if text.startswith("if (") and text.endswith(")"):
         condition = text[3:]
         yield "never true", f"if ({condition} && 0)"

@@ -85,9 +85,7 @@ def run_verdicts(options):
     """Judge all known answers in this environment: what `matrix` runs in each of its own."""
     from lab.matrix import verdicts
 
-    return verdicts(
-        options.sandbox, options.output, options.right, options.until, options.repeat, options.workers
-    )
+    return verdicts(options.sandbox, options.output, options.right, options.until, options.repeat, options.workers)
 
 
 COMMANDS = {

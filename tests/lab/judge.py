@@ -153,7 +153,8 @@ class Examination:
         if check.on_process and (o.process is None or o.shell_lost):
             return Result(check, FOLLOWS) if self._is_bound_to_fail(check) else _lost(check, o)
         turns = (self.observation(check.scene, turn) for turn in range(check.times))
-        o = next((each for each in turns if not check.holds(each)), o)  # the first that is wrong, if there is one
+        # The first that is wrong, if there is one, or that cannot be looked at.
+        o = next((each for each in turns if check.unseen(each) or not check.holds(each)), o)
         self._end_unseen(check.scene)
         if reason := check.unseen(o):
             return Result(check, SKIPPED, UNCHECKED, because=reason)

@@ -136,8 +136,9 @@ class Launchpad:
         words += [f"listen={kind}" for kind in scene.listen or ()]
         if scene.notify:
             words.append(f"notify={scene.notify}")
-        if any("tcp" in word for word in (*(scene.listen or ()), *scene.then)):  # it needs a loopback interface
-            words.append("network=yes")
+        tcp = any("tcp" in word for word in (*(scene.listen or ()), *scene.then))
+        if tcp or any(":" in argument for argument in scene.arguments or ()):
+            words.append("network=yes")  # the loopback interface is up then
         if scene.signals:
             words.append(f"signals={scene.signals}")
         words += self._root(scene, files)

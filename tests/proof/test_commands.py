@@ -143,6 +143,15 @@ def test_without_a_sandbox_what_cannot_be_checked_is_no_pass():
     assert done.stdout.startswith("No sandbox")
 
 
+@pytest.mark.parametrize("step", STEPS[15:17], ids=lambda step: step.name)
+def test_where_the_environment_is_not_found_that_is_no_pass(step):
+    """A static program has no table of symbols in which `environ` could be looked up."""
+    done = run_lab("check", "--answers", "solutions", "--step", step.number, env=os.environ | {"CC": "gcc -static"})
+    assert (done.returncode, done.stderr) == (BROKEN, ""), done.stdout
+    assert "could not be checked here (??): its `environ` was not found" in done.stdout
+    assert "  NO  " not in done.stdout and "*-" not in done.stdout
+
+
 SURROUNDINGS = {
     "standard input closed": "exec <&-; {check}",
     "all of 0, 1 and 2 closed": "exec 3>{out} <&- >&- 2>&-; {check} >&3",

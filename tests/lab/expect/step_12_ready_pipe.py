@@ -163,9 +163,7 @@ CHECKS = [
         and bool(o.again_printed.strip()),
         expected=lambda o: "launched once more: a status other than 0, and a reason",
         observed=lambda o: ("it has not ended" if second(o) is None else f"it {ended(second(o))}")
-        + (
-            f', and printed "{o.again_printed.strip()[:200]}"' if o.again_printed.strip() else ", and printed nothing"
-        ),
+        + (f', and printed "{o.again_printed.strip()[:200]}"' if o.again_printed.strip() else ", and printed nothing"),
         causes=(
             (lambda o: second(o) is None, HANGS[1]),
             (lambda o: second(o) == 0 and o.again_printed.strip(), KNOWS_BETTER),
@@ -205,9 +203,7 @@ CHECKS = [
         holds=lambda o: o.process is not None and o.job_status == 0 and o.found == f"{o.process.pid}\n",
         expected=lambda o: "the lab keeps open every pipe that there is when it calls chdir(): it returns 0, "
         f"and its PID is in {PID_FILE}",
-        observed=lambda o: fate(o)
-        if o.job_status != 0
-        else f'status 0, and "{(o.found or "").strip()}" in {PID_FILE}',
+        observed=lambda o: fate(o) if o.job_status != 0 else f'status 0, and "{(o.found or "").strip()}" in {PID_FILE}',
         causes=(
             (
                 lambda o: o.job_status is None,

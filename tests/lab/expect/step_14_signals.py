@@ -223,8 +223,7 @@ CHECKS = [
         holds=lambda o: signal.SIGHUP not in o.process.ignored
         and signal.SIGHUP in o.process.caught | o.process.blocked | o.process.awaited,
         expected=lambda o: "SIGHUP blocked, to be waited for, or caught by a handler",
-        observed=lambda o: "SIGHUP is "
-        + ("ignored" if signal.SIGHUP in o.process.ignored else "left to its default"),
+        observed=lambda o: "SIGHUP is " + ("ignored" if signal.SIGHUP in o.process.ignored else "left to its default"),
         causes=(
             (
                 lambda o: signal.SIGHUP in o.process.ignored,

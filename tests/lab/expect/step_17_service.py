@@ -8,7 +8,7 @@ from lab.expect import added, completed, expectations
 from lab.expect.model import Check, Scene, ended, fails_cleanly, fate
 from lab.expect.step_07_syslog import extra
 from lab.expect.step_14_signals import CONFIG_FILE, NEW, OLD, null_log_and_pipes
-from lab.expect.step_15_notify import after, stopped_well
+from lab.expect.step_15_notify import after, no_environ, quoted, stopped_well
 from lab.expect.step_16_socket_activation import NOT_SERVED, all_served, served, told_clients
 from lab.launched import CONFIG, PID_FILE, PORT, SOCKET
 from lab.steps import STEPS, lineage
@@ -54,7 +54,7 @@ def comes_up(check):
         in_the_classic_way(check),
         holds=lambda o: o.process is not None and o.job_status == 0 and only_listens(o),
         expected=lambda o: "status 0, and what step 14 allows, and sockets at which clients can connect",
-        observed=lambda o: f"{fate(o)}; open: {', '.join(map(str, extra(o).values())) or 'as it should be'}",
+        observed=lambda o: fate(o) + (f"; open: {', '.join(map(str, extra(o).values()))}" if o.process else ""),
     )
 
 
@@ -121,6 +121,11 @@ def serves(key, says, read, scene, texts, cause, follows=("serves_at_path",), en
     )
 
 
+def told_of_manager(o):
+    """What a service manager has told in its environment, and is there yet."""
+    return {name: value for name, value in o.process.environment.items() if name in ("NOTIFY_SOCKET", "WATCHDOG_USEC")}
+
+
 def remains(o):
     """What the service has made, and is still there."""
     return [name for name in (PID_FILE, SOCKET) if name in o.files]
@@ -162,8 +167,16 @@ NOT_OF_A_SERVICE = {
 }
 COMES_UP = {"ready_with_none_open", "ready_without_close_range", "nobody_listens"}
 
+UNREMOVABLE = bonus(CLASSIC)["unremovable_file"]
+
 BONUS = [
-    *(in_the_classic_way(c) for key, c in bonus(CLASSIC).items() if key not in NOT_OF_A_SERVICE | COMES_UP),
+    *(
+        in_the_classic_way(check)
+        for key, check in bonus(CLASSIC).items()
+        if key not in NOT_OF_A_SERVICE | COMES_UP | {UNREMOVABLE.key}
+    ),
+    # At a path there would be two files that cannot be removed.
+    replace(UNREMOVABLE, scene=replace(UNREMOVABLE.scene, arguments=(*AT_HOST, *ROOT_ARGUMENTS))),
     *(comes_up(bonus(CLASSIC)[key]) for key in sorted(COMES_UP)),
     *(in_the_new_style(check) for check in bonus(NEW_STYLE).values()),
 ]
@@ -182,6 +195,26 @@ CHECKS = [
         causes=(
             (lambda o: not o.listeners, "it does not listen: -l says where"),
             (True, "something is open that was inherited, or is left from its start"),
+        ),
+    ),
+    Check(
+        key="keeps_no_variable",
+        says="-d: what a service manager has told in its environment does not count",
+        read="clearenv(3), daemon(7), sd_notify(3)",
+        scene=Scene(arguments=ARGUMENTS, notify="path", environment=("WATCHDOG_USEC=60000000",)),
+        follows=("one_lives_on",),
+        unseen=no_environ,
+        holds=lambda o: not told_of_manager(o) and not o.notices,
+        expected=lambda o: "neither NOTIFY_SOCKET nor WATCHDOG_USEC, and nobody is told anything",
+        observed=lambda o: "; ".join(
+            [*(f"{name}={value}" for name, value in told_of_manager(o).items()), f"told: {quoted(o.notices)}"]
+        ),
+        causes=(
+            (
+                True,
+                "a daemon is started by hand, or by a script: what is in the environment was meant for whoever started "
+                "it. A watchdog that nobody asked it for sends SIGALRM, which ends it. clearenv() leaves nothing",
+            ),
         ),
     ),
     exits(
@@ -363,6 +396,19 @@ CHECKS = [
         "with a colon and no port",
         "127.0.0.1:",
         "without a port the kernel chooses one, and nobody knows which: getaddrinfo() with no service is no error",
+    ),
+    refuses(
+        "port_unknown",
+        "with a port that has no such name",
+        "127.0.0.1:nowhere",
+        "getaddrinfo() has a word for it (gai_strerror()), and no list: its result has to be looked at first",
+    ),
+    refuses(
+        "not_our_address",
+        "with an address that is not this machine's",
+        "192.0.2.1:7017",  # TEST-NET-1, RFC 5737
+        "bind() fails for it: who passes over such addresses, since localhost may have some, has none left then, and "
+        "listens nowhere",
     ),
     refuses(
         "path_too_long",
