@@ -96,6 +96,10 @@ class Examination:
         """The keys of the checks that cannot be checked here, bonus checks left out."""
         return {result.check.key for result in self.results(stars=False) if result.status == SKIPPED}
 
+    def bonus(self, *statuses):
+        """The keys of the bonus checks that came out as one of `statuses`."""
+        return {result.check.key for result in self.results() if result.check.star and result.status in statuses}
+
     def observation(self, scene, turn=0):
         """The Observation of a launch in this scene; launches once for all who ask.
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from gallery import right_answers, wrong_answers
+from gallery import Careless, careless_answers, right_answers, wrong_answers
 from lab.answers import find_step
-from lab.judge import SKIPPED, examiner
+from lab.judge import FAILED, SKIPPED, examiner
 from lab.launch import Launchpad
 from lab.toolbox import ROOT, LabError, compiler
 
@@ -160,7 +160,7 @@ def verdicts(sandbox, output, right=False, until=None, repeat=1, workers=None):
 
 def _rows(right, until):
     """The rows to judge, and those that cannot be judged with this C library."""
-    rows = [*([] if right else wrong_answers()), *right_answers()]
+    rows = [*([] if right else [*wrong_answers(), *careless_answers()]), *right_answers()]
     rows = [row for row in rows if until is None or row.step.number <= until]
     left_out = [row for row in rows if row.glibc and not _has_glibc()]
     return [row for row in rows if row not in left_out], left_out
@@ -204,4 +204,8 @@ def _judge(pad, row, examination, repeat):
         expected = set(getattr(row, "fails", "").split()) - skipped
         if found != expected and not (skipped and row.needs_log and not found):
             wrong.append(f"{row.step.name}, {row.name}: fails {sorted(found)}, not {sorted(expected)}")
+        if isinstance(row, Careless):
+            missed, expected = examination.bonus(FAILED), set(row.misses.split()) - examination.bonus(SKIPPED)
+            if missed != expected:
+                wrong.append(f"{row.step.name}, {row.name}: misses {sorted(missed)}, not {sorted(expected)}")
     return wrong
