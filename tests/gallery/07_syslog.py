@@ -320,5 +320,6 @@ CARELESS = [
             ),
         ],
         misses="nobody_listens logs_failures names_wrong_numbers",
+        needs_log=True,
     )
 ]

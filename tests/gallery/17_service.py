@@ -278,6 +278,7 @@ CARELESS = [
             "setsid_fails chdir_fails logs_failures names_wrong_numbers null_missing write_fails"
             " fork_fails pipe_fails ready_with_none_open ready_without_close_range reader_is_let_go nobody_listens"
         ),
+        needs_log=True,
     ),
     Careless(
         "no call is looked at that comes later",

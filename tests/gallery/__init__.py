@@ -33,7 +33,7 @@ class Row:
     edit: list = field(default_factory=list)  # of the solution: [(old, new), ...]
     headers: str = ""  # names to include, separated by spaces
     program: str = ""  # the whole source, in place of an edit
-    needs_log: bool = False  # it is wrong only where somebody listens at /dev/log
+    needs_log: bool = False  # it is what its row says only where somebody listens at /dev/log
     glibc: bool = False  # it relies on glibc: musl has no such call, or one that does something else
     step: object = None  # set when its table is read
 

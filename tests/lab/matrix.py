@@ -141,7 +141,8 @@ def verdicts(sandbox, output, right=False, until=None, repeat=1, workers=None):
     what is wrong, and a closing line, to the descriptor `output`, and how far
     it is to standard error; returns 1 if something is wrong.
     """
-    rows, left_out = _rows(right, find_step(until).number if until else None)
+    sandboxed = Launchpad(sandbox).is_sandboxed()  # not one that the workers would share
+    rows, left_out = _rows(right, find_step(until).number if until else None, sandboxed)
     wrong = []
     with ProcessPoolExecutor(workers or WORKERS) as pool, os.fdopen(output, "w", closefd=False) as file:
         jobs = [pool.submit(_judge_row, sandbox, row, repeat) for row in rows]
@@ -150,7 +151,7 @@ def verdicts(sandbox, output, right=False, until=None, repeat=1, workers=None):
             file.writelines(line + "\n" for line in job.result())
             file.flush()
             print(f"{count} of {len(rows)} rows, {len(wrong)} false", file=sys.stderr)
-        note = f"{len(left_out)} rows left out, which need glibc; " if left_out else ""
+        note = f"{len(left_out)} rows left out, which need glibc, or a logger; " if left_out else ""
         pad = _pad(sandbox)
         if pad.is_sandboxed() and pad.why_no_root() and any(row.step.number >= 13 for row in rows):
             note += f"what is done as root was not checked: {pad.why_no_root()}; "
@@ -158,11 +159,12 @@ def verdicts(sandbox, output, right=False, until=None, repeat=1, workers=None):
     return 1 if wrong else 0
 
 
-def _rows(right, until):
-    """The rows to judge, and those that cannot be judged with this C library."""
+def _rows(right, until, sandboxed):
+    """The rows to judge, and those that cannot be judged with this C library, or without a log of the lab's."""
     rows = [*([] if right else [*wrong_answers(), *careless_answers()]), *right_answers()]
     rows = [row for row in rows if until is None or row.step.number <= until]
     left_out = [row for row in rows if row.glibc and not _has_glibc()]
+    left_out += [row for row in rows if isinstance(row, Careless) and row.needs_log and not sandboxed]
     return [row for row in rows if row not in left_out], left_out
 
 

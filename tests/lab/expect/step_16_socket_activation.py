@@ -96,7 +96,8 @@ def names_it(key, says, scene, name, cause):
         star=True,
         on_process=False,
         scene=scene,
-        holds=lambda o: re.search(rf"\b{name}\b", o.printed) is not None,
+        # Not the level of a line, as in <4>.
+        holds=lambda o: refused_well(o) and re.search(rf"(?<![\w<]){name}(?!\w)", o.printed) is not None,
         expected=lambda o: f"{name} in a line on standard error",
         observed=fate,
         causes=((True, cause),),
