@@ -8,13 +8,15 @@ environ(7), elf(5).
 
 import os
 import struct
-from functools import lru_cache
+from stat import S_ISREG
 
 from lab import procfs
 
 POINTER = struct.Struct("N")
 MAX_VARIABLES = 1000
 MAX_STRING = 4096
+MAX_KNOWN = 1000
+MAX_FILE = 64 << 20  # bytes of a program or a library: glibc has two million
 
 _SECTION = struct.Struct("=IIQQQQIIQQ")  # Elf64_Shdr
 _SYMBOL = struct.Struct("=IBBHQQ")  # Elf64_Sym
@@ -36,12 +38,24 @@ def read_environment(folder):
     return None
 
 
+_known = {}  # what was found in files, by all that tells them apart: a memory file system gives numbers out again
+
+
 def _find_environ(path):
+    """What _address_of_environ() finds in the file at `path`, which may be anything: an answer may have made it."""
     try:
-        status = os.stat(path)
-        return _address_of_environ(path, status.st_dev, status.st_ino)
-    except OSError:
-        return None  # mapped, and removed since; or it is not in the process's root directory
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK | os.O_NOCTTY)) as file:
+            status = os.fstat(file.fileno())
+            if not S_ISREG(status.st_mode) or status.st_size > MAX_FILE:
+                return None
+            identity = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+            if identity not in _known:
+                if len(_known) > MAX_KNOWN:
+                    _known.clear()
+                _known[identity] = _address_of_environ(file.read())
+            return _known[identity]
+    except (OSError, struct.error, IndexError):
+        return None  # mapped, and removed since; or it is not in the process's root directory; or no ELF file
 
 
 def _mapped_files(folder):
@@ -57,11 +71,8 @@ def _mapped_files(folder):
     return sorted(((base, path) for path, base in found.items()), key=lambda each: each[1] != program)
 
 
-@lru_cache
-def _address_of_environ(path, _device, _inode):
+def _address_of_environ(data):
     """(address, whether it counts from where the file is mapped) of `environ` in an ELF file that defines it."""
-    with open(path, "rb") as file:
-        data = file.read()
     if data[:5] != b"\x7fELF\x02":  # 64 bits
         return None
     kind, offset = struct.unpack_from("=H", data, 16)[0], struct.unpack_from("=Q", data, 40)[0]
@@ -78,15 +89,18 @@ def _address_of_environ(path, _device, _inode):
 
 
 def _variables(memory, address):
-    """Those to whose strings the pointers point that the variable at `address` points to."""
+    """Those to whose strings the pointers point that the variable at `address` points to; None if one leads nowhere."""
     found = {}
-    array = POINTER.unpack(os.pread(memory, POINTER.size, address))[0]
-    for number in range(MAX_VARIABLES if array else 0):
-        string = POINTER.unpack(os.pread(memory, POINTER.size, array + POINTER.size * number))[0]
-        if not string:
-            break
-        name, _, value = _string(memory, string).partition("=")
-        found[name] = value
+    try:
+        array = POINTER.unpack(os.pread(memory, POINTER.size, address))[0]
+        for number in range(MAX_VARIABLES if array else 0):
+            string = POINTER.unpack(os.pread(memory, POINTER.size, array + POINTER.size * number))[0]
+            if not string:
+                break
+            name, _, value = _string(memory, string).partition("=")
+            found[name] = value
+    except (OSError, struct.error, OverflowError):
+        return None
     return found
 
 

@@ -19,6 +19,7 @@ from lab import procfs
 from lab.answers import Answer, find_step
 from lab.build import Build, Builder
 from lab.expect.model import CRASHED, DOES_NOT_COMPILE, EXITED, NEVER_SETTLED
+from lab.judge import examiner
 from lab.launch import Launchpad
 from lab.launched import Scene
 from lab.observe import observe
@@ -351,6 +352,25 @@ def test_what_it_printed_is_told(examine, edited):
     examination = examine(edited(3, ("setsid() == -1", "setsid() != -1")), 3)
     result = next(r for r in examination.results() if r.verdict)
     assert "setsid: " in result.observed
+
+
+ENVIRON_AWAY = ("    forget_variables();\n", "    (void)forget_variables;\n    environ = {};\n")
+
+
+def test_the_environment_is_looked_up_anew_in_each_program(pad, tmp_path, edited):
+    """`environ` is elsewhere in the next one, which may have the same name, device and inode number."""
+    for last in (0, 100_000):
+        before, after = ENVIRON_AWAY[0], ENVIRON_AWAY[1].format("NULL")
+        place = ("static socklen_t", f"volatile char room[] = {{[0 ... {last}] = -1}};\nstatic socklen_t")
+        with examiner(pad, tmp_path) as examine:
+            examination = examine("#define _GNU_SOURCE\n" + edited(15, (before, after), place), 15)
+            assert examination.failed | examination.skipped == set()
+
+
+@pytest.mark.parametrize("pointer", ["(char **)8", "(char *[]){(char *)-1, 0}"])
+def test_an_environment_that_leads_nowhere_is_not_found(examine, edited, pointer):
+    examination = examine("#define _GNU_SOURCE\n" + edited(15, (ENVIRON_AWAY[0], ENVIRON_AWAY[1].format(pointer))), 15)
+    assert (examination.failed, examination.skipped) == (set(), {"forgets_variable"})
 
 
 # ---- ending ----------------------------------------------------------------
