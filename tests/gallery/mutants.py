@@ -2,7 +2,8 @@
 
 A mutant is made from a line that the step adds (all lines, of one that starts
 from nothing): a statement becomes an empty one, an initialisation loses its
-call, a condition is still evaluated but never true, or is not evaluated at all.
+call, a condition is still evaluated but never true, or is not evaluated at all,
+and what must() is told counts no more.
 """
 
 import re
