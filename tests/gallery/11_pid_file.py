@@ -365,7 +365,13 @@ WRONG = [
         fails="takes_over",
         says="since the process in it lives",
     ),
-    Wrong("no ftruncate", [(EMPTIED, "")], fails="takes_over", says="ftruncate() it"),
+    Wrong(
+        "no ftruncate",
+        [(EMPTIED, "")],
+        fails="takes_over",
+        at_times="one_of_many",  # without a sandbox, if PIDs start anew meanwhile: a shorter one over a longer one
+        says="ftruncate() it",
+    ),
     Wrong(
         "appended",
         [(EMPTIED, ""), ("O_CREAT |", "O_CREAT | O_APPEND |")],

@@ -59,6 +59,7 @@ class Wrong(Row):
     """An answer that a learner may write, and that has to be caught."""
 
     fails: str = ""  # the keys of exactly the checks that do not hold, separated by spaces
+    at_times: str = ""  # and those that may hold or not, as it comes
     says: str = ""  # a phrase of the cause that the learner is told
 
     @property
