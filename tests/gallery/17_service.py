@@ -204,6 +204,12 @@ WRONG = [
         fails="leaves_nothing",
         says="what was made on the way stays",
     ),
+    Wrong(
+        "the environment is kept with d",
+        [('    must(clearenv() == 0, "clearenv", NULL);\n    leave', "    leave")],
+        fails="keeps_no_variable",
+        says="clearenv() leaves nothing",
+    ),
 ]
 
 RIGHT = [

@@ -54,7 +54,7 @@ def _find_environ(path):
                     _known.clear()
                 _known[identity] = _address_of_environ(file.read())
             return _known[identity]
-    except (OSError, struct.error, IndexError):
+    except (OSError, struct.error, IndexError, OverflowError):
         return None  # mapped, and removed since; or it is not in the process's root directory; or no ELF file
 
 

@@ -367,6 +367,18 @@ def test_the_environment_is_looked_up_anew_in_each_program(pad, tmp_path, edited
             assert examination.failed | examination.skipped == set()
 
 
+def test_what_is_no_program_is_not_looked_into(examine, edited):
+    """An answer may map any file, and in front of its libc: this one says that its sections are out of reach."""
+    lines = (
+        '    int fd = open("x", O_RDWR | O_CREAT, 0600);\n    char head[128] = "\\177ELF\\2";\n'
+        "    memset(head + 16, -1, 100);\n    (void)!write(fd, head, sizeof(head));\n"
+        "    (void)mmap((void *)0x10000000, 128, PROT_READ, MAP_PRIVATE, fd, 0);\n    (void)close(fd);\n"
+    )
+    source = edited(15, ("    find_manager();\n", lines + "    find_manager();\n"))
+    examination = examine("#include <fcntl.h>\n#include <sys/mman.h>\n" + source, 15)
+    assert examination.failed | examination.skipped == set()
+
+
 @pytest.mark.parametrize("pointer", ["(char **)8", "(char *[]){(char *)-1, 0}"])
 def test_an_environment_that_leads_nowhere_is_not_found(examine, edited, pointer):
     examination = examine("#define _GNU_SOURCE\n" + edited(15, (ENVIRON_AWAY[0], ENVIRON_AWAY[1].format(pointer))), 15)

@@ -181,9 +181,9 @@ NOT_BY_THIS_NAME = (
 )
 
 
-def watchdog_variables(o):
-    """What tells of a watchdog in its environment."""
-    return {name: value for name, value in o.process.environment.items() if name.startswith("WATCHDOG_")}
+def variables(o, *starts):
+    """What its environment has whose names start with one of these."""
+    return {name: value for name, value in o.process.environment.items() if name.startswith(starts)}
 
 
 def complaints(o):
@@ -519,9 +519,9 @@ CHECKS = [
         star=True,
         scene=NOT_WATCHED,
         unseen=no_environ,
-        holds=lambda o: not watchdog_variables(o),
+        holds=lambda o: not variables(o, "WATCHDOG_"),
         expected=lambda o: "neither of the two, whoever was meant",
-        observed=lambda o: ", ".join(f"{name}={value}" for name, value in watchdog_variables(o).items()),
+        observed=lambda o: ", ".join(f"{name}={value}" for name, value in variables(o, "WATCHDOG_").items()),
         causes=((True, "they are as little for what it starts as NOTIFY_SOCKET is"),),
     ),
     Check(

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from lab.expect import added, completed, expectations
 from lab.expect.model import Check, Scene, ended, fails_cleanly, fate
+from lab.expect.step_06_dev_null import with_access
 from lab.expect.step_07_syslog import extra
 from lab.expect.step_14_signals import CONFIG_FILE, NEW, OLD, null_log_and_pipes
-from lab.expect.step_15_notify import after, no_environ, quoted, stopped_well
+from lab.expect.step_15_notify import after, no_environ, quoted, stopped_well, variables
 from lab.expect.step_16_socket_activation import NOT_SERVED, all_served, served, told_clients
 from lab.launched import CONFIG, PID_FILE, PORT, SOCKET
 from lab.steps import STEPS, lineage
@@ -52,9 +53,10 @@ def comes_up(check):
     """A bonus check of what is no reason not to start: it is the same daemon as always, but for the log."""
     return replace(
         in_the_classic_way(check),
+        on_process=False,
         holds=lambda o: o.process is not None and o.job_status == 0 and only_listens(o),
         expected=lambda o: "status 0, and what step 14 allows, and sockets at which clients can connect",
-        observed=lambda o: fate(o) + (f"; open: {', '.join(map(str, extra(o).values()))}" if o.process else ""),
+        observed=lambda o: fate(o) + (f"; open: {with_access(o)}" if o.process else ""),
     )
 
 
@@ -123,7 +125,7 @@ def serves(key, says, read, scene, texts, cause, follows=("serves_at_path",), en
 
 def told_of_manager(o):
     """What a service manager has told in its environment, and is there yet."""
-    return {name: value for name, value in o.process.environment.items() if name in ("NOTIFY_SOCKET", "WATCHDOG_USEC")}
+    return variables(o, "NOTIFY_SOCKET", "WATCHDOG_USEC")
 
 
 def remains(o):
