@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 from dataclasses import dataclass, field
 
@@ -13,6 +14,15 @@ CRASHED = "crashed"
 EXITED = "exited too soon"
 NEVER_SETTLED = "never settled"
 UNCHECKED = "cannot be checked here"
+
+# A message to the log: <priority>, a time stamp if there is one (syslog(3) writes
+# one; RFC 5424 has another form, with a host before the tag), then the tag. A
+# colon ends the tag, but one before the PID is part of it, as journald has it.
+FORM = re.compile(
+    r"<(?P<priority>\d{1,3})>"
+    r"(?:1 \S+ \S+ |[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d (?:[^\s:\[]+ (?=\S+:))?)? *"
+    r"(?P<tag>[^\s\[:]*(?::(?=[\[:]))?)"
+)
 
 LOG_TO_JUDGE = "without the log there is nothing to look at"
 LOG_TO_PASS = "without the log only some of what is wrong can be seen"
@@ -164,17 +174,24 @@ def fails_cleanly(o):
     return not o.processes and any(s is not None and os.WIFEXITED(s) and s != 0 for s in statuses)
 
 
+def said(o):
+    """What it printed and logged, but for its name and what syslog() puts in front: these say nothing of a reason."""
+    logged = (re.sub(r"^\[\d+\]", "", FORM.sub("", message.text, 1)) for message in o.messages)
+    return "\n".join([o.printed, *logged]).replace(o.name, "")
+
+
 def says_why(o, *words):
     """Whether what it printed or logged holds one of these words."""
-    text = (o.printed + "".join(message.text for message in o.messages)).lower()
+    text = said(o).lower()
     return any(word.lower() in text for word in words)
 
 
-def star_for_failure(call, error, half):
+def star_for_failure(call, error, half, *words):
     """The bonus check of an answer that says so when `call` fails, and ends.
 
     `error` is the errno that the call is made to give, by name; `half` says
-    what becomes of an answer that does not look.
+    what becomes of an answer that does not look; `words` may stand in what it
+    says, too, in place of the call's name and the reason.
     """
     reason = os.strerror(getattr(errno, error))
     return Check(
@@ -184,7 +201,7 @@ def star_for_failure(call, error, half):
         star=True,
         on_process=False,
         scene=Scene(fault=f"{call}-{error}"),
-        holds=lambda o: fails_cleanly(o) and says_why(o, call, reason),
+        holds=lambda o: fails_cleanly(o) and says_why(o, call, reason, *words),
         expected=lambda o: "the reason on standard error, a status other than 0, nothing that lives on",
         observed=lambda o: f"{call}() was made to fail ({error}); {fate(o)}",
         causes=(

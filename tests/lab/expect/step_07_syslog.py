@@ -1,24 +1,14 @@
 """Step 07: it reports through the system's log."""
 
 import os
-import re
 
-from lab.expect.model import LOG_TO_JUDGE, LOG_TO_PASS, Check, Scene, fails_cleanly, fate, says_why
+from lab.expect.model import FORM, LOG_TO_JUDGE, LOG_TO_PASS, Check, Scene, fails_cleanly, fate, says_why
 from lab.expect.step_05_close_fds import inherited
 from lab.expect.step_06_dev_null import CAUSES, STANDARD, is_null, others, with_access, wrong_access
 
 DAEMON = 3  # the facility LOG_DAEMON, RFC 3164 section 4.1.1
 
 FACILITIES = ("kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp")
-
-# <priority>, a time stamp if there is one (syslog(3) writes one; RFC 5424 has
-# another form, with a host before the tag), then the tag. A colon ends the tag,
-# but one before the PID is part of it, as journald has it.
-FORM = re.compile(
-    r"<(?P<priority>\d{1,3})>"
-    r"(?:1 \S+ \S+ |[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d (?:[^\s:\[]+ (?=\S+:))?)? *"
-    r"(?P<tag>[^\s\[:]*(?::(?=[\[:]))?)"
-)
 
 
 def parsed(o):
