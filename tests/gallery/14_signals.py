@@ -505,6 +505,29 @@ WRONG = [
         fails="reloads keeps_old config_closed",
         says="not the new greeting",
     ),
+    Wrong(
+        "no thread lets anything through",
+        [
+            (
+                SERVE,
+                "static void *take(void *set)\n{\n    for (;;)\n        switch (sigwaitinfo(set, NULL)) {\n       "
+                " case SIGHUP:\n            reload();\n            break;\n        case SIGTERM:\n           "
+                " stop();\n        }\n    return NULL;\n}\n\n" + SERVE,
+            ),
+            (
+                LOOP,
+                (
+                    "    pthread_t thread;\n    sigset_t all;\n    (void)sigfillset(&all);\n"
+                    "    (void)pthread_sigmask(SIG_SETMASK, &all, NULL);\n"
+                    "    if (pthread_create(&thread, NULL, take, &held) != 0)\n"
+                    '        die("pthread_create");\n    (void)pthread_join(thread, NULL);\n'
+                ),
+            ),
+        ],
+        headers="pthread.h",
+        fails="signals_reset",
+        says="each thread has a mask of its own",
+    ),
 ]
 
 RIGHT = [
@@ -650,6 +673,26 @@ RIGHT = [
             ),
         ],
         headers="stdint.h sys/eventfd.h",
+    ),
+    Right(
+        "a thread that waits for them, while the first one lets nothing through",
+        [
+            (
+                SERVE,
+                "static void *take(void *set)\n{\n    for (;;)\n        switch (sigwaitinfo(set, NULL)) {\n       "
+                " case SIGHUP:\n            reload();\n            break;\n        case SIGTERM:\n           "
+                " stop();\n        }\n    return NULL;\n}\n\n" + SERVE,
+            ),
+            (
+                LOOP,
+                (
+                    "    pthread_t thread;\n    sigset_t all;\n    if (pthread_create(&thread, NULL, take, &held) != 0)\n"
+                    '        die("pthread_create");\n    (void)sigfillset(&all);\n'
+                    "    (void)pthread_sigmask(SIG_SETMASK, &all, NULL);\n    (void)pthread_join(thread, NULL);\n"
+                ),
+            ),
+        ],
+        headers="pthread.h",
     ),
     Right(
         "a thread that waits for them",

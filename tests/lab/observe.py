@@ -12,6 +12,7 @@ import fcntl
 import os
 import signal
 import socket
+import struct
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -62,10 +63,11 @@ class Process:
     cwd_text: str
     program: tuple  # (device, inode) of the executable
     descriptors: dict  # number: procfs.Descriptor
-    blocked: frozenset = frozenset()  # numbers of signals
+    blocked: frozenset = frozenset()  # numbers of signals that no thread lets through: signal(7)
     ignored: frozenset = frozenset()
     caught: frozenset = frozenset()  # with a handler
-    awaited: frozenset = frozenset()  # blocked, but for the time that sigwaitinfo() or the like waits for them
+    awaited: frozenset = frozenset()  # blocked, but for the time that a thread waits for them: sigwaitinfo(2)
+    thread_count: int = 1
     environment: dict | None = None  # what it has there now; None where that cannot be found out
     credentials: procfs.Credentials | None = None  # in a scene as root those that it sees itself
 
@@ -148,6 +150,7 @@ class Observation:
     got_terminal: bool = False  # then="terminal": `process` has a controlling terminal afterwards
     log_peers: frozenset = field(default_factory=frozenset)  # descriptors that are connected to /dev/log
     listeners: frozenset = field(default_factory=frozenset)  # its own at which clients can connect
+    pairs: frozenset = field(default_factory=frozenset)  # its own that lead to itself: socketpair(2)
 
     @property
     def process(self):
@@ -179,7 +182,7 @@ def _observe(launch, name, build):
     launch.drain()
     found = {pid: read_process(launch, pid) for pid in sorted(launch.pids()[:MAX_PROCESSES])}
     living = [process for process in found.values() if process is not None]
-    peers, listeners = _own_sockets(launch, living[-1], shell) if living else (frozenset(), frozenset())
+    sockets = _own_sockets(launch, living[-1], shell) if living else {}
     pid_file = _pid_file(launch)
     after = (yield from _then(launch, living[-1])) if living and launch.scene.then else {}
     return Observation(
@@ -204,8 +207,7 @@ def _observe(launch, name, build):
         printed=_text(launch.printed),
         piped=_text(launch.piped),
         pipe_closed=launch.pipe_closed,
-        log_peers=peers,
-        listeners=listeners,
+        **sockets,
         pid_file=pid_file,
         found=launch.found,
         files=_files(launch),
@@ -548,6 +550,15 @@ def _living_thread(launch, pid):
     return int(os.path.basename(next(iter(threads)))) if threads else pid
 
 
+def _of_each(threads, read):
+    """What `read` gives for each of these threads, but for those that end meanwhile."""
+    for thread in threads:
+        try:
+            yield read(thread)
+        except ProcessLookupError:
+            pass
+
+
 def read_process(launch: Launch, pid, counts=lambda descriptor: True):
     """A Process, None if it is gone or a zombie; `counts` chooses descriptors."""
     try:
@@ -556,6 +567,10 @@ def read_process(launch: Launch, pid, counts=lambda descriptor: True):
             return None
         folder, stat = next(iter(threads.items()))
         status = procfs.read_status(folder)
+        masks = [
+            status.signals("SigBlk"),
+            *_of_each(list(threads)[1:], lambda one: procfs.read_status(one).signals("SigBlk")),
+        ]
         with launch.psutil() as look:
             process = look.Process(pid)
             ppid = process.ppid()
@@ -573,10 +588,11 @@ def read_process(launch: Launch, pid, counts=lambda descriptor: True):
             cwd_text=cwd_text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"),
             program=_identity(folder + "/exe"),
             descriptors={n: d for n, d in procfs.read_descriptors(folder).items() if counts(d)},
-            blocked=status.signals("SigBlk"),
+            blocked=frozenset.intersection(*masks),
             ignored=status.signals("SigIgn"),
             caught=status.signals("SigCgt"),
-            awaited=awaited_signals(launch, folder),
+            awaited=frozenset().union(*_of_each(threads, lambda one: awaited_signals(launch, one))),
+            thread_count=len(threads),
             environment=read_environment(folder) if launch.scene.notify or launch.scene.listen else None,
             credentials=status.credentials,
         )
@@ -604,49 +620,57 @@ _SYS_PIDFD_GETFD = 438  # the same on every architecture: pidfd_getfd(2)
 
 
 def _own_sockets(launch, process, shell):
-    """The numbers of the sockets of `process` that lead to the log, and of those at which it listens.
+    """What the sockets of `process` lead to, as fields of an Observation.
 
     /proc does not tell a socket's other end. So the socket itself is fetched
     and asked. Before Linux 5.6, or where the first thread has ended, that cannot
-    be done: then every socket of the program's own counts.
+    be done: then every socket of the program's own counts as one to the log.
     """
     inherited = {descriptor.identity for descriptor in shell.descriptors.values()}
     own = [d.number for d in process.descriptors.values()
            if d.kind == "socket" and d.identity not in inherited]  # fmt: skip
     if not own:
-        return frozenset(), frozenset()
+        return {}
     names = set(_LOG_NAMES)
     sent = any(message.sender == process.pid for message in launch.messages)
     if sent or not launch.sandboxed or "log" in launch.scene.without:
         # It sends with sendto(); or there may be no log, and musl keeps what it could not connect.
         names.add(_UNCONNECTED)
+    outer = launch.outer(process.pid)
     try:
-        pidfd = os.pidfd_open(launch.outer(process.pid))
+        pidfd = os.pidfd_open(outer)
     except OSError:
-        return frozenset(own), frozenset()
+        return {"log_peers": frozenset(own)}
     try:
-        peers = {number: _peer(pidfd, number) for number in own}
+        peers = {number: _peer(pidfd, number, outer) for number in own}
     finally:
         os.close(pidfd)
-    log = frozenset(number for number, peer in peers.items() if peer in names)
-    return log, frozenset(number for number, peer in peers.items() if peer == _CLIENTS)
+    groups = {"log_peers": names, "listeners": {_CLIENTS}, "pairs": {_ITSELF}}
+    return {name: frozenset(n for n, peer in peers.items() if peer in group) for name, group in groups.items()}
 
 
 _UNCONNECTED = "an unconnected datagram socket"
 _CLIENTS = "whoever connects"
+_ITSELF = "the process itself"
 _CANNOT_FETCH = (errno.ENOSYS, errno.EPERM, errno.EBADF, errno.ESRCH)
 
 
-def _peer(pidfd, number):
+def _peer(pidfd, number, process):
+    """What a socket of the process leads to: a name, one of the above, None for anything else."""
     fd = ctypes.CDLL(None, use_errno=True).syscall(_SYS_PIDFD_GETFD, pidfd, number, 0)
     if fd == -1:
         return _LOG_NAMES[0] if ctypes.get_errno() in _CANNOT_FETCH else None
     with socket.socket(fileno=fd) as fetched:
         if fetched.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             return _CLIENTS
-        if (fetched.family, fetched.type) != (socket.AF_UNIX, socket.SOCK_DGRAM):
+        if fetched.family != socket.AF_UNIX:
             return None
         try:
-            return fetched.getpeername()
+            name = fetched.getpeername()
         except OSError:
-            return _UNCONNECTED
+            return _UNCONNECTED if fetched.type == socket.SOCK_DGRAM else None
+        if name:
+            return name if fetched.type == socket.SOCK_DGRAM else None
+        # Both ends of a pair have the same maker: unix(7), SO_PEERCRED.
+        maker, _, _ = struct.unpack("3i", fetched.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        return _ITSELF if maker == process else None

@@ -157,6 +157,7 @@ class Descriptor(NamedTuple):
     inherited: bool  # not close-on-exec: a program started with exec gets it too
     identity: tuple  # (device, inode) of what is open
     device: int  # the device number, of a device
+    locked: bool = False  # its process has locked it: flock(2), fcntl(2)
 
     def __str__(self):
         """In a few words, as a learner would name it."""
@@ -195,6 +196,7 @@ def read_descriptor(folder, number):
         inherited=not flags & os.O_CLOEXEC,
         identity=(status.st_dev, status.st_ino),
         device=status.st_rdev,
+        locked="lock" in details,
     )
 
 

@@ -22,13 +22,15 @@ def added(step):
     return checks
 
 
-def still(number, key, *, causes=(), follows=(), **other):
-    """The check `key` of step `number` once more, for a later step: more causes, more that it follows from.
+def more(check, *, causes=(), follows=(), **other):
+    """A check with more causes, which come first, and more that it follows from; `other` is what else is different."""
+    return replace(check, causes=(*causes, *check.causes), follows=(*follows, *check.follows), **other)
 
-    `other` is what else is different from there on. It keeps its age.
-    """
+
+def still(number, key, **other):
+    """The check `key` of step `number` once more, for a later step, see more(). It keeps its age."""
     check = next(each for each in expectations(STEPS[number]) if each.key == key)
-    return replace(check, replaces=(), causes=(*causes, *check.causes), follows=(*follows, *check.follows), **other)
+    return more(check, replaces=(), **other)
 
 
 @cache

@@ -46,6 +46,11 @@ CHECKS = [
                 "mask",
             ),
             (
+                lambda o: o.process.blocked and o.process.thread_count > 1,
+                "each thread has a mask of its own, and what all of them block is kept from the process: what only one "
+                "takes the others may block, but the rest has to be let through by one of them, pthread_sigmask(3)",
+            ),
+            (
                 lambda o: 0 < len(o.process.blocked) < FEW,
                 "these signals were left blocked, or the program blocks them itself: sigprocmask(SIG_SETMASK) with an "
                 "empty set leaves none",
