@@ -17,7 +17,7 @@ import zlib
 from pathlib import Path
 
 from lab.idrange import COUNT, NoRange, find_range
-from lab.launched import PID_FILE, PORT, USERS, Launch, Refused, Scene
+from lab.launched import HOSTS, PID_FILE, PORT, USERS, Launch, Refused, Scene
 from lab.toolbox import BUILD, ENVIRONMENT, ROOT, LabError
 
 SOURCES = Path(__file__).with_name("launcher")
@@ -137,8 +137,11 @@ class Launchpad:
         if scene.notify:
             words.append(f"notify={scene.notify}")
         tcp = any("tcp" in word for word in (*(scene.listen or ()), *scene.then))
-        if tcp or any(":" in argument for argument in scene.arguments or ()):
+        host = any(":" in argument for argument in scene.arguments or ())
+        if tcp or host:
             words.append("network=yes")  # the loopback interface is up then
+        if host:
+            files.append((HOSTS, 0o644, "hosts"))
         if scene.signals:
             words.append(f"signals={scene.signals}")
         words += self._root(scene, files)

@@ -395,8 +395,8 @@ noreturn void be_init(struct request *request)
         enter_subreaper(request);
     umask(022);
     lay_out_files(request);
-    if (request->ids.count != 0)
-        show_users(request);
+    if (request->sandbox)
+        show_names(request);
     report_waiting_calls(request);
     start_scene(request);
     serve(request);

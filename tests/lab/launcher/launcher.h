@@ -134,7 +134,7 @@ bool map_ids(const struct request *request, pid_t init);
 void enter_sandbox(const struct request *request);
 int open_log_socket(const struct request *request);
 noreturn void refuse(const struct request *request, const char *what);
-void show_users(const struct request *request);
+void show_names(const struct request *request);
 void keep_usual_capabilities(const struct request *request);
 
 /* scene.c */

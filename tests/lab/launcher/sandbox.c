@@ -268,11 +268,19 @@ bool map_ids(const struct request *request, pid_t init)
     return false;
 }
 
-/* Who is known by name there: what the request's files say, and nobody else. */
-void show_users(const struct request *request)
+/* Which users, groups and hosts are known by name there: what the request's
+   files of these names say, and nobody else. */
+void show_names(const struct request *request)
 {
-    mount_or_refuse(request, "passwd", "/etc/passwd", NULL, MS_BIND, NULL);
-    mount_or_refuse(request, "group", "/etc/group", NULL, MS_BIND, NULL);
+    static const char *const names[] = {"passwd", "group", "hosts"};
+    for (int i = 0; i < request->file_count; i++)
+        for (size_t j = 0; j < sizeof(names) / sizeof(*names); j++) {
+            char target[32];
+            (void)snprintf(target, sizeof(target), "/etc/%s", names[j]);
+            if (strcmp(request->files[i].name, names[j]) == 0 &&
+                access(target, F_OK) == 0)
+                mount_or_refuse(request, names[j], target, NULL, MS_BIND, NULL);
+        }
 }
 
 /* Root in the job may do what root's daemons do, but not reach out for init:
