@@ -123,7 +123,8 @@ static void close_inherited(void)
         if (atoi(list[count]->d_name) != starter)
             (void)close(atoi(list[count]->d_name));
     int in = open("/dev/null", O_RDWR);
-    must(in == 0 && dup(in) == 1 && dup(in) == 2, "0 to 2 on /dev/null", NULL);
+    must(in == 0 && dup(in) == 1 && dup(in) == 2, "/dev/null",
+         in == -1 ? NULL : "not at 0, 1, 2: something else is open there");
 }
 
 /* SIGHUP ignored before the first fork: step 08. Some refuse: step 10. */
@@ -227,9 +228,9 @@ static void write_pid_file(void)
         must(fd != -1, pid_file, NULL);
         must(flock(fd, LOCK_EX | LOCK_NB) == 0, "the lock on -p FILE", NULL);
     }
+    must(ftruncate(fd, 0) == 0, pid_file, NULL); /* a file, and no device */
     lock = fd;
-    must(ftruncate(fd, 0) == 0 && dprintf(fd, "%d\n", (int)getpid()) > 0,
-         pid_file, NULL);
+    must(dprintf(lock, "%d\n", (int)getpid()) > 0, pid_file, NULL);
 }
 
 static void become_user(void)
@@ -341,9 +342,8 @@ static void reload(void)
 static _Noreturn void stop(void)
 {
     tell("STOPPING=1");
-    for (int i = 1, rest = LAST_CLIENTS; i < (int)watched_count; i++)
-        while (rest-- > 0 && greet(watched[i].fd))
-            continue; /* who has connected by now is served, not for ever */
+    for (nfds_t i = 1, n = LAST_CLIENTS; i < watched_count && n > 0; n--)
+        i += !greet(watched[i].fd); /* who has connected by now, not for ever */
     clean_up();
     say(LOG_INFO, "stopped", "a signal said so");
     exit(EXIT_SUCCESS);

@@ -12,9 +12,8 @@ TAKEN_OVER = (
     "        (void)unlink(address); /* nobody answers: left from one killed */\n"
 )
 LAST_SERVED = (
-    "    for (int i = 1, rest = LAST_CLIENTS; i < (int)watched_count; i++)\n"
-    "        while (rest-- > 0 && greet(watched[i].fd))\n"
-    "            continue; /* who has connected by now is served, not for ever */\n"
+    "    for (nfds_t i = 1, n = LAST_CLIENTS; i < watched_count && n > 0; n--)\n"
+    "        i += !greet(watched[i].fd); /* who has connected by now, not for ever */\n"
 )
 RELOADED = "    const char *wrong = config != NULL ? load_config() : NULL;\n    if (wrong != NULL)\n        say("
 SENT = "    (void)send(client, greeting, strlen(greeting), MSG_DONTWAIT | MSG_NOSIGNAL);\n"
@@ -40,14 +39,14 @@ WRONG = [
     Wrong(
         "the path stays when it stops",
         [(REMOVED_PATH, "")],
-        fails="leaves_nothing serves_at_path",
+        fails="by_hand_leaves_nothing by_hand_served interrupted leaves_nothing serves_at_path",
         says="stays until unlink()",
     ),
     Wrong(
         "a path that was left is not taken over",
         [(TAKEN_OVER, "    (void)there;\n")],
         fails="one_of_many takes_over_path",
-        says="what the killed one has left keeps all from starting",
+        says="the name of a socket outlives its process",
     ),
     Wrong(
         "takes the path from whoever has it",
@@ -89,22 +88,22 @@ WRONG = [
         "greets without a newline",
         [(SENT, SENT.replace("strlen(greeting)", "strlen(greeting) - 1"))],
         fails=(
-            "fg_holds_nobody_up fg_outlives_clients fg_serves fg_version_6 greets_as_configured path_in_use"
-            " reload_loses_nobody serves_at_host serves_at_path serves_at_version_6 starts_at_once stop_loses_nobody"
-            " takes_over_path"
+            "by_hand_served fg_holds_nobody_up fg_outlives_clients fg_serves fg_version_6 greets_as_configured"
+            " passed_first path_in_use reload_loses_nobody serves_at_all serves_at_host serves_at_path"
+            " serves_at_version_6 starts_at_once stop_loses_nobody takes_over_path"
         ),
         says="what they get is no line",
     ),
     Wrong(
         "status 1 for everything",
         [("DENIED = 4, NO_CONFIG = 6", "DENIED = 1, NO_CONFIG = 1")],
-        fails="no_config not_allowed",
+        fails="by_hand_no_config config_of_user no_config not_allowed port_not_allowed",
         says="the LSB has for a service that is not configured",
     ),
     Wrong(
         "status 1 for wrong usage",
         [("USAGE = 2", "USAGE = 1")],
-        fails="misused",
+        fails="misused value_missing word_too_many",
         says="the LSB has for wrong arguments",
     ),
     Wrong("help on standard error", [("values['h'] ? 1 : 2", "2")], fails="help", says="not where it is expected"),
@@ -118,14 +117,15 @@ WRONG = [
         "a relative path from the root directory",
         [(ABSOLUTE, "at")],
         fails=(
-            "config_closed gets_no_terminal greets_as_configured group_ids in_root_directory is_adopted"
+            "by_hand_no_config by_hand_pid_file by_hand_served by_hand_user config_closed config_of_user"
+            " gets_no_terminal greets_as_configured group_ids in_root_directory interrupted is_adopted"
             " keeps_no_variable keeps_old leads_nothing no_capabilities no_config no_terminal no_way_back"
             " none_slept_through not_allowed not_root null_device_log_file_and_sockets one_lives_on one_of_many"
             " own_program path_in_use pid_file pid_file_locked ready_though_held ready_when_it_returns"
-            " reload_loses_nobody reloads removes_pid_file reports_to_log safe_in_the_middle"
-            " second_does_not_start second_is_told serves_at_path signals_reset sigterm_ends stop_loses_nobody"
-            " stops storm supplementary_groups survives_hangup takes_hangup takes_over takes_over_path"
-            " tells_of_stop umask_is_zero unknown_user user_ids written_as_root"
+            " reload_loses_nobody reloads removes_pid_file reports_to_log safe_in_the_middle second_does_not_start"
+            " second_is_told serves_at_path signals_reset sigterm_ends stop_loses_nobody stops storm"
+            " supplementary_groups survives_hangup takes_hangup takes_over takes_over_path tells_of_stop umask_is_zero"
+            " unknown_user user_ids written_as_root"
         ),
         says="a call failed",
     ),
@@ -138,16 +138,19 @@ WRONG = [
             ),
             ("    find_manager();\n" + USER, "    find_manager();\n"),
         ],
-        fails="group_ids no_capabilities no_way_back supplementary_groups user_ids written_as_root",
+        fails=(
+            "by_hand_user config_of_user group_ids no_capabilities no_way_back supplementary_groups user_ids"
+            " written_as_root"
+        ),
         says="the rights were given up too early",
     ),
     Wrong(
         "waits for a word of the client",
         [(SENT, "    char word[64];\n    (void)read(client, word, sizeof(word));\n" + SENT)],
         fails=(
-            "fg_holds_nobody_up fg_outlives_clients fg_serves fg_version_6 greets_as_configured path_in_use"
-            " reload_loses_nobody serves_at_host serves_at_path serves_at_version_6 starts_at_once stop_loses_nobody"
-            " takes_over_path"
+            "by_hand_served fg_holds_nobody_up fg_outlives_clients fg_serves fg_version_6 greets_as_configured"
+            " passed_first path_in_use reload_loses_nobody serves_at_all serves_at_host serves_at_path"
+            " serves_at_version_6 starts_at_once stop_loses_nobody takes_over_path"
         ),
         says="it waits for a word of the client",
     ),
@@ -155,21 +158,22 @@ WRONG = [
         "keeps every connection open",
         [("    return close(client) == 0;", "    return true;")],
         fails=(
-            "fg_holds_nobody_up fg_outlives_clients fg_serves fg_version_6 greets_as_configured path_in_use"
-            " reload_loses_nobody serves_at_host serves_at_path serves_at_version_6 starts_at_once takes_over_path"
+            "by_hand_served fg_holds_nobody_up fg_outlives_clients fg_serves fg_version_6 greets_as_configured"
+            " passed_first path_in_use reload_loses_nobody serves_at_all serves_at_host serves_at_path"
+            " serves_at_version_6 starts_at_once takes_over_path"
         ),
         says="the connection stays open",
     ),
     Wrong(
         "the reason stays in the log",
         [('    (void)dprintf(starter, "%d%s: %s\\n", status, what, reason);\n', "")],
-        fails="caller_is_told no_config not_allowed not_root unknown_user",
+        fails="caller_is_told config_of_user no_config not_allowed not_root port_not_allowed unknown_user",
         says="not the daemon's own reason",
     ),
     Wrong(
         "serves one socket of those that are passed",
         [(FIRST_CLIENT, "            (void)greet(watched[1].fd);\n")],
-        fails="fg_holds_nobody_up fg_outlives_clients fg_serves",
+        fails="fg_holds_nobody_up fg_outlives_clients fg_serves serves_at_all",
         says="the first socket is served and the second is not",
     ),
     Wrong(
@@ -187,7 +191,10 @@ WRONG = [
                 STARTED + " && close(starter) == 0)\n        starter = -1;\n    take_sockets();\n",
             ),
         ],
-        fails="no_config no_socket_there not_allowed not_root path_in_use unknown_user",
+        fails=(
+            "config_of_user no_address no_config no_socket_there not_allowed not_root path_in_use port_not_allowed"
+            " unknown_user"
+        ),
         says="it ends as if all were well",
     ),
     Wrong(
@@ -201,7 +208,7 @@ WRONG = [
     Wrong(
         "leaves what it has made when it fails",
         [("    clean_up();\n    (void)dprintf(starter", "    (void)dprintf(starter")],
-        fails="leaves_nothing",
+        fails="by_hand_leaves_nothing leaves_nothing",
         says="what was made on the way stays",
     ),
     Wrong(
@@ -209,6 +216,211 @@ WRONG = [
         [('    must(clearenv() == 0, "clearenv", NULL);\n    leave', "    leave")],
         fails="keeps_no_variable",
         says="clearenv() leaves nothing",
+    ),
+    Wrong(
+        "a word too many is passed over",
+        [(" || optind < argc", "")],
+        fails="word_too_many",
+        says="getopt() stops at the first word",
+    ),
+    Wrong(
+        "a colon in front of the letters",
+        [('"dl:p:u:c:h"', '":dl:p:u:c:h"')],
+        fails="value_missing",
+        says="tells getopt() that a value comes",
+    ),
+    Wrong(
+        "no address is wrong usage",
+        [
+            (
+                "    must(watched_count > 1 || address, ",
+                (
+                    "    if (watched_count == 1 && !address) {\n"
+                    '        say(LOG_ERR, "-l", "no address");\n'
+                    '        (void)dprintf(starter, "%dno address\\n", USAGE);\n'
+                    "        exit(USAGE);\n    }\n"
+                    "    must(watched_count > 1 || address, "
+                ),
+            )
+        ],
+        fails="no_address",
+        says="nothing is wrong with the arguments",
+    ),
+    Wrong(
+        "status 1 for what is not allowed",
+        [("DENIED = 4", "DENIED = 1")],
+        fails="not_allowed port_not_allowed",
+        says="the LSB has for",
+    ),
+    Wrong(
+        "status 4 for what somebody else has",
+        [("(errno == EACCES ||", "(errno == EADDRINUSE || errno == EWOULDBLOCK || errno == EACCES ||")],
+        fails="path_in_use second_is_told",
+        says="another one than 1",
+    ),
+    Wrong(
+        "the first address of the host alone",
+        [("    for (; all != NULL &&", "    for (all->ai_next = NULL; all != NULL &&")],
+        fails="serves_at_all",
+        says="each of it wants a socket",
+    ),
+    Wrong(
+        "Ctrl-C counts in the foreground alone",
+        [("    (void)sigaddset(&held, SIGINT);\n", "    if (!is_daemon)\n        (void)sigaddset(&held, SIGINT);\n")],
+        fails="interrupted",
+        says="SIGINT is what Ctrl-C sends",
+    ),
+    Wrong(
+        "the configuration before the user",
+        [(USER, ""), (STARTED, USER + STARTED)],
+        fails="config_of_user",
+        says="what it cannot read again as USER",
+    ),
+    Wrong(
+        "the PID file is for d",
+        [("    if (pid_file != NULL)\n        write", "    if (pid_file != NULL && is_daemon)\n        write")],
+        fails="by_hand_pid_file",
+        says="-p counts in the foreground too",
+    ),
+    Wrong(
+        "the user is for d",
+        [("    if (user != NULL)\n", "    if (user != NULL && is_daemon)\n")],
+        fails="by_hand_user",
+        says="-u counts in the foreground too",
+    ),
+    Wrong(
+        "the configuration is for d",
+        [("    config = absolute(values['c']);\n", "    config = values['d'] ? absolute(values['c']) : NULL;\n")],
+        fails="by_hand_leaves_nothing by_hand_no_config by_hand_served",
+        says="all options but -d count",
+    ),
+    Wrong(
+        "the address is for d",
+        [("    address = at != NULL", "    address = !values['d'] ? NULL : at != NULL")],
+        fails="by_hand_no_config by_hand_pid_file by_hand_served by_hand_user",
+        says="does not start with -l",
+    ),
+    Wrong(
+        "only a daemon cleans up",
+        [("static void clean_up(void)\n{\n", "static void clean_up(void)\n{\n    if (!is_daemon)\n        return;\n")],
+        fails="by_hand_served by_hand_pid_file by_hand_leaves_nothing",
+        says="the path stays when it has stopped",
+    ),
+    Wrong(
+        "ready before the configuration is read",
+        [
+            (
+                '    tell("READY=1");\n    say(LOG_INFO, "greeting", greeting);\n    for',
+                '    say(LOG_INFO, "greeting", greeting);\n    for',
+            ),
+            (USER, USER + '    tell("READY=1");\n'),
+        ],
+        fails="by_hand_leaves_nothing",
+        says="READY=1 came before",
+    ),
+    Wrong(
+        "listens at the address besides",
+        [("    if (watched_count == 1)\n", "    if (address != NULL)\n")],
+        fails="passed_first",
+        says="-l is for where nothing is passed",
+    ),
+    Wrong(
+        "takes away a path that it has not bound",
+        [
+            (
+                "    listen_at(AF_UNIX, &name, sizeof(name));\n    bound_path = address;\n",
+                "    bound_path = address;\n    listen_at(AF_UNIX, &name, sizeof(name));\n",
+            )
+        ],
+        fails="path_in_use",
+        says="has taken the first one's name away",
+    ),
+    Wrong(
+        "a short queue",
+        [("listen(fd, SOMAXCONN)", "listen(fd, 5)")],
+        fails="reload_loses_nobody stop_loses_nobody",
+        says="no room in the queue",
+    ),
+    Wrong(
+        "waits for one more when it stops",
+        [
+            (
+                "SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);\n    if (fd",
+                "SOCK_STREAM | SOCK_CLOEXEC, 0);\n    if (fd",
+            )
+        ],
+        fails=(
+            "by_hand_pid_file by_hand_served config_closed greets_as_configured interrupted keeps_old"
+            " none_slept_through reloads removes_pid_file safe_in_the_middle serves_at_all serves_at_path sigterm_ends"
+            " stop_loses_nobody stops storm tells_of_stop"
+        ),
+        says="an accept() that waits where nobody",
+    ),
+    Wrong(
+        "closes what was passed",
+        [
+            (
+                "    hold_signals();\n    if (pid_file",
+                (
+                    "    if (!is_daemon)\n        (void)syscall(SYS_close_range, 3, ~0U, 0);\n    hold_signals();\n   "
+                    " if (pid_file"
+                ),
+            )
+        ],
+        fails=(
+            "fg_abstract_name fg_alone fg_close_on_exec fg_forgets_sockets fg_forgets_variable fg_holds_nobody_up"
+            " fg_launch_directory fg_launch_files fg_launch_umask fg_levels fg_lives fg_never_waits fg_nobody_there"
+            " fg_outlives_clients fg_own_program fg_parent_is_shell fg_ready fg_reloads fg_serves fg_shell_session"
+            " fg_shell_terminal fg_stops fg_tells_on fg_version_6 fg_watchdog passed_first"
+        ),
+        says="descriptors from 3 on",
+    ),
+    Wrong(
+        "a child for each client cleans up",
+        [
+            (
+                "    (void)send(client",
+                (
+                    "    if (client != -1 && fork() != 0) {\n        (void)wait(NULL);\n        return close(client) =="
+                    " 0;\n    }\n    (void)send(client"
+                ),
+            ),
+            ("    return close(client) == 0;\n}", "    if (client != -1)\n        exit(0);\n    return false;\n}"),
+            ('    clean_up();\n    say(LOG_INFO, "stopped"', '    say(LOG_INFO, "stopped"'),
+            (
+                "    hold_signals();\n    if (pid_file",
+                "    (void)atexit(clean_up);\n    hold_signals();\n    if (pid_file",
+            ),
+        ],
+        fails="greets_as_configured path_in_use reload_loses_nobody serves_at_path",
+        says="In a child, too, exit()",
+    ),
+    Wrong(
+        "a child that serves gives the lock up",
+        [
+            (
+                "    (void)send(client",
+                "    if (client != -1 && fork() == 0) {\n        (void)flock(lock, LOCK_UN);\n        _exit(0);\n    }\n"
+                "    (void)wait(NULL);\n    (void)send(client",
+            )
+        ],
+        fails="stays_locked",
+        says="gives it up for all",
+    ),
+    Wrong(
+        "the list of descriptors stays open",
+        [
+            (
+                "static void become_daemon(void)\n{\n",
+                (
+                    'static void look(void)\n{\n    (void)open("/proc/self/fd", O_RDONLY | O_CLOEXEC);\n}\n\n'
+                    "static void become_daemon(void)\n{\n"
+                ),
+            ),
+            ("    close_inherited();\n", "    close_inherited();\n    look();\n"),
+        ],
+        fails="null_device_log_file_and_sockets",
+        says="left from its start",
     ),
 ]
 
@@ -257,6 +469,94 @@ RIGHT = [
             )
         ],
     ),
+    Right(
+        "SIGPIPE and SIGCHLD ignored",
+        [
+            (
+                "    (void)signal(SIGHUP, SIG_DFL);",
+                (
+                    "    (void)signal(SIGPIPE, SIG_IGN);\n    (void)signal(SIGCHLD, SIG_IGN);\n    (void)signal(SIGHUP,"
+                    " SIG_DFL);"
+                ),
+            )
+        ],
+    ),
+    Right(
+        "a child for each client, and SIGCHLD taken",
+        [
+            (
+                "    (void)sigaddset(&held, SIGINT);\n",
+                "    (void)sigaddset(&held, SIGINT);\n    (void)sigaddset(&held, SIGCHLD);\n",
+            ),
+            (
+                "    (void)send(client",
+                "    if (client != -1 && fork() != 0)\n        return close(client) == 0;\n    (void)send(client",
+            ),
+            ("    return close(client) == 0;\n}", "    if (client != -1)\n        _exit(0);\n    return false;\n}"),
+            (
+                "        taken == SIGHUP ? reload()",
+                (
+                    "        if (taken == SIGCHLD)\n            while (waitpid(-1, NULL, WNOHANG) > 0)\n               "
+                    " continue;\n        else\n            taken == SIGHUP ? reload()"
+                ),
+            ),
+        ],
+    ),
+    Right(
+        "a descriptor in reserve, a socket to wake it, a watch on its configuration, and a lock beside the path",
+        [
+            (
+                "    find_manager();\n    if (user",
+                (
+                    '    static int pair[2];\n    (void)open("/dev/null", O_RDONLY | O_CLOEXEC);\n'
+                    "    (void)!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);\n"
+                    "    (void)inotify_init1(IN_CLOEXEC);\n"
+                    "    static char beside[PATH_MAX];\n"
+                    "    if (bound_path) {\n"
+                    '        (void)snprintf(beside, sizeof(beside), "%s.lock", bound_path);\n'
+                    "        (void)flock(open(beside, O_RDWR | O_CREAT | O_CLOEXEC, 0600), LOCK_EX);\n"
+                    "    }\n"
+                    "    find_manager();\n    if (user"
+                ),
+            ),
+        ],
+        headers="sys/inotify.h limits.h",
+    ),
+    Right(
+        "a thread takes the signals",
+        [
+            (
+                "    watched[0].fd = signalfd(-1, &held, SFD_CLOEXEC | SFD_NONBLOCK);\n",
+                (
+                    '    taken_by_thread = held;\n    must(pipe2(from_thread, O_CLOEXEC | O_NONBLOCK) == 0, "pipe2",'
+                    " NULL);\n    watched[0].fd = from_thread[0];\n"
+                ),
+            ),
+            (
+                "static int next_signal(void)\n{\n    struct signalfd_siginfo signal;\n",
+                "static int next_signal(void)\n{\n    int signal;\n",
+            ),
+            ("    return (int)signal.ssi_signo;\n", "    return signal;\n"),
+            (
+                "static void hold_signals(void)\n{\n",
+                (
+                    "static sigset_t taken_by_thread;\nstatic int from_thread[2];\n\nstatic void *take(void"
+                    " *nothing)\n{\n    for (;;) {\n        int number = sigwaitinfo(&taken_by_thread, NULL);\n       "
+                    " if (number > 0)\n            (void)!write(from_thread[1], &number, sizeof(number));\n    }\n   "
+                    " return nothing;\n}\n\nstatic void hold_signals(void)\n{\n"
+                ),
+            ),
+            (
+                '    tell("READY=1");\n    say(LOG_INFO, "greeting", greeting);\n    for',
+                (
+                    "    pthread_t thread;\n    sigset_t all;\n    (void)pthread_create(&thread, NULL, take, NULL);\n  "
+                    "  (void)sigfillset(&all);\n    (void)pthread_sigmask(SIG_SETMASK, &all, NULL);\n   "
+                    ' tell("READY=1");\n    say(LOG_INFO, "greeting", greeting);\n    for'
+                ),
+            ),
+        ],
+        headers="pthread.h",
+    ),
 ]
 
 CARELESS = [
@@ -266,8 +566,11 @@ CARELESS = [
             ('must(setsid() != -1, "setsid", NULL);', "(void)setsid();"),
             ('must(chdir("/") == 0, "chdir /", NULL);', '(void)!chdir("/");'),
             (
-                'must(in == 0 && dup(in) == 1 && dup(in) == 2, "0 to 2 on /dev/null", NULL);',
-                "(void)(dup(in) + dup(in));",
+                (
+                    '    must(in == 0 && dup(in) == 1 && dup(in) == 2, "/dev/null",\n         in == -1 ? NULL : "not at'
+                    ' 0, 1, 2: something else is open there");\n'
+                ),
+                "    (void)(dup(in) + dup(in));\n",
             ),
             ("    say(LOG_ERR, what, reason);\n", "    if (!is_daemon)\n        say(LOG_ERR, what, reason);\n"),
             ('    must(child != -1, "fork", NULL);\n', ""),
@@ -303,7 +606,7 @@ CARELESS = [
             ),
             ("if (period != NULL && (pid == NULL || number(pid) == getpid()))", "if (period != NULL)"),
             ('    say(LOG_INFO, "stopped"', '    if (is_daemon)\n        say(LOG_INFO, "stopped"'),
-            ("    (void)sigaddset(&held, SIGINT);\n", ""),
+            ("    (void)sigaddset(&held, SIGINT);\n", "    if (is_daemon)\n        (void)sigaddset(&held, SIGINT);\n"),
             ("fd < end;", "fd < end && fd < 5;"),
             (
                 "        char name[32];\n",

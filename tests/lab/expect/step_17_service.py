@@ -2,16 +2,22 @@
 
 import errno
 import os
+import signal
+import socket
 from dataclasses import replace
 
-from lab.expect import added, completed, expectations
-from lab.expect.model import Check, Scene, ended, fails_cleanly, fate
+from lab.expect import added, completed, expectations, more
+from lab.expect.model import Check, Scene, ended, fails_cleanly, fate, names, says_why
+from lab.expect.step_05_close_fds import inherited
 from lab.expect.step_06_dev_null import with_access
-from lab.expect.step_07_syslog import extra
-from lab.expect.step_14_signals import CONFIG_FILE, NEW, OLD, null_log_and_pipes
-from lab.expect.step_15_notify import after, no_environ, quoted, stopped_well, variables
+from lab.expect.step_07_syslog import came_out_right, extra, standard_holds
+from lab.expect.step_10_reset_signals import kept
+from lab.expect.step_11_pid_file import content, holds_pid
+from lab.expect.step_13_drop_privileges import GID, GROUPS, UID, capabilities, extra_groups, has, ids
+from lab.expect.step_14_signals import CONFIG_FILE, NEW, OLD, TAKEN, own_pipes
+from lab.expect.step_15_notify import READY, after, no_environ, quoted, stopped_well, variables
 from lab.expect.step_16_socket_activation import NOT_SERVED, all_served, served, told_clients
-from lab.launched import CONFIG, PID_FILE, PORT, SOCKET
+from lab.launched import CONFIG, PID_FILE, PORT, SOCKET, USER
 from lab.steps import STEPS, lineage
 
 CLASSIC, NEW_STYLE = STEPS[14], STEPS[16]
@@ -19,11 +25,14 @@ CLASSIC, NEW_STYLE = STEPS[14], STEPS[16]
 AS_DAEMON = ("-d", "-l", SOCKET)
 ARGUMENTS = (*AS_DAEMON, "-p", PID_FILE)
 AT_HOST = ("-d", "-l", f"127.0.0.1:{PORT}", "-p", PID_FILE)
-ROOT_ARGUMENTS = ("-u", "guest")
+ROOT_ARGUMENTS = ("-u", USER)
+BY_HAND = ("-l", SOCKET, "-p", PID_FILE)  # in the foreground, where nobody passes a socket
 
 # LSB Core 5.0, "Init Script Actions".
-USAGE, NOT_ALLOWED, NOT_CONFIGURED = 2, 4, 6
+GENERIC, USAGE, NOT_ALLOWED, NOT_CONFIGURED = 1, 2, 4, 6
 
+# A server may ignore that a client, or a child, has gone, or take it as it takes the rest.
+OF_CLIENTS = {signal.SIGPIPE, signal.SIGCHLD}
 
 GONE = os.strerror(errno.ENOENT)  # what a client is told whose path leads nowhere
 
@@ -60,15 +69,39 @@ def comes_up(check):
     )
 
 
+def is_kept(o, descriptor):
+    """Whether a server has made this for itself, and for good: in reserve for accept(), to be woken, to lock.
+
+    What it only needs for its start is none of these: a file that is read, /proc, one end of the pipe of step 12.
+    """
+    launched = {each.identity for each in o.shell.descriptors.values()}
+    return (
+        not descriptor.inherited
+        and descriptor.identity not in launched
+        and (
+            descriptor.kind == "null"
+            or descriptor.kind.startswith("anon_inode")
+            or descriptor.locked
+            or descriptor.number in o.pairs
+            or (descriptor.kind == "folder" and not descriptor.target.startswith("/proc"))
+        )
+    )
+
+
+def not_its_own(o):
+    """What is open beside 0 to 2, FILE, the log, where it listens, and what a server keeps: Descriptors by number."""
+    own = o.listeners | o.log_peers | own_pipes(o)
+    return {n: d for n, d in extra(o).items() if n not in own and not is_kept(o, d)}
+
+
 def only_listens(o):
-    """Whether beside what step 14 allows only sockets are open at which clients can connect."""
-    others = replace(o.process, descriptors={n: d for n, d in o.process.descriptors.items() if n not in o.listeners})
-    return bool(o.listeners) and null_log_and_pipes(replace(o, processes=(others,)))
+    """Whether 0 to 2 are as they should be, clients can connect, and nothing is open that is not its own."""
+    return bool(o.listeners) and standard_holds(o) and not not_its_own(o) and len(o.log_peers & set(extra(o))) <= 1
 
 
-def status(o):
-    """The exit status of the launched process, None if it has none."""
-    return os.WEXITSTATUS(o.job_status) if o.job_status is not None and os.WIFEXITED(o.job_status) else None
+def has_status(status, number):
+    """Whether a wait status is that of an exit with this number."""
+    return status is not None and os.WIFEXITED(status) and os.WEXITSTATUS(status) == number
 
 
 def second(o):
@@ -80,7 +113,7 @@ def second(o):
     return f"; the second: {how}" + (f', and printed "{printed[:200]}"' if printed else "")
 
 
-def exits(key, says, number, scene, holds, expected, cause):
+def exits(key, says, number, scene, holds, expected, cause, **other):
     """The check that it does not start, with the exit status that the LSB has for that, and words."""
     return Check(
         key=key,
@@ -88,21 +121,51 @@ def exits(key, says, number, scene, holds, expected, cause):
         read="getopt(3), exit(3)",
         on_process=False,
         scene=scene,
-        holds=lambda o: status(o) == number and not o.processes and holds(o),
+        holds=lambda o: has_status(o.job_status, number) and not o.processes and holds(o),
         expected=lambda o: f"launched with {' '.join(scene.arguments)}: status {number}, {expected}",
         observed=fate,
         causes=(
-            (lambda o: o.processes, "it starts all the same"),
+            (lambda o: o.processes, f"it starts all the same: {cause}"),
             (
-                lambda o: status(o) == number,
+                lambda o: has_status(o.job_status, number),
                 "the status is right; the text is not there, or not where it is expected",
             ),
             (True, cause),
         ),
+        **other,
     )
 
 
-def serves(key, says, read, scene, texts, cause, follows=("serves_at_path",), ends=False):
+def got(o, texts):
+    """Whether each client got its text, and then end of file; who was to get none found nobody."""
+    return [each.text for each in served(o)] == list(texts) and all(
+        each.how == ("closed" if each.text else GONE) for each in served(o)
+    )
+
+
+def served_and_then(texts, ends):
+    """Causes where it is not the clients that are worse off."""
+    return (
+        (
+            lambda o: got(o, texts) and len(o.left) > 1,
+            "its clients are served, and more than one process is there: a child that has served its client ends by "
+            "_exit()",
+        ),
+        (
+            lambda o: got(o, texts) and ends and o.left,
+            "its clients are served, and it does not end: what it waits for after SIGTERM (a client that does not "
+            "read, a child, accept() where nobody comes) needs a limit, of 2 seconds say",
+        ),
+        (lambda o: got(o, texts), "its clients are served, and then it does not go on, or end, as it should"),
+        (
+            lambda o: any(each.how == os.strerror(errno.EAGAIN) for each in served(o)),
+            "no room in the queue of the socket: the second argument of listen() says how many may wait there. "
+            "SOMAXCONN is as many as may be",
+        ),
+    )
+
+
+def serves(key, says, read, scene, texts, cause, follows=("serves_at_path",), ends=False, causes=(), **other):
     """The check of what its clients get: `texts`, one for each of the deeds that make one."""
     return Check(
         key=key,
@@ -111,15 +174,18 @@ def serves(key, says, read, scene, texts, cause, follows=("serves_at_path",), en
         on_process=False,
         scene=scene,
         follows=follows,
-        holds=lambda o: o.process is not None
-        and [each.text for each in served(o)] == list(texts)
-        and all(each.how == ("closed" if each.text else GONE) for each in served(o))
-        and (stopped_well(o) if ends else len(o.left) == 1),
+        holds=lambda o: o.process is not None and got(o, texts) and (stopped_well(o) if ends else len(o.left) == 1),
         expected=lambda o: f"{'; '.join(scene.then)}: "
         + ", ".join(f'"{text.strip()}"' if text else GONE for text in texts)
         + (", and status 0" if ends else ""),
         observed=lambda o: f"{told_clients(o)}; {after(o)}{second(o)}" if o.process else fate(o),
-        causes=((True, cause),) if "SIGKILL" in scene.then else (*NOT_SERVED, (True, cause)),
+        causes=(
+            *causes,
+            *served_and_then(texts, ends),
+            *(() if "SIGKILL" in scene.then else NOT_SERVED),
+            (True, cause),
+        ),
+        **other,
     )
 
 
@@ -149,13 +215,132 @@ def refuses(key, what, address, cause):
     )
 
 
+def localhost_is_both():
+    """Whether the name stands for an address of each family."""
+    found = {family for family, *_ in socket.getaddrinfo("localhost", 1, type=socket.SOCK_STREAM)}
+    return {socket.AF_INET, socket.AF_INET6} <= found
+
+
 HELLO = "hello\n"
 WITH_CONFIG = (*ARGUMENTS, "-c", CONFIG)
 
+IS_NOT_ROOT = exits(
+    "not_allowed",
+    "-u where it is not root: status 4",
+    NOT_ALLOWED,
+    Scene(arguments=(*ARGUMENTS, "-u", "nobody")),
+    lambda o: o.printed.strip(),
+    "and the reason on standard error of the launched process",
+    "4 is what the LSB has for a user who is not allowed that",
+)
+
+STARTED_BY_HAND = Scene(
+    arguments=(*BY_HAND, "-c", CONFIG),
+    files=(CONFIG_FILE,),
+    notify="path",
+    listen=(),
+    then=(f"connect {SOCKET}", "SIGTERM", f"connect {SOCKET}"),
+)
+AS_ROOT_BY_HAND = replace(STARTED_BY_HAND, arguments=(*STARTED_BY_HAND.arguments, *ROOT_ARGUMENTS), root=True, then=())
+FAILS_BY_HAND = replace(STARTED_BY_HAND, arguments=(*BY_HAND, "-c", "nowhere"), files=(), then=())
+
+GAVE_UP = (
+    lambda o: not o.processes and o.job_status and says_why(o, "read-only", "denied") and says_why(o, SOCKET, PID_FILE),
+    "a name that does not start with / is meant from the directory of the launch, and the daemon has left that: make "
+    "it absolute before chdir()",
+)
+
+
+# What else is to be said of them where it is a server: see more().
+OF_A_SERVER = {
+    "one_lives_on": lambda c: {"causes": (GAVE_UP,)},
+    "signals_reset": lambda c: {
+        "holds": lambda o: o.process is not None
+        and o.process.blocked | o.process.awaited <= TAKEN | OF_CLIENTS
+        and kept(o) <= OF_CLIENTS,
+        "expected": lambda o: f"{c.expected(o)}; and what tells of clients and children (SIGPIPE, SIGCHLD)",
+    },
+    "one_of_many": lambda c: {"follows": ("takes_over_path",)},
+    "second_is_told": lambda c: {
+        "holds": lambda o: c.holds(o) and has_status(o.again[0], GENERIC),
+        "expected": lambda o: f"{c.expected(o)}: 1",
+        "causes": (
+            (
+                lambda o: c.holds(o),
+                "its status is another one than 1, which the LSB has for what is neither of the others: nothing was "
+                "forbidden (4), and it was called as it should be (2)",
+            ),
+        ),
+    },
+    "written_as_root": lambda c: {
+        "causes": (
+            (
+                lambda o: not o.processes and says_why(o, "denied") and says_why(o, SOCKET),
+                "root's rights were given up before the socket was made: in a directory of root's only root can make "
+                "one. What takes root comes first, the sockets too",
+            ),
+        )
+    },
+    "sigterm_ends": lambda c: {
+        "causes": (
+            (
+                lambda o: o.process is not None and o.left and signal.SIGTERM in o.process.blocked,
+                "SIGTERM is blocked, and nothing comes of it: either nothing takes it, or what comes after it does not "
+                "end, such as an accept() that waits where nobody comes any more",
+            ),
+        )
+    },
+    # A program that says it otherwise than with the three numbers.
+    "names_wrong_numbers": lambda c: {
+        "says": "says so and ends with 1 if 0, 1 and 2 are not the null device",
+        "holds": lambda o: came_out_right(o)
+        or (
+            not o.processes
+            and any(has_status(each, 1) for each in o.reaped.values())
+            and says_why(o, "/dev/null", *"3456789")
+            and not says_why(o, "success", "no error")
+        ),
+        "expected": lambda o: "an error in the log that says so, status 1, nothing that lives on",
+        "causes": (
+            (
+                lambda o: says_why(o, "success", "no error"),
+                "errno tells why a call failed, and none did: /dev/null was opened, at another number than was "
+                "expected. That is what there is to say",
+            ),
+        ),
+    },
+    "fg_lives": lambda c: {
+        "causes": (
+            (
+                lambda o: not o.processes and o.job_status and o.printed.strip(),
+                "it gave up, and what it printed tells why. Without -d it keeps what it was launched with: the sockets "
+                "that were passed are descriptors from 3 on",
+            ),
+        )
+    },
+    "fg_launch_umask": lambda c: {
+        "causes": (
+            (
+                lambda o: o.process.umask == 0,
+                "umask(0) is step 01, for -d. In the foreground the umask is that of whoever has started it",
+            ),
+        )
+    },
+}
+
+
+def of_a_server(check):
+    """A check of an earlier step, with what OF_A_SERVER has of it."""
+    return more(check, **OF_A_SERVER.get(check.key, lambda c: {})(check))
+
+
 # None of these looks at what the service is for: as a daemon, and in the foreground.
 INHERITED = [
-    *(in_the_classic_way(c) for c in expectations(CLASSIC) if not c.star and c.key != "null_device_log_and_file"),
-    *(in_the_new_style(c) for c in expectations(NEW_STYLE) if not c.star and c.key != "compiles"),
+    of_a_server(check)
+    for check in (
+        *(in_the_classic_way(c) for c in expectations(CLASSIC) if not c.star and c.key != "null_device_log_and_file"),
+        *(in_the_new_style(c) for c in expectations(NEW_STYLE) if not c.star and c.key != "compiles"),
+    )
 ]
 
 # What the classic steps ask of a daemon that is no server, or the service is asked for above.
@@ -173,7 +358,7 @@ UNREMOVABLE = bonus(CLASSIC)["unremovable_file"]
 
 BONUS = [
     *(
-        in_the_classic_way(check)
+        of_a_server(in_the_classic_way(check))
         for key, check in bonus(CLASSIC).items()
         if key not in NOT_OF_A_SERVICE | COMES_UP | {UNREMOVABLE.key}
     ),
@@ -193,10 +378,20 @@ CHECKS = [
         needs_log="without the log only some of what is wrong can be seen",
         holds=only_listens,
         expected=lambda o: "what step 14 allows, and sockets at which clients can connect",
-        observed=lambda o: ", ".join(map(str, extra(o).values())) or "nothing else is open",
+        observed=lambda o: names(not_its_own(o) or extra(o)) if standard_holds(o) else with_access(o),
         causes=(
+            (lambda o: not standard_holds(o), "0, 1 and 2 are not as step 06 has them"),
             (lambda o: not o.listeners, "it does not listen: -l says where"),
-            (True, "something is open that was inherited, or is left from its start"),
+            (
+                lambda o: inherited(o) & set(not_its_own(o)),
+                "this was open when it was launched: step 05 closes it, and its sockets are made after that",
+            ),
+            (
+                not_its_own,
+                "this is left from its start: what was opened to look something up, or for the pipe of step 12, is "
+                "closed once that is done. What is meant to stay is close-on-exec (O_CLOEXEC)",
+            ),
+            (True, "more than one socket to the log is open"),
         ),
     ),
     Check(
@@ -238,6 +433,33 @@ CHECKS = [
         "2 is what the LSB has for wrong arguments, and what most programs use",
     ),
     exits(
+        "value_missing",
+        "an option without its value: the same",
+        USAGE,
+        Scene(arguments=("-d", "-l"), stdio="pipe"),
+        lambda o: not o.piped and "-p" in o.printed,
+        "and the same text, on standard error",
+        "a colon behind the letter tells getopt() that a value comes; without one it gives '?'",
+    ),
+    exits(
+        "word_too_many",
+        "a word too many: the same",
+        USAGE,
+        Scene(arguments=("-d", "-l", SOCKET, "more"), stdio="pipe"),
+        lambda o: not o.piped and "-p" in o.printed,
+        "and the same text, on standard error",
+        "getopt() stops at the first word that is no option: optind is its index, and has to be argc",
+    ),
+    exits(
+        "no_address",
+        "neither an ADDRESS nor a socket that was passed: status 1",
+        GENERIC,
+        Scene(arguments=("-d",)),
+        lambda o: o.printed.strip(),
+        "and the reason on standard error of the launched process",
+        "nothing is wrong with the arguments (2): where a socket is passed it needs no -l. 1 is for all else",
+    ),
+    exits(
         "no_config",
         "a configuration that cannot be read: status 6",
         NOT_CONFIGURED,
@@ -247,14 +469,22 @@ CHECKS = [
         "6 is what the LSB has for a service that is not configured. The daemon knows the reason, and its caller "
         "waits: the pipe of step 12 can carry a number too",
     ),
+    # An ID that the sandbox does not have is none (EINVAL, user_namespaces(7)): who comes to it first is told so.
+    more(
+        IS_NOT_ROOT,
+        holds=lambda o: IS_NOT_ROOT.holds(o) or (fails_cleanly(o) and says_why(o, os.strerror(errno.EINVAL))),
+    ),
     exits(
-        "not_allowed",
-        "-u where it is not root: status 4",
+        "port_not_allowed",
+        "-l with a port below 1024 where it is not root: status 4",
         NOT_ALLOWED,
-        Scene(arguments=(*ARGUMENTS, "-u", "root")),
+        Scene(arguments=("-d", "-l", "127.0.0.1:1")),
         lambda o: o.printed.strip(),
         "and the reason on standard error of the launched process",
-        "4 is what the LSB has for a user who may not do that",
+        "bind() fails with EACCES: 4 is what the LSB has for what is not allowed, and what the pipe of step 12 has to "
+        "carry",
+        follows=("serves_at_host",),
+        unseen=lambda o: "everybody may have port 1 here: ip_unprivileged_port_start" * bool(o.processes),
     ),
     serves(
         "serves_at_path",
@@ -266,6 +496,13 @@ CHECKS = [
         "stays until unlink()",
         follows=("one_lives_on",),
         ends=True,
+        causes=(
+            (
+                lambda o: [each.how for each in served(o)[:2]] == ["closed", GONE],
+                "after the first client the name is gone: unlink() was called while it serves. In a child, too, exit() "
+                "calls what atexit() was given; _exit() does not",
+            ),
+        ),
     ),
     serves(
         "serves_at_host",
@@ -274,6 +511,38 @@ CHECKS = [
         Scene(arguments=AT_HOST, then=(f"connect tcp4:{PORT}",)),
         (HELLO,),
         "HOST ends at the last colon: getaddrinfo() takes both parts as text",
+    ),
+    Check(
+        key="stays_locked",
+        says="and FILE is still locked when a client has been served",
+        read="flock(2), fcntl(2)",
+        scene=Scene(arguments=AT_HOST, then=(f"connect tcp4:{PORT}",)),
+        follows=("serves_at_host", "pid_file_locked"),
+        holds=lambda o: o.pid_file_after is not None and o.pid_file_after.locked,
+        expected=lambda o: f"{PID_FILE} is locked, as it was before",
+        observed=lambda o: f"{content(o.pid_file_after)}; not locked",
+        causes=(
+            (
+                True,
+                "a lock of flock() belongs to what was opened: LOCK_UN in a child gives it up for all. One of fcntl() "
+                "is given up when its process closes any descriptor of the file",
+            ),
+        ),
+    ),
+    serves(
+        "serves_at_all",
+        "-l HOST:PORT: it serves at all addresses that HOST has",
+        "getaddrinfo(3)",
+        Scene(
+            arguments=("-d", "-l", f"localhost:{PORT}", "-p", PID_FILE),
+            then=(f"connect tcp4:{PORT}", f"connect tcp6:{PORT}"),
+        ),
+        (HELLO, HELLO),
+        "localhost is 127.0.0.1 and ::1: getaddrinfo() gives a list, and each of it wants a socket of its own",
+        follows=("serves_at_host", "serves_at_version_6", "fg_serves"),
+        unseen=lambda o: ""
+        if o.sandboxed or localhost_is_both()
+        else "localhost is not both 127.0.0.1 and ::1 here: hosts(5)",
     ),
     serves(
         "serves_at_version_6",
@@ -332,6 +601,129 @@ CHECKS = [
             ),
         ),
     ),
+    Check(
+        key="interrupted",
+        says="-d: SIGINT stops it as SIGTERM does",
+        read="signal(7)",
+        on_process=False,
+        scene=Scene(then=("SIGINT",)),
+        follows=("stops", "removes_pid_file", "serves_at_path"),
+        holds=lambda o: stopped_well(o) and not remains(o),
+        expected=lambda o: f"after kill -INT: status 0, no {PID_FILE}, no {SOCKET}",
+        observed=lambda o: f"{after(o)}; still there: {' and '.join(remains(o)) or 'neither'}",
+        causes=((True, "SIGINT is what Ctrl-C sends, and what somebody sends by kill -INT: it says stop, too"),),
+    ),
+    Check(
+        key="config_of_user",
+        says="-c FILE is read as USER",
+        read="open(2), setresuid(2)",
+        on_process=False,
+        scene=Scene(root=True, arguments=(*WITH_CONFIG, *ROOT_ARGUMENTS), files=((*CONFIG_FILE, 0o600),)),
+        follows=("written_as_root", "no_config"),
+        holds=lambda o: has_status(o.job_status, NOT_CONFIGURED) and not o.processes,
+        expected=lambda o: f"-u {USER}, and {CONFIG} is root's alone: it does not start, status 6",
+        observed=fate,
+        causes=(
+            (
+                lambda o: o.processes,
+                "it read as root what it cannot read again as USER, when SIGHUP comes: root's rights are given up "
+                "first",
+            ),
+            (True, "it does not start, and its status is not that of a configuration that cannot be read"),
+        ),
+    ),
+    serves(
+        "by_hand_served",
+        "without -d: -l PATH and -c FILE count, and the path is gone when it has stopped",
+        "unix(7), unlink(2)",
+        STARTED_BY_HAND,
+        (f"{OLD}\n", ""),
+        "in the foreground it is the same service: all options but -d count as they do with it",
+        follows=("fg_lives", "serves_at_path", "greets_as_configured"),
+        ends=True,
+        causes=(
+            (lambda o: o.process is None, "without -d it does not start with -l, -p and -c"),
+            (
+                lambda o: served(o)[0].text == f"{OLD}\n" and served(o)[-1].how != GONE,
+                "its client is served, and the path stays when it has stopped: what it has made it takes away, in the "
+                "foreground too",
+            ),
+        ),
+    ),
+    Check(
+        key="by_hand_pid_file",
+        says="without -d: -p FILE holds its PID, is locked, and is gone when it has stopped",
+        read="flock(2), unlink(2)",
+        scene=STARTED_BY_HAND,
+        follows=("fg_lives", "pid_file", "removes_pid_file"),
+        holds=lambda o: holds_pid(o.pid_file, o.process.pid) and o.pid_file.locked and o.pid_file_after is None,
+        expected=lambda o: f"{PID_FILE} holds {o.process.pid}, and is locked; after kill -TERM there is none",
+        observed=lambda o: f"{content(o.pid_file)}; after kill -TERM: {content(o.pid_file_after)}",
+        causes=(
+            (
+                lambda o: o.pid_file is None,
+                "-p counts in the foreground too: a script, or a second one, looks there",
+            ),
+            (
+                lambda o: holds_pid(o.pid_file, o.process.pid) and not o.pid_file.locked,
+                "it is not locked: a second one starts all the same",
+            ),
+            (
+                lambda o: holds_pid(o.pid_file, o.process.pid),
+                "it stays when the service stops: the next one to read it sends a signal to whoever has that PID then",
+            ),
+            (True, "it is made, and not as step 11 makes it"),
+        ),
+    ),
+    Check(
+        key="by_hand_user",
+        says=f"without -d: -u {USER} gives up all rights of root",
+        read="initgroups(3), setresuid(2)",
+        scene=AS_ROOT_BY_HAND,
+        follows=("fg_lives", "user_ids", "group_ids", "supplementary_groups", "no_capabilities"),
+        holds=lambda o: has(o).uids == (UID,) * 4
+        and has(o).gids == (GID,) * 4
+        and extra_groups(o) == GROUPS
+        and capabilities(o) == "none",
+        expected=lambda o: f"UID {UID}, GID {GID}, groups {', '.join(map(str, sorted(GROUPS)))}, no capabilities",
+        observed=lambda o: f"UID {ids(has(o).uids)}, GID {ids(has(o).gids)}, groups "
+        f"{', '.join(map(str, sorted(extra_groups(o)))) or 'none'}, capabilities {capabilities(o)}",
+        causes=((True, "-u counts in the foreground too: whoever starts it as root relies on that"),),
+    ),
+    exits(
+        "by_hand_no_config",
+        "without -d: a configuration that cannot be read is status 6, too",
+        NOT_CONFIGURED,
+        FAILS_BY_HAND,
+        lambda o: "nowhere" in o.printed,
+        "and the reason on standard error",
+        "the status says the same whether -d is given or not",
+        follows=("no_config",),
+    ),
+    Check(
+        key="by_hand_leaves_nothing",
+        says="without -d: a start that fails leaves nothing, and nobody is told that it is ready",
+        read="unlink(2), sd_notify(3)",
+        on_process=False,
+        scene=FAILS_BY_HAND,
+        follows=("by_hand_no_config", "leaves_nothing", "by_hand_served"),
+        holds=lambda o: not o.processes and not remains(o) and not any(READY in each.text for each in o.notices),
+        expected=lambda o: f"without a configuration: no {PID_FILE}, no {SOCKET}, and nobody is told {READY}",
+        observed=lambda o: f"still there: {' and '.join(remains(o)) or 'neither'}; told: {quoted(o.notices)}",
+        causes=(
+            (remains, "what was made on the way stays when a later call fails: who ends takes away what is its own"),
+            (True, "READY=1 came before all was done that can fail: what waited for it starts, and finds nobody"),
+        ),
+    ),
+    serves(
+        "passed_first",
+        "without -d: where sockets are passed these are served, and not ADDRESS",
+        "sd_listen_fds(3)",
+        completed(NEW_STYLE, Scene(arguments=("-l", SOCKET), then=("connect 0", f"connect {SOCKET}"))),
+        (HELLO, ""),
+        "-l is for where nothing is passed: with both, clients come by a way that the service manager knows nothing of",
+        follows=("fg_serves", "serves_at_path"),
+    ),
     serves(
         "takes_over_path",
         "takes over a path that one has left who was killed",
@@ -364,8 +756,9 @@ CHECKS = [
         causes=(
             (
                 True,
-                "connecting to a file that is no socket fails as it does where nobody serves (ECONNREFUSED): the file "
-                "was removed, and was somebody's. S_ISSOCK() tells the two apart",
+                "the file was removed, and was somebody's. Whoever does not ask first removes what he finds; and "
+                "connecting to a file that is no socket fails as it does where nobody serves (ECONNREFUSED). "
+                "S_ISSOCK() tells the two apart",
             ),
         ),
     ),
@@ -375,14 +768,27 @@ CHECKS = [
         read="unix(7), connect(2)",
         scene=Scene(arguments=AS_DAEMON, then=("again 1", f"connect {SOCKET}")),
         follows=("serves_at_path",),
-        holds=lambda o: o.left == (o.process.pid,) and o.again and o.again[0] not in (0, None) and all_served(o),
-        expected=lambda o: "a second one, without -p, is told no (a status other than 0); the first one serves on",
+        holds=lambda o: o.left == (o.process.pid,)
+        and all_served(o)
+        and bool(o.again)
+        and has_status(o.again[0], GENERIC),
+        expected=lambda o: "a second one, without -p, is told no (status 1); the first one serves on",
         observed=lambda o: f"{told_clients(o)}; {' and '.join(map(str, o.left)) or 'nobody'} lives on{second(o)}",
         causes=(
             (
                 lambda o: len(o.left) > 1,
                 "both live, and the second has taken the name from the first: unlink() before bind() asks nobody. "
                 "First see whether somebody answers there",
+            ),
+            (
+                lambda o: o.left and o.again and o.again[0] and served(o) and served(o)[0].how == GONE,
+                "the second one was told no, and has taken the first one's name away when it ended: what it has not "
+                "bound itself it must not remove",
+            ),
+            (
+                lambda o: o.left and o.again and o.again[0] and all_served(o),
+                "the second one was told no, with another status than 1: nothing was forbidden (4), and it was called "
+                "as it should be (2)",
             ),
             (True, "somebody serves there: bind() says so (EADDRINUSE), and that is the end of the second one"),
         ),
