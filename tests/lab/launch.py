@@ -10,12 +10,14 @@ import os
 import resource
 import shutil
 import socket
+import stat
 import subprocess
 import time
 import weakref
 import zlib
 from pathlib import Path
 
+from lab import procfs
 from lab.idrange import COUNT, NoRange, find_range
 from lab.launched import HOSTS, PID_FILE, PORT, USERS, Launch, Refused, Scene
 from lab.toolbox import BUILD, ENVIRONMENT, ROOT, LabError
@@ -76,6 +78,18 @@ def _compile(compiler, sources, program):
     raise LabError(f"the launcher in {SOURCES.relative_to(ROOT)} does not compile: {lines[0]}")
 
 
+def look_at_null_device(path="/dev/null"):
+    """Raises LabError where it is none: answers would be judged by what is wrong with the machine."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        status = None
+    if status is None or not stat.S_ISCHR(status.st_mode) or status.st_rdev != procfs.NULL_DEVICE:
+        raise LabError(
+            f"{path} is not the null device on this machine. As root: rm -f {path}; mknod -m 666 {path} c 1 3"
+        )
+
+
 def _free_port():
     """A port that nobody has at this moment, for a launch that shares the network with all others."""
     with socket.socket() as probe:
@@ -111,6 +125,7 @@ class Launchpad:
     """
 
     def __init__(self, sandbox=True):
+        look_at_null_device()
         self.program = launcher()
         _raise_limit()
         self.sandboxed = None if sandbox else False

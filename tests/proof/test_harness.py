@@ -20,11 +20,11 @@ from lab.answers import Answer, find_step
 from lab.build import Build, Builder
 from lab.expect.model import CRASHED, DOES_NOT_COMPILE, EXITED, NEVER_SETTLED
 from lab.judge import examiner
-from lab.launch import Launchpad
+from lab.launch import Launchpad, look_at_null_device
 from lab.launched import Scene
 from lab.observe import observe
 from lab.settle import settle
-from lab.toolbox import ROOT, SOLUTIONS
+from lab.toolbox import ROOT, SOLUTIONS, LabError
 from lab.turns import Turns, finish
 
 SLEEP = "usleep(300000);"
@@ -542,3 +542,12 @@ def test_a_refused_sandbox_is_told():
         pytest.skip(f"no user namespace can be had here: {done.stderr.strip()}")
     assert done.stdout.startswith("No sandbox (a user namespace: No space left on device)")
     assert done.stdout.endswith("03_setsid is done.\n") and done.returncode == 0
+
+
+def test_a_machine_without_a_null_device_is_told_of(tmp_path):
+    """And no answer is blamed for it."""
+    (tmp_path / "file").touch()
+    look_at_null_device("/dev/null")
+    for name in ("file", "nothing"):
+        with pytest.raises(LabError, match="mknod"):
+            look_at_null_device(str(tmp_path / name))

@@ -434,7 +434,7 @@ CHECKS = [
     ),
     exits(
         "value_missing",
-        "an option without its value: the same",
+        "an option without its value: it tells how it is used, too",
         USAGE,
         Scene(arguments=("-d", "-l"), stdio="pipe"),
         lambda o: not o.piped and "-p" in o.printed,
@@ -443,7 +443,7 @@ CHECKS = [
     ),
     exits(
         "word_too_many",
-        "a word too many: the same",
+        "a word too many: it tells how it is used, too",
         USAGE,
         Scene(arguments=("-d", "-l", SOCKET, "more"), stdio="pipe"),
         lambda o: not o.piped and "-p" in o.printed,
