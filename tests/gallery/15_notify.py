@@ -70,6 +70,91 @@ def on_terminal(call):
     return [(PRINTED, f"    {call}\n")]
 
 
+# A whole one, by descriptors alone.
+BY_EPOLL = r"""
+static int manager = -1;
+
+static void tell(const char *state)
+{
+    if (manager != -1 && send(manager, state, strlen(state), MSG_NOSIGNAL) == -1)
+        perror("<4>send");
+}
+
+static void find_manager(void)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    const char *path = getenv("NOTIFY_SOCKET");
+    if (path == NULL || strlen(path) >= sizeof(name.sun_path))
+        return;
+    strcpy(name.sun_path, path);
+    if (*path == '@')
+        *name.sun_path = 0;
+    manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (connect(manager, (struct sockaddr *)&name, offsetof(struct sockaddr_un, sun_path) + strlen(path)) == -1) {
+        perror("<4>connect");
+        close(manager);
+        manager = -1;
+    }
+    unsetenv("NOTIFY_SOCKET");
+}
+
+static void reload(void)
+{
+    char *text = NULL;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (asprintf(&text, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+                 (uint64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000) > 0)
+        tell(text);
+    free(text);
+    tell("READY=1");
+}
+
+int main(void)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    find_manager();
+    int epoll = epoll_create1(EPOLL_CLOEXEC), signals = signalfd(-1, &set, SFD_CLOEXEC);
+    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+    const char *period = getenv("WATCHDOG_USEC");
+    if (period != NULL) {
+        unsigned long long half = strtoull(period, NULL, 10) * 500;
+        struct itimerspec every = {{half / 1000000000, half % 1000000000}, {half / 1000000000, half % 1000000000}};
+        timerfd_settime(timer, 0, &every, NULL);
+    }
+    epoll_ctl(epoll, EPOLL_CTL_ADD, event.data.fd = signals, &event);
+    epoll_ctl(epoll, EPOLL_CTL_ADD, event.data.fd = timer, &event);
+    fprintf(stderr, "<5>%s is up\n", program_invocation_short_name);
+    tell("READY=1");
+    for (;;) {
+        struct signalfd_siginfo signal;
+        uint64_t times;
+        if (epoll_wait(epoll, &event, 1, -1) != 1)
+            continue;
+        if (event.data.fd == timer && read(timer, &times, sizeof(times)) > 0)
+            tell("WATCHDOG=1");
+        else if (event.data.fd == signals && read(signals, &signal, sizeof(signal)) > 0) {
+            if (signal.ssi_signo == SIGHUP)
+                reload();
+            else
+                break;
+        }
+    }
+    tell("STOPPING=1");
+    return 0;
+}
+"""
+EXPIRED = "        if (event.data.fd == timer && read(timer, &times, sizeof(times)) > 0)\n"
+EPOLL_HEADERS = (
+    "errno.h inttypes.h signal.h stddef.h stdio.h stdlib.h string.h sys/epoll.h sys/signalfd.h sys/socket.h"
+    " sys/timerfd.h sys/un.h time.h unistd.h"
+)
+
 WRONG = [
     Wrong("never ready", [(READY, "    for (;;)")], fails="ready abstract_name", says="nothing came"),
     Wrong(
@@ -476,93 +561,39 @@ WRONG = [
         fails="watchdog",
         says="not often enough",
     ),
+    Wrong(
+        "the timer's descriptor is never read",
+        [(EXPIRED, EXPIRED.partition(" &&")[0] + ")\n")],
+        program=BY_EPOLL,
+        headers=EPOLL_HEADERS,
+        glibc=True,
+        fails="watchdog",
+        says="stays readable until it is read",
+    ),
+    Wrong(
+        "a sign of life in each turn of a loop that does not wait",
+        [
+            (
+                "switch (sigwaitinfo(&held, NULL)) {\n",
+                "switch (sigtimedwait(&held, NULL, &(struct timespec){0, 0})) {\n",
+            ),
+            ("        case SIGALRM:\n", "        case -1:\n        case SIGALRM:\n"),
+            ("    if (manager_size == 0)\n", "    if (manager_size == 0 || (*state == 'W' && !watched))\n"),
+            ("    long long half", "    watched = 1;\n    long long half"),
+            ("/* Never waits, and", "static int watched;\n\n/* Never waits, and"),
+        ],
+        fails="watchdog",
+        says="returns at once",
+    ),
+    Wrong(
+        "the watchdog's time in nanoseconds",
+        [(HALF, HALF.replace("/ 2", "/ 2000"))],
+        fails="watchdog",
+        says="in a smaller unit",
+    ),
 ]
 
 HANDLERS = "        (void)sigsuspend(&none);\n"
-
-# A whole one, by descriptors alone.
-BY_EPOLL = r"""
-static int manager = -1;
-
-static void tell(const char *state)
-{
-    if (manager != -1 && send(manager, state, strlen(state), MSG_NOSIGNAL) == -1)
-        perror("<4>send");
-}
-
-static void find_manager(void)
-{
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    const char *path = getenv("NOTIFY_SOCKET");
-    if (path == NULL || strlen(path) >= sizeof(name.sun_path))
-        return;
-    strcpy(name.sun_path, path);
-    if (*path == '@')
-        *name.sun_path = 0;
-    manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (connect(manager, (struct sockaddr *)&name, offsetof(struct sockaddr_un, sun_path) + strlen(path)) == -1) {
-        perror("<4>connect");
-        close(manager);
-        manager = -1;
-    }
-    unsetenv("NOTIFY_SOCKET");
-}
-
-static void reload(void)
-{
-    char *text = NULL;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    if (asprintf(&text, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
-                 (uint64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000) > 0)
-        tell(text);
-    free(text);
-    tell("READY=1");
-}
-
-int main(void)
-{
-    struct epoll_event event = {.events = EPOLLIN};
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGTERM);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    find_manager();
-    int epoll = epoll_create1(EPOLL_CLOEXEC), signals = signalfd(-1, &set, SFD_CLOEXEC);
-    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-    const char *period = getenv("WATCHDOG_USEC");
-    if (period != NULL) {
-        unsigned long long half = strtoull(period, NULL, 10) * 500;
-        struct itimerspec every = {{half / 1000000000, half % 1000000000}, {half / 1000000000, half % 1000000000}};
-        timerfd_settime(timer, 0, &every, NULL);
-    }
-    epoll_ctl(epoll, EPOLL_CTL_ADD, event.data.fd = signals, &event);
-    epoll_ctl(epoll, EPOLL_CTL_ADD, event.data.fd = timer, &event);
-    fprintf(stderr, "<5>%s is up\n", program_invocation_short_name);
-    tell("READY=1");
-    for (;;) {
-        struct signalfd_siginfo signal;
-        uint64_t times;
-        if (epoll_wait(epoll, &event, 1, -1) != 1)
-            continue;
-        if (event.data.fd == timer && read(timer, &times, sizeof(times)) > 0)
-            tell("WATCHDOG=1");
-        else if (event.data.fd == signals && read(signals, &signal, sizeof(signal)) > 0) {
-            if (signal.ssi_signo == SIGHUP)
-                reload();
-            else
-                break;
-        }
-    }
-    tell("STOPPING=1");
-    return 0;
-}
-"""
-EPOLL_HEADERS = (
-    "errno.h inttypes.h signal.h stddef.h stdio.h stdlib.h string.h sys/epoll.h sys/signalfd.h sys/socket.h"
-    " sys/timerfd.h sys/un.h time.h unistd.h"
-)
 
 # A whole one, in one function, as short as it gets.
 IN_ONE = r"""
@@ -607,6 +638,10 @@ int main(void)
 ONE_HEADERS = "signal.h stdio.h stdlib.h string.h sys/socket.h sys/un.h time.h unistd.h"
 
 RIGHT = [
+    Right(
+        "signs of life ten times as often, and one more with each reload",
+        [(HALF, HALF.replace("/ 2", "/ 10")), (RELOADED, '    tell("READY=1\\nWATCHDOG=1");\n}')],
+    ),
     Right("handlers set flags, and sigsuspend()", [(BLOCKED, BLOCKED), *by_flags(HANDLERS)]),
     Right(
         "handlers set flags, and ppoll()", by_flags("        (void)ppoll(NULL, 0, NULL, &none);\n"), headers="poll.h"

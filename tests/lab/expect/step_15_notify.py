@@ -29,6 +29,7 @@ INTERRUPTED = Scene(then=("SIGINT",))
 PERIOD = 0.2  # seconds between two signs of life, at the most, that are asked for
 OFTEN = 0.75 * PERIOD  # half of it is meant; this much a busy machine may spoil
 PINGS, IN_A_ROW = 7, 4  # how many are waited for, and over how many of them OFTEN is to hold once
+TOO_OFTEN = PERIOD / 50  # ten times as often would do no harm; who does not wait is much quicker
 ASKED = (f"WATCHDOG_USEC={PERIOD * 1e6:.0f}",)
 WATCHED = Scene(environment=ASKED, then=(f"pings {PINGS}",))
 NOT_WATCHED = Scene(environment=(*ASKED, "WATCHDOG_PID=1"), then=(f"pings {PINGS}",))
@@ -56,11 +57,31 @@ def quoted(notices):
     return ", ".join(f'"{text}"' for text in texts[:4]) + (", ..." if len(texts) > 4 else "") or "nothing"
 
 
-def ping_period(o):
-    """Seconds between signs of life, where IN_A_ROW of them came soonest; None if there were not so many."""
-    notices = [m for m in o.done[0].notices if m.sender == o.process.pid and PING in assignments(m)]
-    spans = [last.when - first.when for first, last in zip(notices, notices[IN_A_ROW - 1 :])]
-    return min(spans) / (IN_A_ROW - 1) if spans else None
+def ping_period(o, notices, in_a_row=IN_A_ROW):
+    """Seconds between signs of life, where so many in a row came soonest; None if there were not so many."""
+    pings = [message for message in notices if message.sender == o.process.pid and PING in assignments(message)]
+    spans = [last.when - first.when for first, last in zip(pings, pings[in_a_row - 1 :])]
+    return min(spans) / (in_a_row - 1) if spans else None
+
+
+def pings_late(o):
+    """Whether they come too seldom, if at all."""
+    period = ping_period(o, o.done[0].notices)
+    return period is None or period > OFTEN
+
+
+def pings_without_end(o):
+    """Whether they come much more often than anybody could want: from the first one on."""
+    period = ping_period(o, o.notices, PINGS)
+    return period is not None and period < TOO_OFTEN
+
+
+def told_pings(o):
+    """How often they came, in words."""
+    if pings_without_end(o):
+        return f"{PINGS} of them within {TOO_OFTEN * (PINGS - 1) * 1e3:.0f} ms"
+    period = ping_period(o, o.done[0].notices)
+    return f"{states(o).count(PING)} in all" if period is None else f"one every {period:.1f} s"
 
 
 def no_environ(o):
@@ -471,14 +492,17 @@ CHECKS = [
         read="sd_watchdog_enabled(3)",
         scene=WATCHED,
         follows=("ready",),
-        holds=lambda o: ping_period(o) is not None and ping_period(o) <= OFTEN and RELOADING not in states(o),
+        holds=lambda o: not pings_late(o) and not pings_without_end(o) and RELOADING not in states(o),
         expected=lambda o: f"{ASKED[0]}: {PING} twice as often, every {PERIOD / 2} s",
-        observed=lambda o: (
-            f"one every {ping_period(o):.1f} s" if ping_period(o) is not None else f"{states(o).count(PING)} in all"
-        )
-        + (f", and {RELOADING}" if RELOADING in states(o) else ""),
+        observed=lambda o: told_pings(o) + (f", and {RELOADING}" if RELOADING in states(o) else ""),
         causes=(
             told_by_another(PING),
+            (
+                pings_without_end,
+                "they come one after another, without a pause: it is busy, and keeps the manager busy. A descriptor of "
+                "a timer (timerfd_create(2)) that has expired stays readable until it is read. Or what is to wait in "
+                "the loop returns at once; or the time, in microseconds, is taken for one in a smaller unit",
+            ),
             (
                 lambda o: RELOADING in states(o),
                 "it tells of a reload that nobody asked for, too: does one case of a switch run on into the next one, "
