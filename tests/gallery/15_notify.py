@@ -467,6 +467,18 @@ WRONG = [
         fails="levels",
         says="Every line needs one",
     ),
+    Wrong(
+        "no newline at the end",
+        on_terminal('(void)dprintf(STDERR_FILENO, "<%d>%s%s", level, what, detail);'),
+        fails="levels",
+        says="without a newline at its end",
+    ),
+    Wrong(
+        "a newline after the second line only",
+        [(STARTED, '    (void)dprintf(STDERR_FILENO, "<6>starting");\n' + STARTED)],
+        fails="levels",
+        says="in the middle of it",
+    ),
     Wrong("to the log", on_terminal('syslog(level, "%s%s", what, detail);'), fails="levels", says="syslog()"),
     Wrong(
         "to standard output",
@@ -722,6 +734,12 @@ RIGHT = [
             (RELOADED, "    usleep(2000);\n" + RELOADED),
             (STOPPING, STOPPING + "    usleep(300000);\n"),
         ],
+    ),
+    Right(
+        "a line in pieces",
+        on_terminal(
+            '(void)dprintf(2, "<%d>", level), (void)dprintf(2, "%s", what), (void)dprintf(2, "%s\\n", detail);'
+        ),
     ),
     Right(
         "a line by fprintf(), with the time",

@@ -13,6 +13,7 @@ NOTIFY = "path"
 
 READY, RELOADING, STOPPING, PING = "READY=1", "RELOADING=1", "STOPPING=1", "WATCHDOG=1"
 LEVEL = re.compile(r"<[0-7]>.")  # sd-daemon(3)
+WITHIN = re.compile(r".<[0-7]>")  # a level that begins no line
 
 RELOADED = Scene(then=("SIGHUP", "SIGHUP"))
 STOPPED = Scene(then=("SIGTERM",))
@@ -49,6 +50,16 @@ def states(o, notices=None):
 def told_at(o, deed):
     """What was told after each deed of this name: a list of lines each."""
     return [states(o, done.notices) for done in o.done if done.deed == deed]
+
+
+def whole_lines(text):
+    """Whether each line of a text ends: none is left open, and none goes on where the next one begins."""
+    return text.endswith("\n") and not WITHIN.search(text)
+
+
+def in_c(text):
+    """A text with its newlines and null bytes as C has them."""
+    return text.replace("\n", "\\n").replace("\0", "\\0")
 
 
 def quoted(notices):
@@ -294,9 +305,10 @@ CHECKS = [
         read="sd-daemon(3), syslog(3)",
         scene=PIPED,
         follows=("lives",),
-        holds=lambda o: o.printed.strip() and not o.piped and all(map(LEVEL.match, o.printed.splitlines())),
-        expected=lambda o: "a line at least, and each begins as in <6>started: <0> to <7>, as syslog() has them",
-        observed=lambda o: f'on standard {"output" if o.piped else "error"}: "{(o.piped or o.printed).strip()[:120]}"'
+        holds=lambda o: not o.piped and whole_lines(o.printed) and all(map(LEVEL.match, o.printed.splitlines())),
+        expected=lambda o: "a line at least, and each begins as in <6>started: <0> to <7>, as syslog() has them, and "
+        "ends with a newline",
+        observed=lambda o: f'on standard {"output" if o.piped else "error"}: "{in_c(o.piped or o.printed)[:120]}"'
         if (o.piped or o.printed).strip()
         else "nothing",
         causes=(
@@ -308,6 +320,11 @@ CHECKS = [
             (
                 lambda o: o.messages and not o.printed.strip(),
                 "it logs with syslog(). Here standard error is enough: the manager reads it, and knows who wrote it",
+            ),
+            (
+                lambda o: o.printed.strip() and not whole_lines(o.printed),
+                "something is printed without a newline at its end, and so is no line yet: whoever reads it waits for "
+                "the rest, and what is printed next stands in the same line, its level in the middle of it",
             ),
             (
                 lambda o: o.printed.strip(),
