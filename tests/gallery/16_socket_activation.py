@@ -29,6 +29,8 @@ TAKE = "    take_sockets();\n"
 READY = '    say(LOG_INFO, "ready", "");\n    tell("READY=1");\n'
 GIVE_UP = "    say(LOG_ERR, what, detail);\n    exit(EXIT_FAILURE);\n"
 EACH = "    for (int fd = FIRST_SOCKET; fd < FIRST_SOCKET + sockets; fd++)\n        take_socket(fd);\n"
+EACH_WATCHED = "    for (nfds_t i = 0; i < watched_count; i++)\n"
+STOPPING = '    tell("STOPPING=1");\n'
 MAIN = "int main(void)\n{\n"
 
 WRONG = [
@@ -182,8 +184,32 @@ WRONG = [
             (POLLED, "        greet(watched[1].fd);\n        if (poll(watched, watched_count, 0) == -1)\n"),
             (" | O_NONBLOCK", ""),
         ],
-        fails="alone holds_nobody_up never_waits nobody_there outlives_clients reloads serves stops tells_on watchdog",
+        fails=(
+            "alone holds_nobody_up leaves_sockets never_waits nobody_there outlives_clients reloads serves stops"
+            " tells_on watchdog"
+        ),
         says="Is it in the set that is waited for",
+    ),
+    Wrong(
+        "shutdown() of the sockets when it stops",
+        [(STOPPING, STOPPING + EACH_WATCHED + "        (void)shutdown(watched[i].fd, SHUT_RDWR);\n")],
+        fails="leaves_sockets",
+        says="whoever has it open",
+    ),
+    Wrong(
+        "the path is removed when it stops",
+        [
+            (
+                STOPPING,
+                STOPPING
+                + EACH_WATCHED
+                + "    {\n        struct sockaddr_un name = {0};\n        socklen_t size = sizeof(name);\n        "
+                "if (!getsockname(watched[i].fd, (struct sockaddr *)&name, &size) && name.sun_family == AF_UNIX)\n"
+                "            (void)unlink(name.sun_path);\n    }\n",
+            )
+        ],
+        fails="leaves_sockets",
+        says="unlink() is not for the service",
     ),
     Wrong("crashes without the variables", [(NONE_PASSED, "")], fails="nothing_passed", says="does not say why"),
 ]
@@ -199,6 +225,10 @@ RIGHT = [
                 + "        (void)close(client);\n    }\n",
             )
         ],
+    ),
+    Right(
+        "close() of all when it stops",
+        [(STOPPING, STOPPING + EACH_WATCHED + "        (void)close(watched[i].fd);\n")],
     ),
     Right("slow to be ready", [(READY, "    (void)usleep(300000);\n" + READY)]),
     Right(

@@ -1,5 +1,6 @@
 """Step 16: it serves on sockets that were there before it."""
 
+import errno
 import os
 import re
 from dataclasses import replace
@@ -11,8 +12,11 @@ LISTEN = ("unix", "tcp4")
 FIRST = 3  # SD_LISTEN_FDS_START
 VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 
+GONE, REFUSED = os.strerror(errno.ENOENT), os.strerror(errno.ECONNREFUSED)  # what a client may be told
+
 CROWD = 1000
 SERVED = Scene(then=("connect 0", "connect 1", "SIGHUP", "connect 0", "connect 1", "SIGTERM"))
+STOPPED = Scene(then=("SIGTERM", "connect 0", "connect 1"))
 VERSION_6 = Scene(listen=("tcp6",), then=("connect 0",))
 CROWDED = Scene(then=(f"crowd 1 {CROWD}", "connect 1", "connect 0"))
 MANY = 8  # the most that the launcher passes
@@ -189,6 +193,30 @@ CHECKS = [
                 "nobody is served any more after the first client, or after a reload: are the sockets still open?",
             ),
             (True, "what they get is no line, or not the same for all"),
+        ),
+    ),
+    Check(
+        key="leaves_sockets",
+        says="when it has stopped, who connects waits for the next start",
+        read="shutdown(2), close(2), sd_listen_fds(3)",
+        scene=STOPPED,
+        follows=("stops",),
+        # The launcher has them open, as a manager has.
+        holds=lambda o: all(each.how == "open" for each in served(o)),
+        expected=lambda o: "kill -TERM, and then a client at each socket: it is connected, and nothing comes yet",
+        observed=lambda o: f"{told_clients(o)}; {after(o)}",
+        causes=(
+            (
+                lambda o: any(each.how == GONE for each in served(o)),
+                "the path is gone: nobody finds the socket any more, and the next start is passed the same socket. The "
+                "manager has made the path, and takes it away itself: unlink() is not for the service",
+            ),
+            (
+                lambda o: any(each.how == REFUSED for each in served(o)),
+                "nobody can connect any more: shutdown(2) acts on the socket itself, whoever has it open, and so on "
+                "the manager's, which it keeps for the next start. close() is enough, and the end does that as well",
+            ),
+            (True, "the sockets are the manager's, for the next start: close() them, or just end"),
         ),
     ),
     Check(
