@@ -33,6 +33,33 @@ EACH_WATCHED = "    for (nfds_t i = 0; i < watched_count; i++)\n"
 STOPPING = '    tell("STOPPING=1");\n'
 MAIN = "int main(void)\n{\n"
 
+UNTIL_NOBODY = [
+    (
+        ACCEPTED + "    if (client == -1)\n" + GONE + SENT + "    (void)close(client);\n",
+        "    int client;\n    while ((client = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) != -1) {\n    "
+        + SENT
+        + "        (void)close(client);\n    }\n",
+    )
+]
+
+
+def by_epoll(how="0"):
+    """The edit that waits with epoll, and tells it `how` the sockets are watched."""
+    return [
+        (
+            POLLED,
+            (
+                "        static int all = -1;\n        struct epoll_event event;\n        for (nfds_t i = 0; all =="
+                " -1 || i < watched_count; i++) {\n            if (all == -1)\n                all ="
+                " epoll_create1(EPOLL_CLOEXEC);\n            (void)epoll_ctl(all, EPOLL_CTL_ADD, watched[i].fd,"
+                f" &(struct epoll_event){{.events = EPOLLIN | (i > 0 ? {how} : 0)}});\n        }}\n"
+                "        (void)epoll_wait(all, &event, 1,"
+                " -1);\n        if (poll(watched, watched_count, 0) == -1)\n"
+            ),
+        )
+    ]
+
+
 WRONG = [
     Wrong(
         "greets without an end",
@@ -191,6 +218,31 @@ WRONG = [
         says="Is it in the set that is waited for",
     ),
     Wrong(
+        "shutdown() of the socket after each client",
+        [(CLOSED, "    (void)close(client);\n    (void)shutdown(listener, SHUT_RDWR);\n}")],
+        fails="holds_nobody_up outlives_clients serves",
+        says="the socket that listens stays as it is",
+    ),
+    Wrong(
+        "a null byte, too",
+        [("strlen(greeting)", "sizeof(greeting)")],
+        fails="holds_nobody_up outlives_clients serves version_6",
+        says="sizeof counts it",
+    ),
+    Wrong(
+        "no newline, from the second client on",
+        [(SENT, "    static int clients;\n" + SENT.replace("strlen(greeting)", "strlen(greeting) - (clients++ > 0)"))],
+        fails="holds_nobody_up outlives_clients serves",
+        says="what they get is no line",
+    ),
+    Wrong(
+        "edge-triggered epoll, and one client for each event",
+        by_epoll("EPOLLET"),
+        headers="sys/epoll.h",
+        fails="holds_nobody_up outlives_clients",
+        says="epoll with EPOLLET tells of them once",
+    ),
+    Wrong(
         "shutdown() of the sockets when it stops",
         [(STOPPING, STOPPING + EACH_WATCHED + "        (void)shutdown(watched[i].fd, SHUT_RDWR);\n")],
         fails="leaves_sockets",
@@ -215,17 +267,7 @@ WRONG = [
 ]
 
 RIGHT = [
-    Right(
-        "until nobody waits",
-        [
-            (
-                ACCEPTED + "    if (client == -1)\n" + GONE + SENT + "    (void)close(client);\n",
-                "    int client;\n    while ((client = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) != -1) {\n    "
-                + SENT
-                + "        (void)close(client);\n    }\n",
-            )
-        ],
-    ),
+    Right("until nobody waits", UNTIL_NOBODY),
     Right(
         "close() of all when it stops",
         [(STOPPING, STOPPING + EACH_WATCHED + "        (void)close(watched[i].fd);\n")],
@@ -278,22 +320,8 @@ RIGHT = [
     ),
     Right("shutdown() before close()", [(SENT, SENT + "    (void)shutdown(client, SHUT_RDWR);\n")]),
     Right("clearenv() for all variables", [('    (void)unsetenv("LISTEN_PID");\n', "    (void)clearenv();\n")]),
-    Right(
-        "epoll in place of poll()",
-        [
-            (
-                POLLED,
-                (
-                    "        static int all = -1;\n        struct epoll_event event;\n        for (nfds_t i = 0; all =="
-                    " -1 || i < watched_count; i++) {\n            if (all == -1)\n                all ="
-                    " epoll_create1(EPOLL_CLOEXEC);\n            (void)epoll_ctl(all, EPOLL_CTL_ADD, watched[i].fd,"
-                    " &(struct epoll_event){.events = EPOLLIN});\n        }\n        (void)epoll_wait(all, &event, 1,"
-                    " -1);\n        if (poll(watched, watched_count, 0) == -1)\n"
-                ),
-            )
-        ],
-        headers="sys/epoll.h",
-    ),
+    Right("epoll in place of poll()", by_epoll(), headers="sys/epoll.h"),
+    Right("edge-triggered epoll, and until nobody waits", [*by_epoll("EPOLLET"), *UNTIL_NOBODY], headers="sys/epoll.h"),
 ]
 
 CARELESS = [

@@ -4,9 +4,10 @@ import errno
 import os
 import re
 from dataclasses import replace
+from itertools import groupby
 
 from lab.expect.model import Check, Scene, ended, fate
-from lab.expect.step_15_notify import READY, after, no_environ, stopped_well
+from lab.expect.step_15_notify import READY, after, in_c, no_environ, stopped_well
 
 LISTEN = ("unix", "tcp4")
 FIRST = 3  # SD_LISTEN_FDS_START
@@ -35,6 +36,9 @@ NO_NUMBERS = {
 }
 
 
+ENDS = {"closed": "end of file", "open": "no end of file"}
+
+
 def served(o):
     """What each client got."""
     return [done.served for done in o.done if done.served]
@@ -46,16 +50,19 @@ def all_served(o):
     return len(texts) == 1 and texts.pop().endswith("\n") and all(each.how == "closed" for each in served(o))
 
 
+def in_words(got):
+    """What a client got."""
+    if got.how not in ("closed", "open") and not got.text:
+        return got.how
+    text = in_c(got.text)
+    what = f'"{text[:60]}{"..." * (len(text) > 60)}"' if text else "nothing"
+    return f"{what}, then {ENDS.get(got.how, got.how)}"
+
+
 def told_clients(o):
-    """What the clients got, in words: the one that is the first to be worse off than the others."""
-    words = []
-    for done in o.done:
-        if done.served:
-            text = done.served.text.strip().replace("\n", "\\n")
-            got = f'"{text[:60]}{"..." * (len(text) > 60)}"' if done.served.text else "nothing"
-            end = {"closed": "end of file", "open": "no end of file"}.get(done.served.how, done.served.how)
-            words.append(f"{done.deed}: {got}, then {end}")
-    return "; ".join(dict.fromkeys(words)) or after(o)
+    """What the clients got, in the order in which they came; those in a row that got the same stand together."""
+    came = groupby((done for done in o.done if done.served), lambda done: in_words(done.served))
+    return "; ".join(f"{', '.join(done.deed for done in row)}: {got}" for got, row in came) or after(o)
 
 
 def refused_well(o):
@@ -129,6 +136,11 @@ NOT_SERVED = (
         "waited for?), or it waits for a word of the client, which says nothing",
     ),
     (
+        lambda o: any("\0" in each.text for each in served(o)),
+        "a null byte is sent along. It ends a text in C, and is no part of what is said: sizeof counts it, strlen() "
+        "does not",
+    ),
+    (
         lambda o: any(each.text and not each.text.endswith("\n") for each in served(o)),
         "what they get is no line: the greeting ends with a newline",
     ),
@@ -180,9 +192,20 @@ CHECKS = [
                 "in it does not look at a flag. poll() can wait for both",
             ),
             (
-                lambda o: served(o)[0].text and not served(o)[1].text,
+                lambda o: any(each.how == REFUSED for each in served(o)),
+                "nobody can connect any more, though the manager has the sockets open: shutdown(2) acts on the socket "
+                "itself, whoever has it open. A connection is closed with close(), and what accept() returned is that; "
+                "the socket that listens stays as it is",
+            ),
+            (
+                lambda o: served(o)[0].text and not served(o)[1].text and o.left,
                 "the first socket is served and the second is not: who waits in accept() at one does not look at the "
                 "other. poll() waits for all of them",
+            ),
+            (
+                lambda o: served(o)[0].text and not served(o)[1].text,
+                "the first socket is served and the second is not: is it among those that poll() is to wait for? There "
+                "are LISTEN_FDS of them, from 3 on. (Who waits in accept() at one does not look at the other, either)",
             ),
             (
                 lambda o: not served(o)[0].text,
@@ -249,6 +272,13 @@ CHECKS = [
         observed=lambda o: f"{o.crowd} connected; {told_clients(o)}; {after(o)}",
         causes=(
             *NOT_SERVED,
+            (
+                lambda o: not served(o)[0].text and served(o)[1].text,
+                "at one socket clients wait, at the other they are served: so it waits for none of them (unless each "
+                "socket has a thread). One event may tell of many clients, and epoll with EPOLLET tells of them once: "
+                "accept() until there is none (EAGAIN), or the others wait until somebody else comes. Without EPOLLET, "
+                "as with poll(), it is told again",
+            ),
             (
                 True,
                 "it waits for one client while others wait for it: for a word from it, for its end, or for room. "
