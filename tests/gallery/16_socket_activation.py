@@ -338,5 +338,17 @@ CARELESS = [
             ('LISTEN_FDS=", count)', 'LISTEN_FDS", "")'),
         ],
         misses="fewer_passed names_descriptor names_number many_sockets",
-    )
+    ),
+    Careless(
+        "an error of accept() is the end",
+        [
+            (
+                GONE,
+                '    {\n        if (errno != EAGAIN)\n            give_up("accept: ", strerror(errno));\n'
+                + GONE
+                + "    }\n",
+            )
+        ],
+        misses="accept_fails",
+    ),
 ]

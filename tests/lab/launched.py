@@ -29,6 +29,7 @@ PID_FILE = "daemon.pid"  # what -p names, in the working directory
 CONFIG = "daemon.conf"  # what -c names
 SOCKET = "service.sock"  # what -l names, if it is a path
 PORT = "PORT"  # in arguments and deeds it stands for a port that is free
+ACCEPT_ONCE = "accept-once"  # the fault that is there for the first call alone
 USER = "guest"  # whom -u names; in /etc/passwd where a job is launched as root
 USERS = {
     "passwd": b"root:x:0:0::/:/bin/sh\nguest:x:70:80::/:/bin/sh\n",
@@ -119,6 +120,7 @@ class Launch:
     replaced: str | None = None  # what came of "replace"
     raised: int | None = None  # what came of "raise": 0 or -errno
     regained: tuple = ()  # what came of "root": for the user and the group, 0 or -errno
+    accept_failed: bool = False  # scene ACCEPT_ONCE: the first accept() was made to fail
     flooded: bool = False  # more than KEPT_OUTPUT was printed
     pipe_closed: bool = False  # scene "pipe": its reader has got end of file
     proc: str = "/proc"  # the /proc whose PIDs are the job's own
@@ -236,12 +238,20 @@ class Launch:
         self._take_printed("again", fd)
 
     def _take_listener(self, fd):
-        """A call is held: keep its caller's pipes open, as a child of it would, and let the call go on."""
+        """A call is held. The first accept() fails; of another call keep the caller's pipes open, as a child would.
+
+        Then let it go on.
+        """
         call = bytearray(_NOTIFICATION.size)
         try:
             fcntl.ioctl(fd, _NOTIF_RECV, call)
             identifier, pid = _NOTIFICATION.unpack(call)[:2]
-            self._hold_pipes(pid)
+            if self.scene.fault == ACCEPT_ONCE and not self.accept_failed:
+                fcntl.ioctl(fd, _NOTIF_SEND, _RESPONSE.pack(identifier, 0, -errno.ECONNABORTED, 0))
+                self.accept_failed = True
+                return
+            if self.scene.fault != ACCEPT_ONCE:
+                self._hold_pipes(pid)
             fcntl.ioctl(fd, _NOTIF_SEND, _RESPONSE.pack(identifier, 0, 0, _CONTINUE))
         except FileNotFoundError:
             pass  # the caller has ended meanwhile

@@ -147,6 +147,7 @@ class Observation:
     raised: int | None = None  # then="before-wait": 0 or -errno
     log_was_full: bool = False  # then="full-log": it came to wait for the log
     crowd: int = 0  # then="crowd": so many clients got through
+    accept_failed: bool = False  # scene launched.ACCEPT_ONCE: its first accept() was made to fail
     got_terminal: bool = False  # then="terminal": `process` has a controlling terminal afterwards
     log_peers: frozenset = field(default_factory=frozenset)  # descriptors that are connected to /dev/log
     listeners: frozenset = field(default_factory=frozenset)  # its own at which clients can connect
@@ -211,6 +212,7 @@ def _observe(launch, name, build):
         pid_file=pid_file,
         found=launch.found,
         files=_files(launch),
+        accept_failed=launch.accept_failed,
         **after,
     )
 
@@ -366,6 +368,7 @@ def _next_part(launch, client):
             try:
                 return client.recv(MAX_SERVED)
             except BlockingIOError:
+                launch.pump()
                 yield POLL
         if last:
             return client.recv(MAX_SERVED)

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from lab.expect.model import Check, Scene, ended, fate
 from lab.expect.step_15_notify import READY, after, in_c, no_environ, stopped_well
+from lab.launched import ACCEPT_ONCE
 
 LISTEN = ("unix", "tcp4")
 FIRST = 3  # SD_LISTEN_FDS_START
@@ -22,6 +23,7 @@ VERSION_6 = Scene(listen=("tcp6",), then=("connect 0",))
 CROWDED = Scene(then=(f"crowd 1 {CROWD}", "connect 1", "connect 0"))
 MANY = 8  # the most that the launcher passes
 AT_MANY = Scene(listen=("unix",) * MANY, then=(f"connect {MANY - 1}", "connect 0"))
+ACCEPT_FAILS = Scene(fault=ACCEPT_ONCE, then=("connect 0", "connect 0"))
 VANISHED = Scene(then=("vanish 0 20", "vanish 1 20", "connect 0", "connect 1"))
 
 # What is no number of sockets, or not that of those that were passed.
@@ -360,6 +362,25 @@ CHECKS = [
         Scene(environment=("LISTEN_FDS=2x",)),
         "2x",
         "that something is wrong with LISTEN_FDS is half of it: what it holds shows how it came about",
+    ),
+    Check(
+        key="accept_fails",
+        says="an error of accept() is not the end of all",
+        read="accept(2)",
+        star=True,
+        scene=ACCEPT_FAILS,
+        unseen=lambda o: "" if o.accept_failed else "a call of accept() that could be made to fail was not seen",
+        holds=lambda o: o.left == (o.process.pid,) and served(o)[-1].text and served(o)[-1].how == "closed",
+        expected=lambda o: "accept() is made to fail once (ECONNABORTED): it lives on, and the second client is served",
+        observed=lambda o: f"{told_clients(o)}; {after(o)}",
+        causes=(
+            (
+                lambda o: o.process.pid not in o.left,
+                "who was about to connect has gone (ECONNABORTED), or there is no descriptor left for a moment "
+                "(EMFILE): that is one client's trouble, and it ends for all. Log it, and go on",
+            ),
+            (True, "it lives on, and serves nobody any more: the next client is to be waited for as ever"),
+        ),
     ),
     Check(
         key="many_sockets",

@@ -38,6 +38,9 @@
 #ifndef SYS_pipe
 #define SYS_pipe SYS_pipe2
 #endif
+#ifndef SYS_accept
+#define SYS_accept SYS_accept4
+#endif
 #ifndef SYS_clone3
 #define SYS_clone3 435
 #endif
@@ -50,7 +53,8 @@ enum { MAX_CALLS = 4, KILLED = -1, HELD = -2 };
 static const struct fault {
     const char *name;
     int error; /* 0: the call does nothing and says that it worked;
-                  KILLED: it ends the process; HELD: pytest lets it go on */
+                  KILLED: it ends the process; HELD: pytest lets it go on,
+                  or makes it fail */
     int calls[MAX_CALLS];
 } faults[] = {
     {"fork-EAGAIN", EAGAIN, {SYS_clone, SYS_clone3, SYS_fork, SYS_vfork}},
@@ -66,6 +70,7 @@ static const struct fault {
     {"setsid-killed", KILLED, {SYS_setsid}},
     {"chdir-killed", KILLED, {SYS_chdir, SYS_fchdir}},
     {"chdir-held", HELD, {SYS_chdir, SYS_fchdir}},
+    {"accept-once", HELD, {SYS_accept, SYS_accept4}},
     {"close-ignored", 0, {SYS_close, SYS_close_range}},
 };
 
@@ -81,7 +86,8 @@ static unsigned action(const struct fault *fault)
     }
 }
 
-/* Whoever holds the descriptor is told of each call, and lets it go on. */
+/* Whoever holds the descriptor is told of each call, and says how it goes on.
+ */
 static void install(const struct request *request, const struct fault *fault,
                     const struct sock_fprog *program)
 {
