@@ -609,6 +609,13 @@ CARELESS = [
             ("    (void)sigaddset(&held, SIGINT);\n", "    if (is_daemon)\n        (void)sigaddset(&held, SIGINT);\n"),
             ("fd < end;", "fd < end && fd < 5;"),
             (
+                "    if (client == -1 && errno != EAGAIN && errno != ECONNABORTED)\n",
+                (
+                    '    must(client != -1 || errno == EAGAIN, "accept4", NULL);\n    if (client == -1 && errno !='
+                    " EAGAIN)\n"
+                ),
+            ),
+            (
                 "        char name[32];\n",
                 "        char name[32];\n        if (fcntl(fd, F_GETFD) == -1)\n            continue;\n",
             ),
@@ -629,7 +636,7 @@ CARELESS = [
         misses=(
             "port_unknown not_our_address setgid_fails setuid_fails root_named tells_reason unremovable_file"
             " fg_no_name fg_says_why_not fg_not_watched fg_logs_both fg_interrupted fg_many_sockets"
-            " fg_fewer_passed fg_names_number fg_names_descriptor no_port path_too_long"
+            " fg_fewer_passed fg_names_number fg_names_descriptor fg_accept_fails no_port path_too_long"
         ),
     ),
     Careless(
