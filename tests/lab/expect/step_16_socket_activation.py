@@ -18,7 +18,7 @@ GONE, REFUSED = os.strerror(errno.ENOENT), os.strerror(errno.ECONNREFUSED)  # wh
 
 CROWD = 1000
 SERVED = Scene(then=("connect 0", "connect 1", "SIGHUP", "connect 0", "connect 1", "SIGTERM"))
-STOPPED = Scene(then=("SIGTERM", "connect 0", "connect 1"))
+STOPPED = Scene(then=("connect 0", "SIGTERM", "connect 0", "connect 1"))
 VERSION_6 = Scene(listen=("tcp6",), then=("connect 0",))
 CROWDED = Scene(then=(f"crowd 1 {CROWD}", "connect 1", "connect 0"))
 MANY = 8  # the most that the launcher passes
@@ -225,10 +225,11 @@ CHECKS = [
         says="when it has stopped, who connects waits for the next start",
         read="shutdown(2), close(2), sd_listen_fds(3)",
         scene=STOPPED,
-        follows=("stops",),
+        follows=("serves", "stops"),
         # The launcher has them open, as a manager has.
-        holds=lambda o: all(each.how == "open" for each in served(o)),
-        expected=lambda o: "kill -TERM, and then a client at each socket: it is connected, and nothing comes yet",
+        holds=lambda o: served(o)[0].text and all(each.how == "open" for each in served(o)[1:]),
+        expected=lambda o: "a client is served; kill -TERM, and then one at each socket: it is connected, and nothing "
+        "comes yet",
         observed=lambda o: f"{told_clients(o)}; {after(o)}",
         causes=(
             (
