@@ -148,7 +148,7 @@ WRONG = [
         "waits for a word of the client",
         [(SENT, "    char word[64];\n    (void)read(client, word, sizeof(word));\n" + SENT)],
         fails=(
-            "by_hand_served fg_holds_nobody_up fg_outlives_clients fg_serves fg_version_6 greets_as_configured"
+            "by_hand_served fg_holds_nobody_up fg_leaves_sockets fg_outlives_clients fg_serves fg_version_6 greets_as_configured"
             " passed_first path_in_use reload_loses_nobody serves_at_all serves_at_host serves_at_path"
             " serves_at_version_6 starts_at_once stop_loses_nobody takes_over_path"
         ),
