@@ -148,9 +148,9 @@ WRONG = [
         "waits for a word of the client",
         [(SENT, "    char word[64];\n    (void)read(client, word, sizeof(word));\n" + SENT)],
         fails=(
-            "by_hand_served fg_holds_nobody_up fg_leaves_sockets fg_outlives_clients fg_serves fg_version_6 greets_as_configured"
-            " passed_first path_in_use reload_loses_nobody serves_at_all serves_at_host serves_at_path"
-            " serves_at_version_6 starts_at_once stop_loses_nobody takes_over_path"
+            "by_hand_served fg_holds_nobody_up fg_leaves_sockets fg_outlives_clients fg_serves fg_version_6"
+            " greets_as_configured passed_first path_in_use reload_loses_nobody serves_at_all serves_at_host"
+            " serves_at_path serves_at_version_6 starts_at_once stop_loses_nobody takes_over_path"
         ),
         says="it waits for a word of the client",
     ),
@@ -369,9 +369,9 @@ WRONG = [
         ],
         fails=(
             "fg_abstract_name fg_alone fg_close_on_exec fg_forgets_sockets fg_forgets_variable fg_holds_nobody_up"
-            " fg_launch_directory fg_launch_files fg_launch_umask fg_levels fg_lives fg_never_waits fg_nobody_there"
-            " fg_outlives_clients fg_own_program fg_parent_is_shell fg_ready fg_reloads fg_serves fg_shell_session"
-            " fg_shell_terminal fg_stops fg_tells_on fg_version_6 fg_watchdog passed_first"
+            " fg_launch_directory fg_launch_files fg_launch_umask fg_leaves_sockets fg_levels fg_lives fg_never_waits"
+            " fg_nobody_there fg_outlives_clients fg_own_program fg_parent_is_shell fg_ready fg_reloads fg_serves"
+            " fg_shell_session fg_shell_terminal fg_stops fg_tells_on fg_version_6 fg_watchdog passed_first"
         ),
         says="descriptors from 3 on",
     ),
@@ -392,7 +392,7 @@ WRONG = [
                 "    (void)atexit(clean_up);\n    hold_signals();\n    if (pid_file",
             ),
         ],
-        fails="greets_as_configured path_in_use reload_loses_nobody serves_at_path",
+        fails="greets_as_configured path_in_use reload_loses_nobody serves_at_path stays_locked",
         says="In a child, too, exit()",
     ),
     Wrong(
@@ -400,8 +400,10 @@ WRONG = [
         [
             (
                 "    (void)send(client",
-                "    if (client != -1 && fork() == 0) {\n        (void)flock(lock, LOCK_UN);\n        _exit(0);\n    }\n"
-                "    (void)wait(NULL);\n    (void)send(client",
+                (
+                    "    if (client != -1 && fork() == 0) {\n        (void)flock(lock, LOCK_UN);\n        _exit(0);\n  "
+                    "  }\n    (void)wait(NULL);\n    (void)send(client"
+                ),
             )
         ],
         fails="stays_locked",

@@ -13,7 +13,7 @@ NOTIFY = "path"
 
 READY, RELOADING, STOPPING, PING = "READY=1", "RELOADING=1", "STOPPING=1", "WATCHDOG=1"
 LEVEL = re.compile(r"<[0-7]>.")  # sd-daemon(3)
-WITHIN = re.compile(r".<[0-7]>")  # a level that begins no line
+WITHIN = re.compile(r"\S<[0-7]>")  # a level that begins no line, and is no word of one
 
 RELOADED = Scene(then=("SIGHUP", "SIGHUP"))
 STOPPED = Scene(then=("SIGTERM",))

@@ -90,6 +90,11 @@ def refuses(key, says, scene, cause):
                 lambda o: refused_well(o),
                 "it ends, and has said before that it is ready: first look at all that is passed, then say so",
             ),
+            (
+                lambda o: not o.printed.strip() and o.messages,
+                "it says so to the log alone. In the foreground that is standard error, as in step 15: the service "
+                "manager keeps what comes there",
+            ),
             (lambda o: not o.printed.strip(), "it ends, and does not say why: whoever started it has nothing to go by"),
             (
                 lambda o: o.job_status == 0,

@@ -16,7 +16,7 @@ from lab.expect.step_11_pid_file import content, holds_pid
 from lab.expect.step_13_drop_privileges import GID, GROUPS, UID, capabilities, extra_groups, has, ids
 from lab.expect.step_14_signals import CONFIG_FILE, NEW, OLD, TAKEN, own_pipes
 from lab.expect.step_15_notify import READY, after, no_environ, quoted, stopped_well, variables
-from lab.expect.step_16_socket_activation import NOT_SERVED, all_served, served, told_clients
+from lab.expect.step_16_socket_activation import GONE, NOT_SERVED, all_served, served, told_clients
 from lab.launched import CONFIG, PID_FILE, PORT, SOCKET, USER
 from lab.steps import STEPS, lineage
 
@@ -33,8 +33,6 @@ GENERIC, USAGE, NOT_ALLOWED, NOT_CONFIGURED = 1, 2, 4, 6
 
 # A server may ignore that a client, or a child, has gone, or take it as it takes the rest.
 OF_CLIENTS = {signal.SIGPIPE, signal.SIGCHLD}
-
-GONE = os.strerror(errno.ENOENT)  # what a client is told whose path leads nowhere
 
 
 def in_the_classic_way(check):
