@@ -559,6 +559,29 @@ RIGHT = [
         ],
         headers="pthread.h",
     ),
+    Right(
+        "the first thread ends",
+        [
+            (
+                MAIN,
+                "static void *serve(void *nothing)\n{\n"
+                "    for (int taken; (taken = next_signal()) != SIGTERM && taken != SIGINT;)\n"
+                '        taken == SIGHUP ? reload() : tell("WATCHDOG=1");\n    stop();\n    return nothing;\n}\n\n'
+                + MAIN,
+            ),
+            (
+                (
+                    "    for (int taken; (taken = next_signal()) != SIGTERM && taken != SIGINT;)\n"
+                    '        taken == SIGHUP ? reload() : tell("WATCHDOG=1");\n    stop();\n}'
+                ),
+                (
+                    "    pthread_t thread;\n    (void)pthread_create(&thread, NULL, serve, NULL);\n   "
+                    " pthread_exit(NULL);\n}"
+                ),
+            ),
+        ],
+        headers="pthread.h",
+    ),
 ]
 
 CARELESS = [

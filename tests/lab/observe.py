@@ -627,7 +627,7 @@ def _own_sockets(launch, process, shell):
 
     /proc does not tell a socket's other end. So the socket itself is fetched
     and asked. Before Linux 5.6, or where the first thread has ended, that cannot
-    be done: then every socket of the program's own counts as one to the log.
+    be done: then every socket of the program's own may be one to the log, and one that listens.
     """
     inherited = {descriptor.identity for descriptor in shell.descriptors.values()}
     own = [d.number for d in process.descriptors.values()
@@ -643,18 +643,19 @@ def _own_sockets(launch, process, shell):
     try:
         pidfd = os.pidfd_open(outer)
     except OSError:
-        return {"log_peers": frozenset(own)}
+        return {"log_peers": frozenset(own), "listeners": frozenset(own)}
     try:
         peers = {number: _peer(pidfd, number, outer) for number in own}
     finally:
         os.close(pidfd)
-    groups = {"log_peers": names, "listeners": {_CLIENTS}, "pairs": {_ITSELF}}
+    groups = {"log_peers": {*names, _UNKNOWN}, "listeners": {_CLIENTS, _UNKNOWN}, "pairs": {_ITSELF}}
     return {name: frozenset(n for n, peer in peers.items() if peer in group) for name, group in groups.items()}
 
 
 _UNCONNECTED = "an unconnected datagram socket"
 _CLIENTS = "whoever connects"
 _ITSELF = "the process itself"
+_UNKNOWN = "what cannot be told"
 _CANNOT_FETCH = (errno.ENOSYS, errno.EPERM, errno.EBADF, errno.ESRCH)
 
 
@@ -662,7 +663,7 @@ def _peer(pidfd, number, process):
     """What a socket of the process leads to: a name, one of the above, None for anything else."""
     fd = ctypes.CDLL(None, use_errno=True).syscall(_SYS_PIDFD_GETFD, pidfd, number, 0)
     if fd == -1:
-        return _LOG_NAMES[0] if ctypes.get_errno() in _CANNOT_FETCH else None
+        return _UNKNOWN if ctypes.get_errno() in _CANNOT_FETCH else None
     with socket.socket(fileno=fd) as fetched:
         if fetched.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             return _CLIENTS

@@ -94,7 +94,12 @@ def not_its_own(o):
 
 def only_listens(o):
     """Whether 0 to 2 are as they should be, clients can connect, and nothing is open that is not its own."""
-    return bool(o.listeners) and standard_holds(o) and not not_its_own(o) and len(o.log_peers & set(extra(o))) <= 1
+    return (
+        bool(o.listeners)
+        and standard_holds(o)
+        and not not_its_own(o)
+        and len(set(extra(o)) & (o.log_peers - o.listeners)) <= 1
+    )
 
 
 def has_status(status, number):
