@@ -40,7 +40,7 @@ LOOP = (
 EXIT = "    exit(EXIT_SUCCESS);\n"
 
 # What all that is told is bound to fail with, and what does not stop.
-UNTOLD = "ready abstract_name reloads stops tells_on watchdog"
+UNTOLD = "ready abstract_name holds_signals_first reloads stops tells_on watchdog"
 UNSTOPPED = "stops alone nobody_there never_waits tells_on"
 
 FLAGS = (
@@ -156,7 +156,9 @@ EPOLL_HEADERS = (
 )
 
 WRONG = [
-    Wrong("never ready", [(READY, "    for (;;)")], fails="ready abstract_name", says="nothing came"),
+    Wrong(
+        "never ready", [(READY, "    for (;;)")], fails="abstract_name holds_signals_first ready", says="nothing came"
+    ),
     Wrong(
         "READY from a child",
         [(READY, '    if (fork() == 0) {\n        tell("READY=1");\n        _exit(0);\n    }\n    for (;;)')],
@@ -178,11 +180,16 @@ WRONG = [
         fails="ready abstract_name",
         says="another process",
     ),
-    Wrong("READY without its value", [('"READY=1"', '"READY"')], fails="ready abstract_name reloads", says="READY=1"),
+    Wrong(
+        "READY without its value",
+        [('"READY=1"', '"READY"')],
+        fails="abstract_name holds_signals_first ready reloads",
+        says="READY=1",
+    ),
     Wrong(
         "a status, and not that it is ready",
         [(READY, '    tell("STATUS=Ready.");\n    for (;;)')],
-        fails="ready abstract_name",
+        fails="abstract_name holds_signals_first ready",
         says="it is told something",
     ),
     Wrong("a stream", [("SOCK_DGRAM", "SOCK_STREAM")], fails=UNTOLD, says="nothing came"),
@@ -288,11 +295,16 @@ WRONG = [
         says="tries again and again",
     ),
     Wrong("a send that waits", [("MSG_DONTWAIT | ", "")], fails="never_waits", says="MSG_DONTWAIT"),
-    Wrong("SIGHUP is not taken", [(HUP, "")], fails="reloads alone never_waits tells_on", says="SIGHUP ended it"),
+    Wrong(
+        "SIGHUP is not taken",
+        [(HUP, "")],
+        fails="alone holds_signals_first never_waits reloads tells_on",
+        says="SIGHUP ended it",
+    ),
     Wrong(
         "SIGHUP is ignored",
         [(HUP, ""), (BLOCKED, BLOCKED + "    (void)signal(SIGHUP, SIG_IGN);\n")],
-        fails="reloads",
+        fails="holds_signals_first reloads",
         says="SIGHUP is not acted on",
     ),
     Wrong(
@@ -405,7 +417,7 @@ WRONG = [
         fails=UNSTOPPED,
         says="no failure",
     ),
-    Wrong("SIGTERM is not taken", [(TERM, "")], fails=UNSTOPPED, says="SIGTERM ended it"),
+    Wrong("SIGTERM is not taken", [(TERM, "")], fails=UNSTOPPED + " holds_signals_first", says="SIGTERM ended it"),
     Wrong(
         "SIGTERM is blocked, and never taken",
         [("        case SIGTERM:\n", "")],
@@ -602,6 +614,21 @@ WRONG = [
         [(HALF, HALF.replace("/ 2", "/ 2000"))],
         fails="watchdog",
         says="in a smaller unit",
+    ),
+    Wrong(
+        "ready before the signals are held",
+        [(BLOCKED, ""), (READY, '    tell("READY=1");\n' + BLOCKED + "    for (;;)")],
+        fails="holds_signals_first",
+        says="may tell it something at once",
+    ),
+    Wrong(
+        "ready before SIGHUP is held",
+        [
+            (BLOCKED, "    (void)sigdelset(&held, SIGHUP);\n" + BLOCKED),
+            (READY, '    tell("READY=1");\n    (void)sigaddset(&held, SIGHUP);\n' + BLOCKED + "    for (;;)"),
+        ],
+        fails="holds_signals_first",
+        says="would still do what it does by default",
     ),
 ]
 
@@ -853,6 +880,29 @@ RIGHT = [
                 " (void)unsetenv(name);\n    }\n",
             )
         ],
+    ),
+    Right(
+        "a thread waits for the signals before it tells",
+        [
+            (
+                "int main(void)\n{\n",
+                (
+                    "static void *take(void *set)\n{\n    for (;;)\n        switch (sigwaitinfo(set, NULL)) {\n       "
+                    ' case SIGALRM:\n            tell("WATCHDOG=1");\n            break;\n        case SIGHUP:\n       '
+                    "     reload();\n            break;\n        case SIGTERM:\n        case SIGINT:\n           "
+                    " stop();\n        }\n    return NULL;\n}\n\nint main(void)\n{\n"
+                ),
+            ),
+            (
+                READY,
+                (
+                    "    pthread_t thread;\n    if (pthread_create(&thread, NULL, take, &held) != 0)\n        return"
+                    ' 1;\n    (void)usleep(200000);\n    tell("READY=1");\n    (void)pthread_join(thread, NULL);\n   '
+                    " for (;;)"
+                ),
+            ),
+        ],
+        headers="pthread.h",
     ),
 ]
 

@@ -369,9 +369,10 @@ WRONG = [
         ],
         fails=(
             "fg_abstract_name fg_alone fg_close_on_exec fg_forgets_sockets fg_forgets_variable fg_holds_nobody_up"
-            " fg_launch_directory fg_launch_files fg_launch_umask fg_leaves_sockets fg_levels fg_lives fg_never_waits"
-            " fg_nobody_there fg_outlives_clients fg_own_program fg_parent_is_shell fg_ready fg_reloads fg_serves"
-            " fg_shell_session fg_shell_terminal fg_stops fg_tells_on fg_version_6 fg_watchdog passed_first"
+            " fg_holds_signals_first fg_launch_directory fg_launch_files fg_launch_umask fg_leaves_sockets fg_levels"
+            " fg_lives fg_never_waits fg_nobody_there fg_outlives_clients fg_own_program fg_parent_is_shell fg_ready"
+            " fg_reloads fg_serves fg_shell_session fg_shell_terminal fg_stops fg_tells_on fg_version_6 fg_watchdog"
+            " passed_first"
         ),
         says="descriptors from 3 on",
     ),

@@ -29,7 +29,8 @@ PID_FILE = "daemon.pid"  # what -p names, in the working directory
 CONFIG = "daemon.conf"  # what -c names
 SOCKET = "service.sock"  # what -l names, if it is a path
 PORT = "PORT"  # in arguments and deeds it stands for a port that is free
-ACCEPT_ONCE = "accept-once"  # the fault that is there for the first call alone
+# Faults of which pytest is told, see Launch._AT_CALL: of chdir(), of accept(), of all that can tell something.
+HOLD_CHDIR, ACCEPT_ONCE, LOOK_BEFORE = "chdir-held", "accept-once", "telling-held"
 USER = "guest"  # whom -u names; in /etc/passwd where a job is launched as root
 USERS = {
     "passwd": b"root:x:0:0::/:/bin/sh\nguest:x:70:80::/:/bin/sh\n",
@@ -121,6 +122,8 @@ class Launch:
     raised: int | None = None  # what came of "raise": 0 or -errno
     regained: tuple = ()  # what came of "root": for the user and the group, 0 or -errno
     accept_failed: bool = False  # scene ACCEPT_ONCE: the first accept() was made to fail
+    on_call: object = None  # scene LOOK_BEFORE: a function of the outer PID of who is about to tell something
+    looks: list = field(default_factory=list)  # what it gave, each with the number of notices that had come
     flooded: bool = False  # more than KEPT_OUTPUT was printed
     pipe_closed: bool = False  # scene "pipe": its reader has got end of file
     proc: str = "/proc"  # the /proc whose PIDs are the job's own
@@ -238,31 +241,39 @@ class Launch:
         self._take_printed("again", fd)
 
     def _take_listener(self, fd):
-        """A call is held. The first accept() fails; of another call keep the caller's pipes open, as a child would.
-
-        Then let it go on.
-        """
+        """A call is held: do what the scene's fault has for it, and let it go on or fail."""
         call = bytearray(_NOTIFICATION.size)
         try:
             fcntl.ioctl(fd, _NOTIF_RECV, call)
             identifier, pid = _NOTIFICATION.unpack(call)[:2]
-            if self.scene.fault == ACCEPT_ONCE and not self.accept_failed:
-                fcntl.ioctl(fd, _NOTIF_SEND, _RESPONSE.pack(identifier, 0, -errno.ECONNABORTED, 0))
-                self.accept_failed = True
-                return
-            if self.scene.fault != ACCEPT_ONCE:
-                self._hold_pipes(pid)
-            fcntl.ioctl(fd, _NOTIF_SEND, _RESPONSE.pack(identifier, 0, 0, _CONTINUE))
-        except FileNotFoundError:
+            error = self._AT_CALL[self.scene.fault](self, pid) or 0
+            fcntl.ioctl(fd, _NOTIF_SEND, _RESPONSE.pack(identifier, 0, -error, 0 if error else _CONTINUE))
+        except (FileNotFoundError, ProcessLookupError):
             pass  # the caller has ended meanwhile
         except OSError:
             os.close(self._files.pop("listener"))  # so have all that could call
 
     def _hold_pipes(self, outer):
+        """Keep the caller's pipes open, as a child of it would."""
         inherited = {d.identity for d in procfs.read_descriptors(f"{self.proc}/{self.shell}").values()}
         for number, descriptor in procfs.read_descriptors(f"/proc/{outer}").items():
             if descriptor.kind == "pipe" and descriptor.identity not in inherited:
                 self._held.append(os.open(f"/proc/{outer}/fd/{number}", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
+
+    def _fail_once(self, _outer):
+        """The first call fails: who was about to connect has gone."""
+        fails, self.accept_failed = not self.accept_failed, True
+        return fails and errno.ECONNABORTED
+
+    def _look_before(self, outer):
+        """Look at the caller, just before it tells the next thing: all that it has told before has arrived."""
+        before = -1
+        while before < len(self.notices):
+            before = len(self.notices)
+            self._take_notices(self._files["notices"])
+        self.looks.append((before, self.on_call(outer)))
+
+    _AT_CALL = {HOLD_CHDIR: _hold_pipes, ACCEPT_ONCE: _fail_once, LOOK_BEFORE: _look_before}
 
     def _take_log(self, fd):
         self._take_message(fd, self.messages)

@@ -148,6 +148,7 @@ class Observation:
     log_was_full: bool = False  # then="full-log": it came to wait for the log
     crowd: int = 0  # then="crowd": so many clients got through
     accept_failed: bool = False  # scene launched.ACCEPT_ONCE: its first accept() was made to fail
+    told_with: tuple = ()  # scene launched.LOOK_BEFORE: for each notice, the signals that were held when it was sent
     got_terminal: bool = False  # then="terminal": `process` has a controlling terminal afterwards
     log_peers: frozenset = field(default_factory=frozenset)  # descriptors that are connected to /dev/log
     listeners: frozenset = field(default_factory=frozenset)  # its own at which clients can connect
@@ -166,6 +167,7 @@ def observe(pad: Launchpad, name, build, scene=Scene()):
     when the launch is under way. Raises LabError where the environment is at fault.
     """
     with pad.job(name, build.program, scene, high=_high_number()) as launch, _in_sight():
+        launch.on_call = lambda outer: _held_signals(launch, f"/proc/{outer}")
         yield 0.0
         pad.wait_for_start(launch)
         if scene.root:
@@ -213,6 +215,7 @@ def _observe(launch, name, build):
         found=launch.found,
         files=_files(launch),
         accept_failed=launch.accept_failed,
+        told_with=tuple(_look_before(launch, number) for number in range(len(launch.notices))),
         **after,
     )
 
@@ -553,6 +556,29 @@ def _living_thread(launch, pid):
     return int(os.path.basename(next(iter(threads)))) if threads else pid
 
 
+def _signals(launch, threads):
+    """(blocked, awaited) of a process with these threads, see Process."""
+    masks = [procfs.read_status(next(iter(threads))).signals("SigBlk")]
+    masks += _of_each(list(threads)[1:], lambda one: procfs.read_status(one).signals("SigBlk"))
+    return frozenset.intersection(*masks), frozenset().union(
+        *_of_each(threads, lambda one: awaited_signals(launch, one))
+    )
+
+
+def _held_signals(launch, folder):
+    """The numbers of the signals that would neither end a process now nor be lost."""
+    threads = procfs.threads(folder)
+    if not threads:
+        raise ProcessLookupError("it has ended")
+    blocked, awaited = _signals(launch, threads)
+    return blocked | awaited | procfs.read_status(folder).signals("SigCgt")
+
+
+def _look_before(launch, number):
+    """What came of the last look before the notice of that number was sent; None if there was no look."""
+    return next((look for count, look in reversed(launch.looks) if count <= number), None)
+
+
 def _of_each(threads, read):
     """What `read` gives for each of these threads, but for those that end meanwhile."""
     for thread in threads:
@@ -570,10 +596,7 @@ def read_process(launch: Launch, pid, counts=lambda descriptor: True):
             return None
         folder, stat = next(iter(threads.items()))
         status = procfs.read_status(folder)
-        masks = [
-            status.signals("SigBlk"),
-            *_of_each(list(threads)[1:], lambda one: procfs.read_status(one).signals("SigBlk")),
-        ]
+        blocked, awaited = _signals(launch, threads)
         with launch.psutil() as look:
             process = look.Process(pid)
             ppid = process.ppid()
@@ -591,10 +614,10 @@ def read_process(launch: Launch, pid, counts=lambda descriptor: True):
             cwd_text=cwd_text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"),
             program=_identity(folder + "/exe"),
             descriptors={n: d for n, d in procfs.read_descriptors(folder).items() if counts(d)},
-            blocked=frozenset.intersection(*masks),
+            blocked=blocked,
             ignored=status.signals("SigIgn"),
             caught=status.signals("SigCgt"),
-            awaited=frozenset().union(*_of_each(threads, lambda one: awaited_signals(launch, one))),
+            awaited=awaited,
             thread_count=len(threads),
             environment=read_environment(folder) if launch.scene.notify or launch.scene.listen else None,
             credentials=status.credentials,

@@ -94,7 +94,7 @@ def progress(examinations, not_begun, alone):
 
 def unchecked(examinations):
     """One line on what could not be checked here, "" if all could."""
-    results = [(e, r) for e in examinations for r in e.results() if r.status == SKIPPED]
+    results = [(e, r) for e in examinations for r in e.results() if r.status == SKIPPED and not r.check.star]
     if not results:
         return ""
     count = f"{len(results)} checks" if len(results) > 1 else "1 check"

@@ -12,7 +12,7 @@ from lab.expect.step_06_dev_null import with_access
 from lab.expect.step_07_syslog import extra, null_and_log, standard_holds
 from lab.expect.step_08_sighup import LEADING, TIMES
 from lab.expect.step_11_pid_file import ONCE_MORE
-from lab.launched import PID_FILE
+from lab.launched import HOLD_CHDIR, PID_FILE
 
 
 # One of these is in what is said where 0, 1 and 2 are not the null device: its name, its number, the reason.
@@ -206,7 +206,7 @@ CHECKS = [
         says="returns when the daemon is ready, even if a child of it holds the pipe",
         read="pipe(7), read(2)",
         on_process=False,
-        scene=Scene(fault="chdir-held"),
+        scene=Scene(fault=HOLD_CHDIR),
         follows=("one_lives_on", "pid_file", "ready_when_it_returns"),
         holds=lambda o: o.process is not None and o.job_status == 0 and o.found == f"{o.process.pid}\n",
         expected=lambda o: "the lab keeps open every pipe that there is when it calls chdir(): it returns 0, "

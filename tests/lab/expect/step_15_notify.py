@@ -8,6 +8,7 @@ import time
 
 from lab.expect import still
 from lab.expect.model import CRASHES, Check, Scene, crash, ended, fate, printed, says_why, signal_name
+from lab.launched import LOOK_BEFORE
 
 NOTIFY = "path"
 
@@ -15,6 +16,7 @@ READY, RELOADING, STOPPING, PING = "READY=1", "RELOADING=1", "STOPPING=1", "WATC
 LEVEL = re.compile(r"<[0-7]>.")  # sd-daemon(3)
 WITHIN = re.compile(r"\S<[0-7]>")  # a level that begins no line, and is no word of one
 
+TOLD_BY = {signal.SIGHUP, signal.SIGTERM}
 RELOADED = Scene(then=("SIGHUP", "SIGHUP"))
 STOPPED = Scene(then=("SIGTERM",))
 ABSTRACT = Scene(notify="abstract")
@@ -93,6 +95,17 @@ def told_pings(o):
         return f"{PINGS} of them within {TOO_OFTEN * (PINGS - 1) * 1e3:.0f} ms"
     period = ping_period(o, o.done[0].notices)
     return f"{states(o).count(PING)} in all" if period is None else f"one every {period:.1f} s"
+
+
+def held_at_ready(o):
+    """The signals that were held when it told that it is ready, none if it never did; None if that was not seen."""
+    told = zip(o.notices, o.told_with)
+    return next((held for message, held in told if READY in assignments(message)), frozenset())
+
+
+def names_of(signals):
+    """Signals by their names."""
+    return " and ".join(signal.Signals(number).name for number in sorted(signals))
 
 
 def no_environ(o):
@@ -255,6 +268,24 @@ CHECKS = [
             only_word(READY),
             (lambda o: o.notices, "it is told something, and not that it is ready: who waits for it waits on"),
             (True, NOT_BY_THIS_NAME),
+        ),
+    ),
+    Check(
+        key="holds_signals_first",
+        says="when it tells that, SIGHUP and SIGTERM would not end it any more",
+        read="sigprocmask(2), sigaction(2)",
+        scene=Scene(fault=LOOK_BEFORE),
+        follows=("ready", "stops", "reloads"),
+        unseen=lambda o: "the call by which it was told was not seen" * (held_at_ready(o) is None),
+        holds=lambda o: TOLD_BY <= held_at_ready(o),
+        expected=lambda o: f"{names_of(TOLD_BY)} blocked, or with a handler, before {READY} is sent",
+        observed=lambda o: f"when it was sent, not so: {names_of(TOLD_BY - held_at_ready(o))}",
+        causes=(
+            (
+                True,
+                "who has heard that it is ready may tell it something at once, and a signal would still do what it "
+                "does by default. First all that takes signals, then the notice",
+            ),
         ),
     ),
     Check(

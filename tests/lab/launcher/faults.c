@@ -41,6 +41,9 @@
 #ifndef SYS_accept
 #define SYS_accept SYS_accept4
 #endif
+#ifndef SYS_socketcall
+#define SYS_socketcall SYS_sendto
+#endif
 #ifndef SYS_clone3
 #define SYS_clone3 435
 #endif
@@ -48,13 +51,20 @@
 #define SYS_close_range 436
 #endif
 
-enum { MAX_CALLS = 4, KILLED = -1, HELD = -2 };
+/* Of an argument, which has 64 bits: byteorder(3). */
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+enum { LOW_HALF = 4 };
+#else
+enum { LOW_HALF = 0 };
+#endif
+
+enum { MAX_CALLS = 6, KILLED = -1, HELD = -2 };
 
 static const struct fault {
     const char *name;
     int error; /* 0: the call does nothing and says that it worked;
-                  KILLED: it ends the process; HELD: pytest lets it go on,
-                  or makes it fail */
+                  KILLED: it ends the process; HELD: pytest looks, and lets it
+                  go on or makes it fail */
     int calls[MAX_CALLS];
 } faults[] = {
     {"fork-EAGAIN", EAGAIN, {SYS_clone, SYS_clone3, SYS_fork, SYS_vfork}},
@@ -71,6 +81,10 @@ static const struct fault {
     {"chdir-killed", KILLED, {SYS_chdir, SYS_fchdir}},
     {"chdir-held", HELD, {SYS_chdir, SYS_fchdir}},
     {"accept-once", HELD, {SYS_accept, SYS_accept4}},
+    {"telling-held",
+     HELD,
+     {SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_write, SYS_writev,
+      SYS_socketcall}},
     {"close-ignored", 0, {SYS_close, SYS_close_range}},
 };
 
@@ -116,13 +130,20 @@ void inject_fault(const struct request *request)
         return;
     const struct fault *fault = find_fault(request);
 
-    struct sock_filter filter[2 * MAX_CALLS + 5];
+    struct sock_filter filter[2 * MAX_CALLS + 8];
     unsigned short length = 0;
 #define ADD(...) filter[length++] = (struct sock_filter)__VA_ARGS__
     ADD(BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
                  offsetof(struct seccomp_data, arch)));
     ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 1, 0));
     ADD(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+    if (fault->error == HELD) { /* what is said of it must not wait for it */
+        ADD(BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+                     offsetof(struct seccomp_data, args) + LOW_HALF));
+        ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)request->control, 0,
+                     1));
+        ADD(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+    }
     ADD(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
     for (int i = 0; i < MAX_CALLS; i++) {
         if (i > 0 && fault->calls[i] == 0)
