@@ -686,7 +686,8 @@ RIGHT = [
             (
                 LOOP,
                 (
-                    "    pthread_t thread;\n    sigset_t all;\n    if (pthread_create(&thread, NULL, take, &held) != 0)\n"
+                    "    pthread_t thread;\n    sigset_t all;\n"
+                    "    if (pthread_create(&thread, NULL, take, &held) != 0)\n"
                     '        die("pthread_create");\n    (void)sigfillset(&all);\n'
                     "    (void)pthread_sigmask(SIG_SETMASK, &all, NULL);\n    (void)pthread_join(thread, NULL);\n"
                 ),
