@@ -5,9 +5,9 @@ once for all that only look, and once more for every bonus check. Workshop is
 what a whole run has in common.
 """
 
-import os
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
 from lab.answers import Answer, find_step
@@ -177,13 +177,21 @@ class Examination:
 
     def _why_not_here(self, check):
         sandbox_needed = check.needs_log or check.scene.without
-        if "tcp6" in str((check.scene.listen, check.scene.then)) and not os.path.exists("/proc/net/if_inet6"):
+        if "tcp6" in str((check.scene.listen, check.scene.then)) and not self._has_ipv6():
             return "there is no IPv6 here"
         if check.scene.root:
             return self.pad.why_no_root()
         if sandbox_needed and not self.pad.is_sandboxed():
             return f"it needs a /dev of its own, and there is no sandbox: {self.pad.why_not}"
         return ""
+
+    def _has_ipv6(self):
+        """Whether the kernel has it; and, where the network is everybody's, whether ::1 is an address there."""
+        try:
+            addresses = Path("/proc/net/if_inet6").read_text(encoding="ascii")
+        except OSError:
+            return False
+        return self.pad.is_sandboxed() or f"{1:032x}" in addresses
 
 
 def _evaluate(check, o):

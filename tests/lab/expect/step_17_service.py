@@ -220,7 +220,10 @@ def refuses(key, what, address, cause):
 
 def localhost_is_both():
     """Whether the name stands for an address of each family."""
-    found = {family for family, *_ in socket.getaddrinfo("localhost", 1, type=socket.SOCK_STREAM)}
+    try:
+        found = {family for family, *_ in socket.getaddrinfo("localhost", 1, type=socket.SOCK_STREAM)}
+    except OSError:
+        return False
     return {socket.AF_INET, socket.AF_INET6} <= found
 
 
