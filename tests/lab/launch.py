@@ -7,6 +7,7 @@ Launchpad is there, and forks for each launch.
 
 import errno
 import os
+import random
 import resource
 import shutil
 import socket
@@ -26,6 +27,8 @@ SOURCES = Path(__file__).with_name("launcher")
 
 SEND_TIME = 5.0  # seconds for a request to be taken, where many are on their way
 LOOPBACK_PORT = 7017  # what PORT stands for, where each launch has a network of its own
+LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
+PORT_TRIES = 100
 
 DESCRIPTORS = 1024  # that may be open here: a launch takes about a dozen
 
@@ -90,11 +93,35 @@ def look_at_null_device(path="/dev/null"):
         )
 
 
-def _free_port():
-    """A port that nobody has at this moment, for a launch that shares the network with all others."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def reserve_port():
+    """(a free port, the socket that reserves it), for a launch that shares the network with all others.
+
+    It is none of those that the kernel gives to clients, ip(7). As long as the
+    abstract socket is there no other launch of the lab's gets it, of whatever
+    process. Raises LabError where none is found.
+    """
+    clients = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+    first = max(clients // 2, 1024)
+    last = max(clients, first + PORT_TRIES)
+    for port in random.sample(range(first, last), PORT_TRIES):
+        mark = socket.socket(socket.AF_UNIX)
+        try:
+            mark.bind(f"\0daemon-lab/port/{port}")
+            if not any(_is_taken(family, host, port) for family, host in LOOPBACK):
+                return port, mark
+        except OSError:
+            pass  # another launch has it
+        mark.close()
+    raise LabError(f"no port from {first} to {last - 1} is free: what listens there? (ss -tl)")
+
+
+def _is_taken(family, host, port):
+    try:
+        with socket.socket(family) as probe:
+            probe.bind((host, port))
+    except OSError as error:
+        return error.errno == errno.EADDRINUSE  # else there is no such family, or no such address
+    return False
 
 
 def _raise_limit():
@@ -160,14 +187,16 @@ class Launchpad:
         if scene.signals:
             words.append(f"signals={scene.signals}")
         words += self._root(scene, files)
-        port = LOOPBACK_PORT if self.is_sandboxed() else _free_port()
+        port, mark = LOOPBACK_PORT, None
+        if host and not self.is_sandboxed():
+            port, mark = reserve_port()
         arguments = [argument.replace(PORT, str(port)) for argument in scene.arguments or ()]
         if arguments:
             words.append(f"watched={PID_FILE}")
         if any(deed.startswith("again") for deed in scene.then):
             words.append("processes=512")
         launch = self._start("job", files, words, [f"./{name}", *arguments], scene)
-        launch.port = port
+        launch.port, launch.port_mark = port, mark
         return launch
 
     def wait_for_start(self, launch):

@@ -109,6 +109,7 @@ class Launch:
     messages: list = field(default_factory=list)  # what arrived at /dev/log
     notices: list = field(default_factory=list)  # what the service manager was told
     port: int = 0  # what PORT stands for
+    port_mark: socket.socket | None = None  # reserves it where there is no sandbox
     client: socket.socket | OSError | None = None  # what came of "connect"
     kept_waiting: bool = False  # a client was not served in time
     has_spun: bool = False  # it was at rest, and busy all the time: what it does next takes no long work
@@ -477,6 +478,8 @@ class Launch:
                 self._kill_init()
                 raise LabError(f"a launch did not end within {END_TIME} s (its init is process {self.init})")
         finally:
+            if self.port_mark is not None:
+                self.port_mark.close()
             if self.pidfd != -1:
                 os.close(self.pidfd)
                 self.pidfd = -1

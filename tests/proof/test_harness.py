@@ -5,6 +5,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from lab.answers import Answer, find_step
 from lab.build import Build, Builder
 from lab.expect.model import CRASHED, DOES_NOT_COMPILE, EXITED, NEVER_SETTLED
 from lab.judge import examiner
-from lab.launch import Launchpad, look_at_null_device
+from lab.launch import Launchpad, look_at_null_device, reserve_port
 from lab.launched import Scene
 from lab.observe import observe
 from lab.settle import settle
@@ -551,3 +552,20 @@ def test_a_machine_without_a_null_device_is_told_of(tmp_path):
     for name in ("file", "nothing"):
         with pytest.raises(LabError, match="mknod"):
             look_at_null_device(str(tmp_path / name))
+
+
+def test_a_port_is_given_to_one_launch_alone(monkeypatch):
+    """And none where somebody is, of either family."""
+    with socket.socket() as first, socket.socket() as second, socket.socket() as third:
+        for each in (first, second, third):
+            each.bind(("127.0.0.1", 0))
+        ports = [each.getsockname()[1] for each in (first, second, third)]
+        second.close()
+        third.close()
+        monkeypatch.setattr("random.sample", lambda *_: ports)
+        (one, mark), (other, other_mark) = reserve_port(), reserve_port()
+        assert [one, other] == ports[1:]
+        with pytest.raises(LabError, match="ss -tl"):
+            reserve_port()
+        mark.close()
+        other_mark.close()
