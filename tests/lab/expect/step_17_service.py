@@ -315,7 +315,7 @@ OF_A_SERVER = {
         or (
             not o.processes
             and any(has_status(each, 1) for each in o.reaped.values())
-            and says_why(o, "/dev/null", *"3456789")
+            and says_why(o, "/dev/null", *"0123456789")
             and not says_why(o, "success", "no error")
         ),
         "expected": lambda o: "an error in the log that says so, status 1, nothing that lives on",
