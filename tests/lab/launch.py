@@ -20,7 +20,7 @@ from pathlib import Path
 
 from lab import procfs
 from lab.idrange import COUNT, NoRange, find_range
-from lab.launched import HOSTS, PID_FILE, PORT, USERS, Launch, Refused, Scene
+from lab.launched import HOSTS, HOSTS_FILE, PID_FILE, PORT, USERS, Launch, Refused, Scene
 from lab.toolbox import BUILD, ENVIRONMENT, ROOT, LabError
 
 SOURCES = Path(__file__).with_name("launcher")
@@ -182,7 +182,7 @@ class Launchpad:
         host = any(":" in argument for argument in scene.arguments or ())
         if tcp or host:
             words.append("network=yes")  # the loopback interface is up then
-        if host:
+        if host and HOSTS_FILE.exists():  # to be put in its place
             files.append((HOSTS, 0o644, "hosts"))
         if scene.signals:
             words.append(f"signals={scene.signals}")

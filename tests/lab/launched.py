@@ -18,6 +18,7 @@ import struct
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 
@@ -36,7 +37,8 @@ USERS = {
     "passwd": b"root:x:0:0::/:/bin/sh\nguest:x:70:80::/:/bin/sh\n",
     "group": b"root:x:0:\nguest:x:80:\nmail:x:81:guest\nnews:x:82:guest\n",
 }
-HOSTS = b"127.0.0.1 localhost\n::1 localhost\n"  # /etc/hosts of a sandbox, for a job that is told a host
+HOSTS_FILE = Path("/etc/hosts")
+HOSTS = b"127.0.0.1 localhost\n::1 localhost\n"  # that file in a sandbox, for a job that is told a host
 ORDER_TIME = 5  # seconds for the launcher to do what it is told
 DRAIN_TIME = 0.5  # seconds for what was printed to come through the terminal
 MAX_PUMPS = 1000  # looks at what has come, before it counts as a flood

@@ -277,8 +277,7 @@ void show_names(const struct request *request)
         for (size_t j = 0; j < sizeof(names) / sizeof(*names); j++) {
             char target[32];
             (void)snprintf(target, sizeof(target), "/etc/%s", names[j]);
-            if (strcmp(request->files[i].name, names[j]) == 0 &&
-                access(target, F_OK) == 0)
+            if (strcmp(request->files[i].name, names[j]) == 0)
                 mount_or_refuse(request, names[j], target, NULL, MS_BIND, NULL);
         }
 }
