@@ -39,6 +39,12 @@ CLOSED = "    (void)close(fd);\n    return wrong;\n"
 RELOAD = "static void reload(void)\n{\n"
 ABSOLUTE = "            config = absolute(optarg);\n"
 SERVE = "static noreturn void serve(sigset_t held)\n{\n"  # what it calls stands before it
+TAKEN_BY_THREAD = (
+    SERVE,
+    "static void *take(void *set)\n{\n    for (;;)\n        switch (sigwaitinfo(set, NULL)) {\n       "
+    " case SIGHUP:\n            reload();\n            break;\n        case SIGTERM:\n           "
+    " stop();\n        }\n    return NULL;\n}\n\n" + SERVE,
+)
 MAIN = "int main(int argc, char *argv[])\n{\n"
 
 FLAGS = (
@@ -508,12 +514,7 @@ WRONG = [
     Wrong(
         "no thread lets anything through",
         [
-            (
-                SERVE,
-                "static void *take(void *set)\n{\n    for (;;)\n        switch (sigwaitinfo(set, NULL)) {\n       "
-                " case SIGHUP:\n            reload();\n            break;\n        case SIGTERM:\n           "
-                " stop();\n        }\n    return NULL;\n}\n\n" + SERVE,
-            ),
+            TAKEN_BY_THREAD,
             (
                 LOOP,
                 (
@@ -677,12 +678,7 @@ RIGHT = [
     Right(
         "a thread that waits for them, while the first one lets nothing through",
         [
-            (
-                SERVE,
-                "static void *take(void *set)\n{\n    for (;;)\n        switch (sigwaitinfo(set, NULL)) {\n       "
-                " case SIGHUP:\n            reload();\n            break;\n        case SIGTERM:\n           "
-                " stop();\n        }\n    return NULL;\n}\n\n" + SERVE,
-            ),
+            TAKEN_BY_THREAD,
             (
                 LOOP,
                 (
@@ -698,12 +694,7 @@ RIGHT = [
     Right(
         "a thread that waits for them",
         [
-            (
-                SERVE,
-                "static void *take(void *set)\n{\n    for (;;)\n        switch (sigwaitinfo(set, NULL)) {\n       "
-                " case SIGHUP:\n            reload();\n            break;\n        case SIGTERM:\n           "
-                " stop();\n        }\n    return NULL;\n}\n\n" + SERVE,
-            ),
+            TAKEN_BY_THREAD,
             (
                 LOOP,
                 (
