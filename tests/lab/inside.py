@@ -1,8 +1,13 @@
 """Looks at a sandbox from inside its user namespace.
 
-There the IDs are those that the job has, and whoever made the namespace may see
-all in it: from outside an ordinary user may not look at processes of other
-users, not even of those that the namespace was granted: user_namespaces(7).
+There the IDs are those that the job has, and the owner of a user namespace may
+see all that is in it: from outside an ordinary user may not look at processes
+of other users, not even of those that the namespace was granted:
+user_namespaces(7).
+
+The look is made by a child of pytest's, because a process cannot leave a user
+namespace that it has entered. That child ends with its parent, and nothing in it
+can climb back into the code that forked it.
 """
 
 import ctypes
@@ -14,24 +19,27 @@ import signal
 from lab.toolbox import LabError
 
 _CLONE_NEWUSER = 0x10000000  # sched.h
-
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 POLL = 0.002  # seconds between two looks whether there is an answer
 
 
-def from_inside(init, look):
+def from_inside(init, look, descriptors):
     """Work (see turns): what `look()` returns in the user namespace of the process `init` (an outer PID).
 
-    It is called in a process of its own. Raises what `look` raises, and LabError
-    if the namespace cannot be entered.
+    It is called in a process of its own, which keeps only `descriptors` and
+    standard input, output and error open. Raises what `look` raises, and
+    LabError if the namespace cannot be entered.
     """
     reader, writer = os.pipe2(os.O_CLOEXEC)
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        with os.fdopen(writer, "wb") as out:
-            out.write(pickle.dumps(_enter_and(look, init)))
-        os._exit(0)
+    parent = os.getpid()
+    try:
+        child = os.fork()
+        if child == 0:
+            _report_from_inside(init, look, writer, {*descriptors, writer}, parent)
+    finally:
+        if os.getpid() != parent:  # whatever happened: the child must never run on as a second checker
+            os._exit(1)
     os.close(writer)
     try:
         with os.fdopen(reader, "rb") as answer:
@@ -44,20 +52,42 @@ def from_inside(init, look):
     finally:
         os.waitpid(child, 0)
     if not data:
-        raise LabError("a look from inside the sandbox came to no end: something killed it")
+        raise LabError("a look from inside the sandbox did not finish, because something killed it: try again")
     result, error = pickle.loads(data)
     if error is not None:
         raise error
     return result
 
 
-def _enter_and(look, init):
-    """(what came of it, None) or (None, the exception): nothing may leave the child in any other way."""
+def _report_from_inside(init, look, writer, kept, parent):
+    """The child's whole life: write (result, None) or (None, the exception), pickled, to `writer`."""
+    _end_with(parent)
+    _close_all_but(kept)
     try:
         _enter(init)
-        return look(), None
+        _end_with(parent)  # once more: new credentials can undo it, prctl(2)
+        outcome = look(), None
     except BaseException as error:
-        return None, error
+        outcome = None, error
+    with os.fdopen(writer, "wb") as out:
+        out.write(pickle.dumps(outcome))
+
+
+def _end_with(parent):
+    """Have the kernel kill this process when its parent ends; end now if that has happened already."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) == -1 or os.getppid() != parent:
+        os._exit(1)
+
+
+def _close_all_but(kept):
+    """Close what belongs to other launches: an open end here would keep them alive when pytest ends."""
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2 and int(name) not in kept:
+            try:
+                os.close(int(name))
+            except OSError:
+                pass  # it was the descriptor of this list itself
 
 
 def _enter(init):

@@ -355,6 +355,11 @@ class Launch:
             self.proc = f"/proc/{os.getpid()}/fd/{self._proc_fd}"
         return self
 
+    def descriptors(self):
+        """The numbers of all descriptors that this launch is looked at with."""
+        held = [self.control.fileno(), self.pidfd, self._proc_fd, *self._files.values(), *self._held]
+        return {fd for fd in held if fd != -1}
+
     @contextmanager
     def psutil(self):
         """psutil, looking at the /proc of this launch."""

@@ -16,6 +16,7 @@ import struct
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from inspect import isgenerator
 from stat import S_IMODE, S_ISREG
 
@@ -171,7 +172,8 @@ def observe(pad: Launchpad, name, build, scene=Scene()):
         yield 0.0
         pad.wait_for_start(launch)
         if scene.root:
-            return (yield from from_inside(launch.init, lambda: _observe_from_inside(launch, name, build)))
+            look = partial(_observe_from_inside, launch, name, build)
+            return (yield from from_inside(launch.init, look, launch.descriptors()))
         return (yield from _observe(launch, name, build))
 
 
