@@ -48,7 +48,7 @@ class Workshop:
     """
 
     def __init__(self, answers, sandbox=True):
-        self.pad = Launchpad(sandbox)
+        self.pad = Launchpad(sandbox, {answer.path.parent for answer in answers})
         self.builder = Builder(self.pad, answers)
         self.examinations = {answer: Examination(answer, self.pad, self.builder) for answer in answers}
 

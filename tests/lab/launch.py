@@ -21,6 +21,7 @@ from pathlib import Path
 from lab import procfs
 from lab.idrange import COUNT, NoRange, find_range
 from lab.launched import HOSTS, HOSTS_FILE, PID_FILE, PORT, USERS, Launch, Refused, Scene
+from lab.sight import hidden_paths, shown_paths
 from lab.toolbox import BUILD, ENVIRONMENT, ROOT, LabError
 
 SOURCES = Path(__file__).with_name("launcher")
@@ -151,12 +152,17 @@ class Launchpad:
     Where is_sandboxed() is False, `why_not` says why, in a few words.
     """
 
-    def __init__(self, sandbox=True):
+    def __init__(self, sandbox=True, folders=()):
+        """`folders` hold the answers that are to be launched: none of those sees what is in them."""
         look_at_null_device()
         self.program = launcher()
         _raise_limit()
         self.sandboxed = None if sandbox else False
         self.why_not = "" if sandbox else "switched off with --no-sandbox"
+        self._sight = [
+            *(f"shown={path}" for path in shown_paths()),
+            *(f"hidden={path}" for path in hidden_paths(folders)),
+        ]
         self._ids = None  # an IdRange, once it is known
         self._why_no_root = None
         self._requests = None  # the launcher's socket, once it runs
@@ -291,7 +297,7 @@ class Launchpad:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         passed = [theirs.detach()]
         words = [f"sandbox={'yes' if self.sandboxed else 'no'}", f"tmp={os.environ.get('TMPDIR', '/tmp')}",
-                 f"hidden={ROOT}", f"scene={scene_name}", *words]  # fmt: skip
+                 *self._sight, f"scene={scene_name}", *words]  # fmt: skip
         reader = None
         if scene_name == "tool":
             reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)

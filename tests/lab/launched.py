@@ -305,7 +305,7 @@ class Launch:
         """The PID that the job knows a process by; None if it was gone before anybody had looked it up."""
         if outer not in self._known:
             try:
-                self._known[outer] = procfs.read_status(f"/proc/{outer}").innermost_pid
+                self._known[outer] = procfs.read_status(f"/proc/{outer}").pid_at(self.level)
             except ProcessLookupError:
                 return None
         return self._known[outer]
@@ -383,7 +383,7 @@ class Launch:
             return pid
         for outer in procfs.descendants(self.init):
             try:
-                if procfs.read_status(f"/proc/{outer}").innermost_pid == pid:
+                if procfs.read_status(f"/proc/{outer}").pid_at(self.level) == pid:
                     self._known[outer] = pid
                     return outer
             except ProcessLookupError:
@@ -396,6 +396,11 @@ class Launch:
             return procfs.read_stat(f"{self.proc}/{self.shell}").state in "ZXTt"
         except ProcessLookupError:
             return True
+
+    @property
+    def level(self):
+        """How many PID namespaces below pytest's the job's own is."""
+        return 1 if self.sandboxed else 0
 
     @property
     def adopter(self):

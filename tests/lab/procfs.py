@@ -135,10 +135,17 @@ class Status(dict):
             capabilities={which: int(self[f"Cap{which}"], 16) for which in ("Inh", "Prm", "Eff", "Amb")},
         )
 
-    @property
-    def innermost_pid(self):
-        """Its PID as it sees it itself: pid_namespaces(7)."""
-        return int(self["NSpid"].split()[-1])
+    def pid_at(self, level):
+        """Its PID in the PID namespace `level` levels below the one of whoever reads this: pid_namespaces(7).
+
+        Not the innermost one: a process may have made a namespace of its own, in
+        which it has any PID that it likes. Raises ProcessLookupError where it is
+        not in a namespace as deep as that.
+        """
+        pids = self["NSpid"].split()
+        if level >= len(pids):
+            raise ProcessLookupError(f"it is in no PID namespace {level} levels below")
+        return int(pids[level])
 
 
 def read_status(folder):

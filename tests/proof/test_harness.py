@@ -472,8 +472,8 @@ def test_an_answer_never_runs_as_root(sandbox_pad, tmp_path):
 def test_the_lab_is_not_in_sight(sandbox_pad, monkeypatch):
     """Not even where it lies in what is shown, /usr/local or /opt say: an answer would find the solutions."""
     assert print_in_job(sandbox_pad, "ls /usr/share/") != ""
-    monkeypatch.setattr("lab.launch.ROOT", "/usr/share")
-    assert print_in_job(sandbox_pad, "ls /usr/share/") == ""
+    monkeypatch.setattr("lab.sight.ROOT", Path("/usr/share"))
+    assert print_in_job(Launchpad(), "ls /usr/share/") == ""
 
 
 @pytest.fixture(params=[0o755, 0o700], ids=["open to all", "private"])

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <grp.h>
+#include <linux/keyctl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -380,6 +381,23 @@ static noreturn void serve(const struct request *request)
     }
 }
 
+/* The caller's session keyring holds keys of theirs (Kerberos', for example),
+   and no namespace keeps an answer from them. So each launch has an empty one
+   of its own: session-keyring(7), keyctl(2). Where keys are forbidden
+   altogether, or not known to the kernel, an answer has none either. */
+static void leave_keyring(const struct request *request)
+{
+    for (int tries = 0; tries < MAX_TRIES; tries++) {
+        if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) != -1 ||
+            errno == ENOSYS || errno == EPERM || errno == EACCES)
+            return;
+        if (errno != EDQUOT) /* launches that are ending give theirs back */
+            break;
+        (void)usleep(1000);
+    }
+    broken(request, "a session keyring of its own");
+}
+
 /* What is left of the server is what came with the request: to be out of the
    job's way. */
 noreturn void be_init(struct request *request)
@@ -393,6 +411,7 @@ noreturn void be_init(struct request *request)
         enter_sandbox(request);
     else
         enter_subreaper(request);
+    leave_keyring(request);
     umask(022);
     lay_out_files(request);
     if (request->sandbox)

@@ -6,6 +6,7 @@
  *   server.c     takes requests, forks for each, and reaps what it has forked
  *   launcher.c   is init (or the subreaper): lays out files, reports, ends
  *   sandbox.c    the namespaces and the root directory that an answer sees
+ *   mounts.c     makes what is shown there read-only
  *   scene.c      the stand-in for the login shell, its terminal, the job
  *   faults.c     makes chosen system calls fail in the job
  *   sockets.c    what a service manager would pass, and clients
@@ -64,6 +65,7 @@
 enum {
     MAX_FILES = 64,
     MAX_LISTEN = 8,
+    MAX_PATHS = 64,
     MAX_ENVIRONMENT = 16,
     OWNER_OF_NOTHING = 1900000000 /* an ID beyond all that are handed out */
 };
@@ -83,18 +85,21 @@ struct id_range {
 };
 
 struct request {
-    bool sandbox;        /* namespaces; otherwise a child subreaper */
-    bool by_root;        /* whoever started the server is root */
-    const char *tmp;     /* without a sandbox: where the job's folder is made */
-    const char *hidden;  /* in a sandbox: a directory to be empty, or NULL */
-    struct id_range ids; /* with a count, the job is root in the sandbox */
-    int control;         /* the socket to pytest */
-    const char *scene;   /* "job", "shell" or "tool": see scene.c */
-    int output;          /* scene "tool": its standard output and error */
-    int high;            /* the number of the descriptor beyond the limit */
-    uid_t id;            /* whom the scene runs as; 0: as whoever started us */
-    const char *stdio;   /* "terminal", "closed", or "pipe" */
-    const char *fault;   /* a row of the table in faults.c, or NULL */
+    bool sandbox;    /* namespaces; otherwise a child subreaper */
+    bool by_root;    /* whoever started the server is root */
+    const char *tmp; /* without a sandbox: where the job's folder is made */
+    const char *shown[MAX_PATHS];  /* in a sandbox: to be seen in it, beside
+                                      what always is; absolute paths */
+    const char *hidden[MAX_PATHS]; /* and directories to be empty there */
+    int shown_count, hidden_count;
+    struct id_range ids;  /* with a count, the job is root in the sandbox */
+    int control;          /* the socket to pytest */
+    const char *scene;    /* "job", "shell" or "tool": see scene.c */
+    int output;           /* scene "tool": its standard output and error */
+    int high;             /* the number of the descriptor beyond the limit */
+    uid_t id;             /* whom the scene runs as; 0: as whoever started us */
+    const char *stdio;    /* "terminal", "closed", or "pipe" */
+    const char *fault;    /* a row of the table in faults.c, or NULL */
     bool no_null, no_log; /* leave these out of /dev */
     const char *watched; /* a file to look into when the job returns, or NULL */
     rlim_t processes;    /* so many at most, where they can be counted */
@@ -136,6 +141,9 @@ int open_log_socket(const struct request *request);
 noreturn void refuse(const struct request *request, const char *what);
 void show_names(const struct request *request);
 void keep_usual_capabilities(const struct request *request);
+
+/* mounts.c */
+int protect_mounts(const char *base);
 
 /* scene.c */
 void start_scene(struct request *request);

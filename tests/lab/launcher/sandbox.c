@@ -23,7 +23,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -44,9 +43,18 @@ static const unsigned outside_ids[] = {OWNER_OF_NOTHING, 65534, 0};
 #define LAB "/home/lab"
 
 /* What compilers and dynamically linked programs need, as it is outside. */
-static const char *const shown[] = {"usr",   "bin",   "sbin",   "lib",
-                                    "lib32", "lib64", "libx32", "etc",
-                                    "opt",   "nix",   "gnu"};
+static const char *const shown[] = {"/usr",    "/bin",   "/sbin",
+                                    "/lib",    "/lib32", "/lib64",
+                                    "/libx32", "/nix",   "/gnu"};
+
+/* Of /etc only what the C library, its dynamic linker and a compiler read. The
+   rest is the machine's own, and may hold what no answer should see. */
+static const char *const shown_of_etc[] = {
+    "/etc/alternatives", "/etc/ld.so.cache",  "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d", "/etc/localtime",    "/etc/nsswitch.conf",
+    "/etc/passwd",       "/etc/group",        "/etc/hosts",
+    "/etc/host.conf",    "/etc/gai.conf",     "/etc/protocols",
+    "/etc/services",     "/etc/locale.alias", "/etc/ld-musl-x86_64.path"};
 
 static const char *const devices[] = {"null",   "zero",    "full",
                                       "random", "urandom", "tty"};
@@ -72,36 +80,37 @@ static void make_directory(const struct request *request, const char *path,
         refuse(request, path);
 }
 
-/* A remount may not drop what the mount outside was locked with. */
-static unsigned long locked_flags(const char *path)
+/* All directories above the last part of a path below BASE. */
+static void make_parents(const struct request *request, const char *path)
 {
-    struct statvfs status;
-    if (statvfs(path, &status) == -1)
-        return 0;
-    unsigned long flags = 0;
-    if (status.f_flag & ST_NOSUID)
-        flags |= MS_NOSUID;
-    if (status.f_flag & ST_NODEV)
-        flags |= MS_NODEV;
-    if (status.f_flag & ST_NOEXEC)
-        flags |= MS_NOEXEC;
-    if (status.f_flag & ST_NOATIME)
-        flags |= MS_NOATIME;
-    if (status.f_flag & ST_NODIRATIME)
-        flags |= MS_NODIRATIME;
-    if (status.f_flag & ST_RELATIME)
-        flags |= MS_RELATIME;
-    return flags;
+    char part[PATH_MAX];
+    (void)snprintf(part, sizeof(part), "%s", path);
+    for (char *slash = strchr(part + sizeof(BASE), '/'); slash != NULL;
+         slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(part, 0755) == -1 && errno != EEXIST)
+            refuse(request, part);
+        *slash = '/';
+    }
 }
 
-static void show_directory(const struct request *request, const char *name)
+/* A file to mount something on. */
+static void make_file(const struct request *request, const char *path)
 {
-    char outside[PATH_MAX], inside[PATH_MAX], link[PATH_MAX];
-    (void)snprintf(outside, sizeof(outside), "/%s", name);
-    (void)snprintf(inside, sizeof(inside), BASE "/%s", name);
+    int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+    if (fd == -1 || close(fd) == -1)
+        refuse(request, path);
+}
+
+/* A directory or a file of the machine's, at the same path in the sandbox. */
+static void show(const struct request *request, const char *outside)
+{
+    char inside[PATH_MAX], link[PATH_MAX];
+    (void)snprintf(inside, sizeof(inside), BASE "%s", outside);
     struct stat status;
     if (lstat(outside, &status) == -1)
         return; /* not every system has each */
+    make_parents(request, inside);
     if (S_ISLNK(status.st_mode)) {
         ssize_t size = readlink(outside, link, sizeof(link) - 1);
         link[size > 0 ? size : 0] = '\0';
@@ -109,19 +118,20 @@ static void show_directory(const struct request *request, const char *name)
             refuse(request, inside);
         return;
     }
-    make_directory(request, inside, 0755);
+    if (S_ISDIR(status.st_mode))
+        make_directory(request, inside, 0755);
+    else
+        make_file(request, inside);
     mount_or_refuse(request, outside, inside, NULL, MS_BIND | MS_REC, NULL);
-    mount_or_refuse(request, NULL, inside, NULL,
-                    MS_REMOUNT | MS_BIND | MS_RDONLY | locked_flags(inside),
-                    NULL);
 }
 
-/* The lab itself, solutions and all, where it lies in what is shown. */
-static void hide(const struct request *request)
+/* What no answer may see, where it lies in what is shown: the lab itself, with
+   its solutions, and the answers of others. */
+static void hide(const struct request *request, const char *outside)
 {
     char inside[PATH_MAX];
     struct stat status;
-    (void)snprintf(inside, sizeof(inside), BASE "%s", request->hidden);
+    (void)snprintf(inside, sizeof(inside), BASE "%s", outside);
     if (stat(inside, &status) == 0)
         mount_or_refuse(request, "hidden", inside, "tmpfs",
                         MS_RDONLY | MS_NOSUID | MS_NODEV, "size=4k");
@@ -129,7 +139,6 @@ static void hide(const struct request *request)
 
 static void make_dev(const struct request *request)
 {
-    make_directory(request, BASE "/dev", 0755);
     mount_or_refuse(request, "dev", BASE "/dev", "tmpfs", MS_NOSUID,
                     "mode=755,size=1m,nr_inodes=1000");
     for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
@@ -138,9 +147,7 @@ static void make_dev(const struct request *request)
         char outside[64], inside[64];
         (void)snprintf(outside, sizeof(outside), "/dev/%s", devices[i]);
         (void)snprintf(inside, sizeof(inside), BASE "/dev/%s", devices[i]);
-        int fd = open(inside, O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
-        if (fd == -1 || close(fd) == -1)
-            refuse(request, inside);
+        make_file(request, inside);
         mount_or_refuse(request, outside, inside, NULL, MS_BIND, NULL);
     }
     make_directory(request, BASE "/dev/pts", 0755);
@@ -156,33 +163,45 @@ static void make_dev(const struct request *request)
         refuse(request, BASE "/dev");
 }
 
+/* All that is shown, and what is mounted below it: a scratch disk in
+   /usr/local, say. */
+static void protect(const struct request *request)
+{
+    if (protect_mounts(BASE) == -1)
+        refuse(request, "making what is shown read-only");
+}
+
 static void make_root(const struct request *request)
 {
     mount_or_refuse(request, NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
     mount_or_refuse(request, "root", BASE, "tmpfs", MS_NOSUID | MS_NODEV,
                     "mode=755,size=1m,nr_inodes=1000");
     for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
-        show_directory(request, shown[i]);
-    if (request->hidden != NULL)
-        hide(request);
-    make_dev(request);
+        show(request, shown[i]);
+    for (size_t i = 0; i < sizeof(shown_of_etc) / sizeof(shown_of_etc[0]); i++)
+        show(request, shown_of_etc[i]);
+    for (int i = 0; i < request->shown_count; i++)
+        show(request, request->shown[i]);
+    for (int i = 0; i < request->hidden_count; i++)
+        hide(request, request->hidden[i]);
+    make_directory(request, BASE "/dev", 0755);
     make_directory(request, BASE "/proc", 0555);
-    mount_or_refuse(request, "proc", BASE "/proc", "proc",
-                    MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     make_directory(request, BASE "/tmp", 0755);
-    mount_or_refuse(request, "tmp", BASE "/tmp", "tmpfs", MS_NOSUID | MS_NODEV,
-                    "mode=1777,size=64m,nr_inodes=10000");
     make_directory(request, BASE "/home", 0755);
     make_directory(request, BASE LAB, 0755);
+    protect(request);
+
+    make_dev(request);
+    mount_or_refuse(request, "proc", BASE "/proc", "proc",
+                    MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+    mount_or_refuse(request, "tmp", BASE "/tmp", "tmpfs", MS_NOSUID | MS_NODEV,
+                    "mode=1777,size=64m,nr_inodes=10000");
     mount_or_refuse(request, "lab", BASE LAB, "tmpfs", MS_NOSUID | MS_NODEV,
                     "mode=755,size=64m,nr_inodes=10000");
     if (chdir(BASE) == -1 || syscall(SYS_pivot_root, ".", ".") == -1)
         refuse(request, "pivot_root");
     if (umount2(".", MNT_DETACH) == -1 || chdir(LAB) == -1)
         refuse(request, "leaving the old root");
-    mount_or_refuse(request, NULL, "/", NULL,
-                    MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV,
-                    NULL);
 }
 
 /* Every message carries its sender's PID, which no text can forge: unix(7). */
@@ -314,6 +333,14 @@ pid_t clone_init(void)
     return (pid_t)syscall(SYS_clone, namespaces | SIGCHLD, 0, 0, 0, 0);
 }
 
+/* A user namespace of an answer's own would give it all capabilities there: it
+   could mount a file system without a limit, and hide in a PID namespace. */
+static void forbid_namespaces(const struct request *request)
+{
+    if (!write_file("/proc/sys/user/max_user_namespaces", "0"))
+        refuse(request, "/proc/sys/user/max_user_namespaces");
+}
+
 /* As init: become a mapped ID, and die with the server. */
 void enter_sandbox(const struct request *request)
 {
@@ -326,5 +353,6 @@ void enter_sandbox(const struct request *request)
         setenv("TMPDIR", "/tmp", 1) == -1)
         broken(request, "prctl");
     make_root(request);
+    forbid_namespaces(request);
     report(request, "lab " LAB);
 }

@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_TEXT = 1 << 16, MAX_WORDS = 128, MAX_PASSED = MAX_FILES + 2 };
+enum { MAX_TEXT = 1 << 16, MAX_WORDS = 256, MAX_PASSED = MAX_FILES + 2 };
 
 /* What came in one message. */
 struct message {
@@ -44,8 +44,14 @@ static bool read_word(struct request *request, struct message *message,
 {
     if (strcmp(key, "sandbox") == 0) {
         request->sandbox = strcmp(value, "yes") == 0;
+    } else if (strcmp(key, "shown") == 0) {
+        if (request->shown_count == MAX_PATHS)
+            return false;
+        request->shown[request->shown_count++] = value;
     } else if (strcmp(key, "hidden") == 0) {
-        request->hidden = value;
+        if (request->hidden_count == MAX_PATHS)
+            return false;
+        request->hidden[request->hidden_count++] = value;
     } else if (strcmp(key, "tmp") == 0) {
         request->tmp = value;
     } else if (strcmp(key, "scene") == 0) {
