@@ -12,9 +12,7 @@ from lab.toolbox import ROOT, LabError, compiler
 
 # Directories in which a system keeps its own things: they may hold a folder of
 # answers, but they are never one.
-SYSTEM_NAMES = {
-    "bin", "etc", "games", "include", "lib", "lib32", "lib64", "libexec", "libx32", "local", "man", "sbin", "share", "src",
-}  # fmt: skip
+SYSTEM_NAMES = set("bin etc games include lib lib32 lib64 libexec libx32 local man sbin share src".split())
 SHOWN_WHOLE = [Path(name) for name in ("/usr", "/nix", "/gnu")]  # as launcher/sandbox.c has it
 OPT = Path("/opt")
 

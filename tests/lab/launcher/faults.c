@@ -53,10 +53,13 @@
 
 /* Of an argument, which has 64 bits: byteorder(3). */
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-enum { LOW_HALF = 4 };
+enum { LOW_HALF = 4, HIGH_HALF = 0 };
 #else
-enum { LOW_HALF = 0 };
+enum { LOW_HALF = 0, HIGH_HALF = 4 };
 #endif
+#define UPPER(argument) ((unsigned)((unsigned long long)(argument) >> 32))
+
+enum { X32_CALLS = 0x40000000 }; /* __X32_SYSCALL_BIT in asm/unistd.h */
 
 enum { MAX_CALLS = 6, KILLED = -1, HELD = -2 };
 
@@ -130,29 +133,45 @@ void inject_fault(const struct request *request)
         return;
     const struct fault *fault = find_fault(request);
 
-    struct sock_filter filter[2 * MAX_CALLS + 8];
+    struct sock_filter filter[2 * MAX_CALLS + 16];
     unsigned short length = 0;
+    /* A program may call the kernel in another machine's way as well (int 0x80,
+       x32). A call that is made to fail works then, which fools nobody; one
+       that is held must not slip through. */
+    unsigned foreign = fault->error == HELD ? action(fault) : SECCOMP_RET_ALLOW;
 #define ADD(...) filter[length++] = (struct sock_filter)__VA_ARGS__
-    ADD(BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-                 offsetof(struct seccomp_data, arch)));
+#define LOAD(field) ADD(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, field))
+#define RETURN(value) ADD(BPF_STMT(BPF_RET | BPF_K, value))
+/* Goes on with the next line if they are equal, and else passes some over. */
+#define UNLESS_EQUAL_PASS(value, count)                                        \
+    ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)(value), 0, count))
+    LOAD(offsetof(struct seccomp_data, arch));
     ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 1, 0));
-    ADD(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
-    if (fault->error == HELD) { /* what is said of it must not wait for it */
-        ADD(BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-                     offsetof(struct seccomp_data, args) + LOW_HALF));
-        ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)request->control, 0,
-                     1));
-        ADD(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+    RETURN(foreign);
+    LOAD(offsetof(struct seccomp_data, nr));
+#if defined(__x86_64__)
+    ADD(BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_CALLS, 0, 1));
+    RETURN(foreign);
+#endif
+    if (fault->error == HELD) { /* what the launcher says must not wait */
+        UNLESS_EQUAL_PASS(SYS_sendmsg, 5);
+        LOAD(offsetof(struct seccomp_data, args) + LOW_HALF);
+        UNLESS_EQUAL_PASS(control_argument(request), 3);
+        LOAD(offsetof(struct seccomp_data, args) + HIGH_HALF);
+        UNLESS_EQUAL_PASS(UPPER(control_argument(request)), 1);
+        RETURN(SECCOMP_RET_ALLOW);
+        LOAD(offsetof(struct seccomp_data, nr));
     }
-    ADD(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
     for (int i = 0; i < MAX_CALLS; i++) {
         if (i > 0 && fault->calls[i] == 0)
             break;
-        ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)fault->calls[i], 0,
-                     1));
-        ADD(BPF_STMT(BPF_RET | BPF_K, action(fault)));
+        UNLESS_EQUAL_PASS(fault->calls[i], 1);
+        RETURN(action(fault));
     }
-    ADD(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+    RETURN(SECCOMP_RET_ALLOW);
+#undef UNLESS_EQUAL_PASS
+#undef RETURN
+#undef LOAD
 #undef ADD
     const struct sock_fprog program = {.len = length, .filter = filter};
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/signalfd.h>
@@ -26,9 +27,30 @@
 #include <unistd.h>
 
 /* An answer that forks for ever is not told of for ever. */
-enum { MAX_REAPED_REPORTS = 256, FIRST_PRIVATE_FD = 20, MAX_TRIES = 5000 };
+enum {
+    MAX_REAPED_REPORTS = 256,
+    FIRST_PRIVATE_FD = 20,
+    FIRST_CONTROL_FD =
+        1000, /* below those that the job can inherit, from 3000 */
+    CONTROL_FDS = 1900,
+    MAX_TRIES = 5000
+};
 
 static char lab_on_disk[4096]; /* without a sandbox: to be removed at the end */
+
+/* The control socket, as the first argument of a system call. The kernel takes
+   the low half for the number, but a filter sees all of it: seccomp(2). So what
+   stands above is a password: it tells our own messages from those of an answer
+   that has opened something at the same number. Where a long has 32 bits there
+   is no room for one, and the number alone must do. */
+unsigned long control_argument(const struct request *request)
+{
+    unsigned long number = (unsigned)request->control;
+#if __SIZEOF_LONG__ == 8
+    number |= (unsigned long)request->secret << 32;
+#endif
+    return number;
+}
 
 static void send_message(const struct request *request, const char *text,
                          const int *fd)
@@ -49,7 +71,8 @@ static void send_message(const struct request *request, const char *text,
        kernel counts the descriptors that are on their way, of all launches of a
        user together (unix(7), ETOOMANYREFS): they become fewer. */
     for (int tries = 0; tries < MAX_TRIES; tries++) {
-        if (sendmsg(request->control, &message, MSG_NOSIGNAL) != -1 ||
+        if (syscall(SYS_sendmsg, control_argument(request), &message,
+                    MSG_NOSIGNAL) != -1 ||
             errno != ETOOMANYREFS)
             return;
         (void)usleep(1000);
@@ -112,6 +135,21 @@ void move_up(const struct request *request, int *fd)
         broken(request, "moving a descriptor");
     (void)close(*fd);
     *fd = moved;
+}
+
+/* Puts the control socket at a number that no answer can know. */
+static void hide_control(struct request *request)
+{
+    unsigned random[2];
+    if (getrandom(random, sizeof(random), 0) != sizeof(random))
+        broken(request, "getrandom");
+    request->secret = random[0];
+    int moved = fcntl(request->control, F_DUPFD_CLOEXEC,
+                      FIRST_CONTROL_FD + (int)(random[1] % CONTROL_FDS));
+    if (moved == -1)
+        broken(request, "moving the control socket");
+    (void)close(request->control);
+    request->control = moved;
 }
 
 /* What a caller ignored or blocked shall reach neither us nor the job. Through
@@ -403,7 +441,7 @@ static void leave_keyring(const struct request *request)
 noreturn void be_init(struct request *request)
 {
     (void)setsid(); /* what Ctrl-C ends is pytest alone */
-    move_up(request, &request->control);
+    hide_control(request);
     move_up(request, &request->output);
     for (int i = 0; i < request->file_count; i++)
         move_up(request, &request->files[i].source);

@@ -93,7 +93,8 @@ struct request {
     const char *hidden[MAX_PATHS]; /* and directories to be empty there */
     int shown_count, hidden_count;
     struct id_range ids;  /* with a count, the job is root in the sandbox */
-    int control;          /* the socket to pytest */
+    int control;          /* the socket to pytest, at a number by chance */
+    unsigned secret;      /* goes with it in system calls: see send_message() */
     const char *scene;    /* "job", "shell" or "tool": see scene.c */
     int output;           /* scene "tool": its standard output and error */
     int high;             /* the number of the descriptor beyond the limit */
@@ -132,6 +133,7 @@ void report_descriptor(const struct request *request, const char *text, int fd);
 noreturn void broken(const struct request *request, const char *what);
 void reset_signals(void);
 void move_up(const struct request *request, int *fd);
+unsigned long control_argument(const struct request *request);
 
 /* sandbox.c: what is cloned waits until its IDs are mapped. */
 pid_t clone_init(void);

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +29,7 @@ struct attributes {
 };
 enum { READ_ONLY = 1, NO_SET_UID = 2, NO_DEVICES = 4 };
 
-enum { MAX_MOUNTS = 1000, MAX_LINE = 2 * PATH_MAX };
+enum { MAX_MOUNTS = 1000, MAX_LINE = 8192 };
 
 /* A remount may not drop what the mount outside was locked with:
    mount_namespaces(7). */
@@ -117,7 +116,8 @@ static int protect_each(const char *base)
     while (result == 0 && fgets(line, sizeof(line), file) != NULL) {
         static char path[MAX_LINE];
         int id, parent;
-        if (sscanf(line, "%d %d %*s %*s %s", &id, &parent, path) != 3 ||
+        /* one byte less than `path` has */
+        if (sscanf(line, "%d %d %*s %*s %8191s", &id, &parent, path) != 3 ||
             !holds(ids, count, parent))
             continue;
         if (count == MAX_MOUNTS) {
