@@ -12,9 +12,15 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { RED_ZONE = 128, TEXT_SIZE = 64 }; /* bytes below the stack pointer */
+enum {
+    TURN =
+        10 * 1000 * 1000, /* nanoseconds between two looks, if nothing tells */
+    STOP_TURNS = 500      /* so that a process has 5 s to stop */
+};
 
 /* A system call. Where `text` is not NULL its second argument is the address
    of a copy of that, in the process. */
@@ -22,6 +28,29 @@ struct call {
     unsigned long number, first, second, third;
     const char *text;
 };
+
+/* Waits until a process that is traced has stopped: 0, or a negative errno. It
+   may never do so: a filter of its own can hold it in the call that it is made
+   to make. Then it is killed, since nothing else can be done with it any more.
+   SIGCHLD, which is blocked here, tells of a stop too: waitid(2). */
+static int await_stop(pid_t pid)
+{
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    const struct timespec turn = {.tv_nsec = TURN};
+    for (int waited = 0; waited < STOP_TURNS; waited++) {
+        int status;
+        pid_t found = waitpid(pid, &status, __WALL | WNOHANG);
+        if (found == -1)
+            return -errno;
+        if (found == pid)
+            return WIFSTOPPED(status) ? 0 : -ESRCH;
+        (void)sigtimedwait(&child, NULL, &turn);
+    }
+    (void)kill(pid, SIGKILL);
+    return -ETIMEDOUT;
+}
 
 #if defined(__x86_64__)
 
@@ -69,13 +98,15 @@ static long call_there(pid_t pid, const struct call *call)
     errno = 0;
     long code = ptrace(PTRACE_PEEKTEXT, pid, before.rip, NULL);
     struct user_regs_struct registers = prepared(&before, call, text);
-    int status;
     if (errno != 0 ||
         ptrace(PTRACE_POKETEXT, pid, before.rip, instructions) == -1 ||
         ptrace(PTRACE_SETREGS, pid, NULL, &registers) == -1 ||
-        ptrace(PTRACE_CONT, pid, NULL, NULL) == -1 ||
-        waitpid(pid, &status, __WALL) == -1 ||
-        ptrace(PTRACE_GETREGS, pid, NULL, &registers) == -1 ||
+        ptrace(PTRACE_CONT, pid, NULL, NULL) == -1)
+        return -errno;
+    int stopped = await_stop(pid);
+    if (stopped != 0)
+        return stopped;
+    if (ptrace(PTRACE_GETREGS, pid, NULL, &registers) == -1 ||
         ptrace(PTRACE_POKETEXT, pid, before.rip, code) == -1 ||
         ptrace(PTRACE_SETREGS, pid, NULL, &before) == -1)
         return -errno;
@@ -123,13 +154,10 @@ static long step_back(pid_t pid, int number)
 /* 0, or a negative errno. */
 static int stop(pid_t pid)
 {
-    int status;
-    if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) == -1)
+    if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) == -1 ||
+        ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) == -1)
         return -errno;
-    if (ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) == -1 ||
-        waitpid(pid, &status, __WALL) == -1)
-        return -errno;
-    return WIFSTOPPED(status) ? 0 : -ESRCH;
+    return await_stop(pid);
 }
 
 static long call_in(pid_t pid, const struct call *call)

@@ -2,10 +2,8 @@
 #define _GNU_SOURCE
 #include "launcher.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <grp.h>
 #include <linux/keyctl.h>
 #include <poll.h>
@@ -35,8 +33,6 @@ enum {
     CONTROL_FDS = 1900,
     MAX_TRIES = 5000
 };
-
-static char lab_on_disk[4096]; /* without a sandbox: to be removed at the end */
 
 /* The control socket, as the first argument of a system call. The kernel takes
    the low half for the number, but a filter sees all of it: seccomp(2). So what
@@ -226,106 +222,10 @@ static void lay_out_files(const struct request *request)
     }
 }
 
-static int remove_entry(const char *path, const struct stat *status, int type,
-                        struct FTW *walk)
+static bool spares_nobody(pid_t pid)
 {
-    (void)status;
-    (void)type;
-    (void)walk;
-    (void)remove(path); /* what cannot be removed must not stop the rest */
-    return 0;
-}
-
-/* As the user that the answer runs as: whether the deed could be done. */
-static bool done_as_owner(const struct request *request, bool (*deed)(void))
-{
-    int status = EXIT_FAILURE;
-    pid_t child = fork();
-    if (child == 0) {
-        become(request, request->id);
-        _exit(deed() ? EXIT_SUCCESS : EXIT_FAILURE);
-    }
-    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
-}
-
-static bool enter_lab(void)
-{
-    return chdir(lab_on_disk) == 0;
-}
-
-/* All processes of an ID at once, however quickly they fork: kill(2). */
-static bool kill_all(void)
-{
-    return kill(-1, SIGKILL) == 0;
-}
-
-/* Root's answers get an ID of their own: nothing else is theirs to change, to
-   signal or to count. Where it is not mapped they run as root:
-   user_namespaces(7). */
-static uid_t choose_id(void)
-{
-    uid_t id = OWNER_OF_NOTHING + (uid_t)getpid();
-    return geteuid() == 0 && chown(lab_on_disk, id, id) == 0 ? id : 0;
-}
-
-/* A folder that root alone can reach (a private TMPDIR) is none to run in as
-   somebody else: the answer could not come back to it by its path. */
-static bool make_lab(struct request *request, const char *base)
-{
-    (void)snprintf(lab_on_disk, sizeof(lab_on_disk), "%s/daemon-lab-XXXXXX",
-                   base);
-    if (mkdtemp(lab_on_disk) == NULL)
-        return false;
-    request->id = choose_id();
-    if (chmod(lab_on_disk, 0755) == 0 &&
-        (request->id == 0 || done_as_owner(request, enter_lab)))
-        return true;
-    (void)rmdir(lab_on_disk);
+    (void)pid;
     return false;
-}
-
-static void enter_subreaper(struct request *request)
-{
-    if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == -1)
-        broken(request, "PR_SET_CHILD_SUBREAPER");
-    if (!make_lab(request, request->tmp) && !make_lab(request, "/tmp"))
-        broken(request, "a folder to run in, in TMPDIR or /tmp");
-    if (chdir(lab_on_disk) == -1 || setenv("TMPDIR", lab_on_disk, 1) == -1)
-        broken(request, lab_on_disk); /* what a compiler leaves goes with it */
-    report(request, "lab %s", lab_on_disk);
-}
-
-/* Every child's PID, from /proc/PID/stat: the number after the last ')' and the
-   state. Orphans of what is killed here become children in the next round. */
-static int kill_children(void)
-{
-    DIR *proc = opendir("/proc");
-    if (proc == NULL)
-        return 0;
-    int found = 0;
-    const struct dirent *entry;
-    while ((entry = readdir(proc)) != NULL) {
-        char path[512], text[4096];
-        pid_t pid = atoi(entry->d_name);
-        if (pid <= 0)
-            continue;
-        (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd == -1)
-            continue;
-        ssize_t size = read(fd, text, sizeof(text) - 1);
-        (void)close(fd);
-        if (size <= 0)
-            continue;
-        text[size] = '\0';
-        const char *name_end = strrchr(text, ')');
-        if (name_end == NULL || atoi(name_end + 4) != getpid())
-            continue;
-        (void)kill(pid, SIGKILL);
-        found++;
-    }
-    (void)closedir(proc);
-    return found;
 }
 
 /* In a namespace init's end is the end of all; without one, of nobody else. */
@@ -333,13 +233,7 @@ static noreturn void end(const struct request *request)
 {
     if (request->sandbox)
         _exit(EXIT_SUCCESS);
-    if (request->id != 0)
-        (void)done_as_owner(request, kill_all);
-    for (int killed = kill_children(); killed > 0; killed = kill_children())
-        while (killed-- > 0)
-            (void)waitpid(-1, NULL, 0);
-    (void)chdir("/");
-    (void)nftw(lab_on_disk, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    clear_up(request, spares_nobody);
     _exit(EXIT_SUCCESS);
 }
 
@@ -448,7 +342,7 @@ noreturn void be_init(struct request *request)
     if (request->sandbox)
         enter_sandbox(request);
     else
-        enter_subreaper(request);
+        enter_fallback(request);
     leave_keyring(request);
     umask(022);
     lay_out_files(request);

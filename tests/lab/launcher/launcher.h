@@ -7,6 +7,7 @@
  *   launcher.c   is init (or the subreaper): lays out files, reports, ends
  *   sandbox.c    the namespaces and the root directory that an answer sees
  *   mounts.c     makes what is shown there read-only
+ *   fallback.c   without a sandbox: a folder to run in, and clearing up
  *   scene.c      the stand-in for the login shell, its terminal, the job
  *   faults.c     makes chosen system calls fail in the job
  *   sockets.c    what a service manager would pass, and clients
@@ -66,6 +67,7 @@ enum {
     MAX_FILES = 64,
     MAX_LISTEN = 8,
     MAX_PATHS = 64,
+    MAX_LAB = 1024,
     MAX_ENVIRONMENT = 16,
     OWNER_OF_NOTHING = 1900000000 /* an ID beyond all that are handed out */
 };
@@ -85,9 +87,11 @@ struct id_range {
 };
 
 struct request {
-    bool sandbox;    /* namespaces; otherwise a child subreaper */
-    bool by_root;    /* whoever started the server is root */
-    const char *tmp; /* without a sandbox: where the job's folder is made */
+    bool sandbox;      /* namespaces; otherwise a child subreaper */
+    bool by_root;      /* whoever started the server is root */
+    const char *tmp;   /* without a sandbox: where the job's folder is made */
+    char lab[MAX_LAB]; /* that folder */
+    int lab_fd;        /* the same, open */
     const char *shown[MAX_PATHS];  /* in a sandbox: to be seen in it, beside
                                       what always is; absolute paths */
     const char *hidden[MAX_PATHS]; /* and directories to be empty there */
@@ -143,6 +147,11 @@ int open_log_socket(const struct request *request);
 noreturn void refuse(const struct request *request, const char *what);
 void show_names(const struct request *request);
 void keep_usual_capabilities(const struct request *request);
+
+/* fallback.c */
+bool prepare_fallback(struct request *request, pid_t init);
+void enter_fallback(struct request *request);
+void clear_up(const struct request *request, bool (*is_spared)(pid_t pid));
 
 /* mounts.c */
 int protect_mounts(const char *base);

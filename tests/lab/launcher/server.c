@@ -15,12 +15,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum {
+    GRACE = 500, /* milliseconds for a launch to end by itself */
+    TURN = 2     /* milliseconds between two looks whether it has */
+};
 enum { MAX_TEXT = 1 << 16, MAX_WORDS = 256, MAX_PASSED = MAX_FILES + 2 };
 
 /* What came in one message. */
@@ -148,7 +153,27 @@ static bool receive(int requests, struct message *message)
     return true;
 }
 
-/* Tells pytest who init is before init tells anything, and lets it go on. */
+/* A launch that goes on. */
+struct launch {
+    pid_t init;
+    bool sandbox;
+    struct request request; /* without a sandbox: to clear up after it */
+    struct launch *next;
+};
+
+static struct launch *launches;
+
+static bool is_init(pid_t pid)
+{
+    for (const struct launch *launch = launches; launch != NULL;
+         launch = launch->next)
+        if (launch->init == pid)
+            return true;
+    return false;
+}
+
+/* What pytest must know first, and then what init must: the folder that was
+   made for it, and whom the answer runs as. */
 static void let_go(const struct request *request, pid_t init, int go)
 {
     char text[64];
@@ -160,10 +185,35 @@ static void let_go(const struct request *request, pid_t init, int go)
     }
     report_descriptor(request, text, pidfd);
     (void)close(pidfd);
-    (void)write(go, "", 1);
+    (void)write(go, &request->id, sizeof(request->id));
+    (void)write(go, request->lab, sizeof(request->lab));
 }
 
-/* The child waits for a byte from us: a launch that is refused never starts. */
+/* Ends here where the launch was refused: then nobody writes. */
+static void await_go(struct request *request, int go)
+{
+    if (read(go, &request->id, sizeof(request->id)) !=
+            (ssize_t)sizeof(request->id) ||
+        read(go, request->lab, sizeof(request->lab)) !=
+            (ssize_t)sizeof(request->lab))
+        _exit(EXIT_FAILURE);
+}
+
+/* The request's texts are those of its message, which is read over by the next
+   one; the folder for temporary files is all that is needed later. */
+static void remember(const struct request *request, pid_t init)
+{
+    struct launch *launch = malloc(sizeof(*launch));
+    char *tmp = strdup(request->tmp);
+    if (launch == NULL || tmp == NULL)
+        abort();
+    *launch = (struct launch){init, request->sandbox, *request, launches};
+    launch->request.tmp = tmp;
+    launch->request.control = -1; /* it is closed here soon */
+    launches = launch;
+}
+
+/* The child waits to be let go: a launch that is refused never starts. */
 static void start_launch(struct request *request, int requests, int children)
 {
     int go[2];
@@ -173,12 +223,10 @@ static void start_launch(struct request *request, int requests, int children)
     }
     pid_t init = request->sandbox ? clone_init() : fork();
     if (init == 0) {
-        char byte;
         (void)close(requests);
         (void)close(children);
         (void)close(go[1]);
-        if (read(go[0], &byte, 1) != 1)
-            _exit(EXIT_FAILURE);
+        await_go(request, go[0]);
         (void)close(go[0]);
         be_init(request);
     }
@@ -188,18 +236,74 @@ static void start_launch(struct request *request, int requests, int children)
     else if (request->sandbox && !map_ids(request, init))
         report(request, "refused mapping IDs into a user namespace: %s",
                strerror(errno));
+    else if (!request->sandbox && !prepare_fallback(request, init))
+        report(request, "broken a folder to run in, in TMPDIR or /tmp: %s",
+               strerror(errno));
     else
         let_go(request, init, go[1]);
+    if (init != -1)
+        remember(request, init);
     (void)close(go[0]);
     (void)close(go[1]);
+}
+
+/* An init that has ended by itself has cleared up. What one that was killed has
+   left runs as our child now. */
+static void forget(pid_t init, int status)
+{
+    for (struct launch **place = &launches; *place != NULL;
+         place = &(*place)->next) {
+        struct launch *launch = *place;
+        if (launch->init != init)
+            continue;
+        *place = launch->next;
+        if (!launch->sandbox && launch->request.lab_fd != -1) {
+            if (status != EXIT_SUCCESS)
+                clear_up(&launch->request, is_init);
+            (void)close(launch->request.lab_fd);
+        }
+        free((char *)launch->request.tmp);
+        free(launch);
+        return;
+    }
+}
+
+static void reap(void)
+{
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        forget(pid, status);
+}
+
+/* Nobody is there to send requests. A sandbox ends at once; without one init is
+   given some time to clear up, and is killed if it does not use it. */
+static noreturn void end_all(void)
+{
+    for (const struct launch *launch = launches; launch != NULL;
+         launch = launch->next)
+        if (launch->sandbox)
+            (void)kill(launch->init, SIGKILL);
+    for (int waited = 0; launches != NULL && waited < GRACE; waited += TURN) {
+        reap();
+        (void)poll(NULL, 0, launches == NULL ? 0 : TURN);
+    }
+    while (launches != NULL) {
+        int status;
+        pid_t init = launches->init;
+        (void)kill(init, SIGKILL);
+        forget(init, waitpid(init, &status, 0) == init ? status : -1);
+    }
+    _exit(EXIT_SUCCESS);
 }
 
 static void take_request(int requests, int children)
 {
     static struct message message;
     if (!receive(requests, &message))
-        _exit(EXIT_SUCCESS); /* every launch sees that pytest is gone, too */
-    struct request request = {.control = next_descriptor(&message),
+        end_all(); /* every launch sees that pytest is gone, too */
+    struct request request = {.lab_fd = -1,
+                              .control = next_descriptor(&message),
                               .output = -1,
                               .scene = "job",
                               .stdio = "terminal",
@@ -216,6 +320,8 @@ static void take_request(int requests, int children)
 
 noreturn void serve_requests(int requests)
 {
+    /* What an init that was killed has left comes to us. */
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     int children = watch_children();
     struct pollfd watched[] = {{.fd = requests, .events = POLLIN},
                                {.fd = children, .events = POLLIN}};
@@ -224,8 +330,7 @@ noreturn void serve_requests(int requests)
         struct signalfd_siginfo unused;
         if (watched[1].revents != 0)
             (void)read(children, &unused, sizeof(unused));
-        while (waitpid(-1, NULL, WNOHANG) > 0)
-            continue;
+        reap();
         if (watched[0].revents != 0)
             take_request(requests, children);
     }

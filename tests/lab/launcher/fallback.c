@@ -1,0 +1,277 @@
+/*
+ * Without a sandbox: the folder that a program runs in, and what must be
+ * cleared up after it by hand, since no namespace ends with it.
+ *
+ * The folder is made by the server, which also clears up where init (here a
+ * child subreaper, prctl(2)) was killed before it could do that itself. Root's
+ * answers run as an ID of their own, so that all that they leave can be told by
+ * its owner. An ordinary user's answers are that user: of their files only the
+ * folder is known to be theirs.
+ */
+#define _GNU_SOURCE
+#include "launcher.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/msg.h>
+#include <sys/prctl.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    DEED_TIME = 2000, /* milliseconds for what is done as another user */
+    KILL_ROUNDS = 100 /* an answer may fork while it is killed */
+};
+
+/* Where everybody may make files. */
+static const char *const open_to_all[] = {"/tmp", "/var/tmp", "/dev/shm",
+                                          "/run/lock"};
+
+/* Whether a child has ended well, within DEED_TIME; it is killed otherwise. */
+static bool ends_well(pid_t child)
+{
+    int status = EXIT_FAILURE;
+    struct pollfd end = {.fd = (int)syscall(SYS_pidfd_open, child, 0),
+                         .events = POLLIN};
+    if (end.fd == -1 || poll(&end, 1, DEED_TIME) <= 0)
+        (void)kill(child, SIGKILL);
+    (void)close(end.fd);
+    return waitpid(child, &status, 0) == child && status == 0;
+}
+
+/* As the user that the answer runs as: whether the deed could be done. */
+static bool done_as_owner(const struct request *request,
+                          bool (*deed)(const struct request *request))
+{
+    pid_t child = fork();
+    if (child == 0) {
+        become(request, request->id);
+        _exit(deed(request) ? EXIT_SUCCESS : EXIT_FAILURE);
+    }
+    return child > 0 && ends_well(child);
+}
+
+static bool enter_lab(const struct request *request)
+{
+    return chdir(request->lab) == 0;
+}
+
+/* All processes of an ID at once, however quickly they fork: kill(2). False if
+   there was none. */
+static bool kill_all(const struct request *request)
+{
+    (void)request;
+    return kill(-1, SIGKILL) == 0;
+}
+
+/* Root's answers get an ID of their own: nothing else is theirs to change, to
+   signal or to count. Where it is not mapped they run as root:
+   user_namespaces(7). */
+static uid_t choose_id(const struct request *request, pid_t init)
+{
+    uid_t id = OWNER_OF_NOTHING + (uid_t)init;
+    return geteuid() == 0 && chown(request->lab, id, id) == 0 ? id : 0;
+}
+
+/* A folder that root alone can reach (a private TMPDIR) is none to run in as
+   somebody else: the answer could not come back to it by its path. */
+static bool make_lab(struct request *request, pid_t init, const char *base)
+{
+    (void)snprintf(request->lab, sizeof(request->lab), "%s/daemon-lab-XXXXXX",
+                   base);
+    if (mkdtemp(request->lab) == NULL)
+        return false;
+    request->id = choose_id(request, init);
+    if (chmod(request->lab, 0755) == 0 &&
+        (request->id == 0 || done_as_owner(request, enter_lab)))
+        return true;
+    (void)rmdir(request->lab);
+    return false;
+}
+
+/* In the server, before init goes on: the folder, and whom the answer runs as.
+   The folder stays open here, since an answer may give it another name. */
+bool prepare_fallback(struct request *request, pid_t init)
+{
+    if (!make_lab(request, init, request->tmp) &&
+        !make_lab(request, init, "/tmp"))
+        return false;
+    request->lab_fd = open(request->lab, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return request->lab_fd != -1;
+}
+
+/* As init. */
+void enter_fallback(struct request *request)
+{
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == -1)
+        broken(request, "PR_SET_CHILD_SUBREAPER");
+    request->lab_fd = open(request->lab, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    move_up(request, &request->lab_fd);
+    if (chdir(request->lab) == -1 || setenv("TMPDIR", request->lab, 1) == -1)
+        broken(request, request->lab); /* what a compiler leaves goes with it */
+    report(request, "lab %s", request->lab);
+}
+
+/* The parent of a process, from /proc/PID/stat: the number after the last ')'
+   and the state. -1 if there is no such process. */
+static pid_t parent_of(pid_t pid)
+{
+    char path[64], text[4096];
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd == -1)
+        return -1;
+    ssize_t size = read(fd, text, sizeof(text) - 1);
+    (void)close(fd);
+    if (size <= 0)
+        return -1;
+    text[size] = '\0';
+    const char *name_end = strrchr(text, ')');
+    return name_end == NULL ? -1 : atoi(name_end + 4);
+}
+
+/* Kills every child of this process but those that are spared, and waits for
+   them; returns how many there were. Orphans of what is killed here become
+   children in the next round. */
+static int kill_children(bool (*is_spared)(pid_t pid))
+{
+    DIR *proc = opendir("/proc");
+    if (proc == NULL)
+        return 0;
+    int found = 0;
+    const struct dirent *entry;
+    while ((entry = readdir(proc)) != NULL) {
+        pid_t pid = atoi(entry->d_name);
+        if (pid <= 0 || parent_of(pid) != getpid() || is_spared(pid))
+            continue;
+        (void)kill(pid, SIGKILL);
+        (void)waitpid(pid, NULL, 0);
+        found++;
+    }
+    (void)closedir(proc);
+    return found;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type,
+                        struct FTW *walk)
+{
+    (void)status;
+    (void)type;
+    (void)walk;
+    (void)remove(path); /* what cannot be removed must not stop the rest */
+    return 0;
+}
+
+static void remove_tree(const char *path)
+{
+    (void)nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+/* By the name that the folder has now: none, if the answer has removed it. */
+static void remove_lab(const struct request *request)
+{
+    char link[64], path[PATH_MAX];
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", request->lab_fd);
+    ssize_t size = readlink(link, path, sizeof(path) - 1);
+    if (size <= 0)
+        return;
+    path[size] = '\0';
+    struct stat opened, named;
+    if (fstat(request->lab_fd, &opened) == 0 && lstat(path, &named) == 0 &&
+        opened.st_dev == named.st_dev && opened.st_ino == named.st_ino)
+        remove_tree(path);
+}
+
+/* What lies in a directory, and belongs to an ID; and in those in it in which
+   everybody may make files, too. */
+static void remove_files_of(uid_t id, const char *directory)
+{
+    DIR *entries = opendir(directory);
+    if (entries == NULL)
+        return;
+    const struct dirent *entry;
+    while ((entry = readdir(entries)) != NULL) {
+        char path[PATH_MAX];
+        struct stat status;
+        if (strcmp(entry->d_name, ".") == 0 ||
+            strcmp(entry->d_name, "..") == 0 ||
+            fstatat(dirfd(entries), entry->d_name, &status,
+                    AT_SYMLINK_NOFOLLOW) == -1)
+            continue;
+        (void)snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
+        if (status.st_uid == id)
+            remove_tree(path);
+        else if (S_ISDIR(status.st_mode) && (status.st_mode & S_IWOTH) != 0)
+            remove_files_of(id, path);
+    }
+    (void)closedir(entries);
+}
+
+/* Shared memory, semaphores and message queues stay until they are removed:
+   sysvipc(7). */
+static void remove_ipc_of(uid_t id)
+{
+    struct shm_info shared;
+    struct shmid_ds segment;
+    int last = shmctl(0, SHM_INFO, (struct shmid_ds *)&shared);
+    for (int i = 0; i <= last; i++) {
+        int number = shmctl(i, SHM_STAT, &segment);
+        if (number != -1 && segment.shm_perm.cuid == id)
+            (void)shmctl(number, IPC_RMID, NULL);
+    }
+    union {
+        int value;
+        struct semid_ds *set;
+        struct seminfo *info;
+    } argument;
+    struct seminfo semaphores;
+    struct semid_ds set;
+    argument.info = &semaphores;
+    last = semctl(0, 0, SEM_INFO, argument);
+    argument.set = &set;
+    for (int i = 0; i <= last; i++) {
+        int number = semctl(i, 0, SEM_STAT, argument);
+        if (number != -1 && set.sem_perm.cuid == id)
+            (void)semctl(number, 0, IPC_RMID, argument);
+    }
+    struct msginfo messages;
+    struct msqid_ds queue;
+    last = msgctl(0, MSG_INFO, (struct msqid_ds *)&messages);
+    for (int i = 0; i <= last; i++) {
+        int number = msgctl(i, MSG_STAT, &queue);
+        if (number != -1 && queue.msg_perm.cuid == id)
+            (void)msgctl(number, IPC_RMID, NULL);
+    }
+}
+
+/* Ends all that a launch has started, and removes what it has left. Processes
+   that `is_spared` knows are other launches. */
+void clear_up(const struct request *request, bool (*is_spared)(pid_t pid))
+{
+    int rounds = 0;
+    while (request->id != 0 && rounds++ < KILL_ROUNDS &&
+           done_as_owner(request, kill_all))
+        continue;
+    while (kill_children(is_spared) > 0)
+        continue;
+    (void)chdir("/");
+    remove_lab(request);
+    if (request->id == 0)
+        return;
+    remove_files_of(request->id, request->tmp);
+    for (size_t i = 0; i < sizeof(open_to_all) / sizeof(open_to_all[0]); i++)
+        remove_files_of(request->id, open_to_all[i]);
+    remove_ipc_of(request->id);
+}
