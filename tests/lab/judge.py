@@ -11,13 +11,18 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from lab.answers import Answer, find_step
-from lab.build import Builder
+from lab.build import Build, Builder
 from lab.expect import completed, expectations
-from lab.expect.model import LOG_TO_PASS, UNCHECKED, Check, crash, crash_cause, fate, life_verdict
+from lab.expect.model import LOG_TO_PASS, UNCHECKED, WRONG_STATE, Check, crash, crash_cause, fate, life_verdict
+from lab.hindered import Hindered
 from lab.launch import Launchpad
 from lab.launched import Scene
 from lab.observe import observe
-from lab.turns import Turns
+from lab.toolbox import LabError
+from lab.turns import Turns, finish
+
+# A program that waits and does nothing else: if the lab cannot look at it either, the machine is at fault.
+CONTROL = Build(b"#!/bin/sh\nread line\n", "")
 
 AT_ONCE = 24  # launches of one answer that are under way
 
@@ -104,17 +109,47 @@ class Examination:
         """The Observation of a launch in this scene; launches once for all who ask.
 
         Where a scene is launched more than once, `turn` says which launch is meant.
+        Raises Hindered where the answer keeps the lab from looking at it.
         """
         if (scene, turn) not in self._observations:
-            self.builder.advance()
-            if (scene, turn) not in self._turns:
-                self._start_all(scene, turn)
-            self._observations[scene, turn] = self._turns.finish((scene, turn))
-        return self._observations[scene, turn]
+            self._observations[scene, turn] = self._observe(scene, turn)
+        found = self._observations[scene, turn]
+        if isinstance(found, Hindered):
+            raise found
+        return found
+
+    def _observe(self, scene, turn):
+        """An Observation, or the Hindered that keeps from one: twice, and not by the machine's fault."""
+        self.builder.advance()
+        if (scene, turn) not in self._turns:
+            self._start_all(scene, turn)
+        try:
+            return self._turns.finish((scene, turn))
+        except Hindered:
+            self._turns.begin((scene, turn), self._launch(scene))
+        try:
+            return self._turns.finish((scene, turn))
+        except Hindered as hindered:
+            hindered.scene = scene
+            hindered.by_machine = self._is_machine_at_fault(scene)
+            if hindered.by_machine and not hindered.in_one_check:
+                raise LabError(str(hindered)) from hindered
+            return hindered
+
+    def _is_machine_at_fault(self, scene):
+        """Whether the lab cannot look at a program of its own either, in the same scene."""
+        try:
+            finish(observe(self.pad, self.answer.step.name, CONTROL, completed(self.answer.step, scene)))
+        except Hindered:
+            return True
+        return False
+
+    def _launch(self, scene):
+        """Work (see turns) that launches the answer in a scene, and returns an Observation."""
+        return observe(self.pad, self.answer.step.name, self.build, completed(self.answer.step, scene))
 
     def _start_all(self, scene, turn):
         """Launches in scenes of their own are looked at side by side: one comes to rest while others are looked at."""
-        name, build = self.answer.step.name, self.build
         wanted = {(scene, turn): None}
         for check in self._like(scene):
             wanted.update({(check.scene, number): None for number in range(check.times)})
@@ -122,7 +157,7 @@ class Examination:
             if len(self._turns) >= AT_ONCE and each != (scene, turn):
                 break  # what they send waits to be taken in, and there is a limit on that: unix(7), ETOOMANYREFS
             if each not in self._turns and each not in self._observations:
-                self._turns.begin(each, observe(self.pad, name, build, completed(self.answer.step, each[0])))
+                self._turns.begin(each, self._launch(each[0]))
 
     def _like(self, scene):
         """The checks with scenes of their own that are looked at together: bonus checks apart from the others."""
@@ -144,6 +179,25 @@ class Examination:
         self._turns.drop(lambda key: key[0] == scene)
 
     def _judge(self, check):
+        """A Result, also where the answer keeps the lab from looking at it."""
+        try:
+            return self._judge_seen(check)
+        except Hindered as hindered:
+            return self._blame(check, hindered)
+
+    def _blame(self, check, hindered):
+        """The first check on a launch that was hindered says so; the others follow from it."""
+        if hindered.by_machine:
+            return Result(check, SKIPPED, UNCHECKED, because=str(hindered))
+        if check.key == "compiles":
+            return Result(check, PASSED)
+        first = next(c for c in self.checks if c.scene == hindered.scene and c.key != "compiles")
+        if check != first:
+            return Result(check, FOLLOWS)
+        expected = "the lab can look at your program until it ends it"
+        return Result(check, FAILED, WRONG_STATE, expected, hindered.observed, hindered.because)
+
+    def _judge_seen(self, check):
         """What it follows from, what cannot be checked here, and only then the check itself."""
         if not self.build.compiles:
             o = SimpleNamespace(build=self.build)  # all that there is to look at

@@ -166,6 +166,7 @@ class Launchpad:
         self._ids = None  # an IdRange, once it is known
         self._why_no_root = None
         self._requests = None  # the launcher's socket, once it runs
+        self._limits = b""  # what /proc/PID/limits says of it, and of each launch's init
 
     def job(self, name, program, scene=Scene(), high=3999):
         """Launch `program` (bytes) as the answer called `name`, in a `scene`.
@@ -312,7 +313,7 @@ class Launchpad:
         finally:
             for fd in passed:
                 os.close(fd)
-        launch = Launch(ours, bool(self.sandboxed), scene)
+        launch = Launch(ours, bool(self.sandboxed), scene, self._limits)
         if reader is not None:
             launch._files["output"] = reader
         return launch
@@ -351,6 +352,7 @@ class Launchpad:
                     env=ENVIRONMENT,
                 )
             weakref.finalize(self, _end_server, self._requests, process)
+            self._limits = procfs.read(f"/proc/{process.pid}/limits")
         return self._requests
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 import psutil
 
 from lab import procfs
+from lab.hindered import does_not_end, init_ended, launcher_failed, limits_changed
 from lab.toolbox import LabError
 
 END_TIME = 10  # seconds for everything to be gone after the end
@@ -39,7 +40,7 @@ USERS = {
 }
 HOSTS_FILE = Path("/etc/hosts")
 HOSTS = b"127.0.0.1 localhost\n::1 localhost\n"  # that file in a sandbox, for a job that is told a host
-ORDER_TIME = 5  # seconds for the launcher to do what it is told
+ORDER_TIME = 10  # seconds for the launcher to do what it is told: more than it gives a process to stop
 DRAIN_TIME = 0.5  # seconds for what was printed to come through the terminal
 MAX_PUMPS = 1000  # looks at what has come, before it counts as a flood
 KEPT_OUTPUT = 64 * 1024  # bytes of what a job prints that are kept
@@ -98,6 +99,7 @@ class Launch:
     control: socket.socket
     sandboxed: bool
     scene: Scene
+    limits: bytes = b""  # what /proc/PID/limits says of init at its start
     init: int = 0  # outer PID
     pidfd: int = -1  # init's
     shell: int = 0
@@ -174,11 +176,11 @@ class Launch:
                 os.set_blocking(fd, False)
             return
         if not data:
-            raise LabError("the launcher ended too soon: something killed it")
+            raise self._broken("the launcher ended too soon: something killed it", init_ended())
         if word == "refused":
             raise Refused(rest)
         if word == "broken":
-            raise LabError(f"an answer could not be launched here: {rest}")
+            raise self._broken(f"an answer could not be launched here: {rest}", launcher_failed(rest))
         if word == "lab":
             self.lab = f"/proc/{self.init}/root{rest}" if self.sandboxed else rest
             self._open_proc()
@@ -214,6 +216,19 @@ class Launch:
             pid, status = map(int, rest.split())
             if not os.WIFSTOPPED(status):
                 self.job_status = status
+
+    def _broken(self, before, afterwards):
+        """What to raise where the launcher failed: before the program was started no answer can be at fault."""
+        if not self.job:
+            return LabError(before)
+        return limits_changed() if self._limits_differ() else afterwards
+
+    def _limits_differ(self):
+        """Whether init's limits are not those that it was started with: an answer of the same user can do that."""
+        try:
+            return bool(self.limits) and procfs.read(f"/proc/{self.init}/limits") != self.limits
+        except (ProcessLookupError, PermissionError):
+            return False
 
     def _take_printed(self, name, fd):
         try:
@@ -410,8 +425,11 @@ class Launch:
     # ---- doing something to it ---------------------------------------
 
     def _order(self, text, answer):
-        """Tell the launcher something; wait until `answer()` has come, at most ORDER_TIME seconds."""
-        self.control.send(text.encode())
+        """Tell the launcher something; wait until `answer()` has come, at most ORDER_TIME seconds. Raises Hindered."""
+        try:
+            self.control.send(text.encode())
+        except OSError as error:
+            raise init_ended() from error
         deadline = time.monotonic() + ORDER_TIME
         while answer() in (None, ()) and time.monotonic() < deadline:
             self.pump(0.01)
@@ -488,7 +506,7 @@ class Launch:
         try:
             if self.pidfd != -1 and not _has_ended(self.pidfd, END_TIME):
                 self._kill_init()
-                raise LabError(f"a launch did not end within {END_TIME} s (its init is process {self.init})")
+                raise does_not_end(END_TIME)
         finally:
             if self.port_mark is not None:
                 self.port_mark.close()

@@ -25,6 +25,7 @@ import psutil
 from lab import procfs
 from lab.build import Build
 from lab.environment import read_environment
+from lab.hindered import deed_failed, init_ended, invisible, look_failed
 from lab.inside import from_inside
 from lab.launch import Launchpad
 from lab.launched import CONFIG, PID_FILE, Launch, Scene
@@ -236,14 +237,29 @@ def _rest(launch):
 # What it returns are fields of an Observation. One that waits is work (see turns).
 
 
+def _done_unless_hindered(result, deed):
+    """`result`, of something that a process was made to do. Raises Hindered where it is a negative errno.
+
+    But for ENOSYS: on this kind of machine the lab cannot do it at all.
+    """
+    if result < 0 and result != -errno.ENOSYS:
+        raise deed_failed(deed, os.strerror(-result))
+    return result
+
+
 def _open_terminal(launch, process):
     """terminal: it opens one, without O_NOCTTY."""
-    return {"opened": launch.make_open_terminal(_living_thread(launch, process.pid))}
+    opened = launch.make_open_terminal(_living_thread(launch, process.pid))
+    return {"opened": _done_unless_hindered(opened, "open a terminal")}
 
 
 def _ask_for_root(launch, process):
     """root: it asks for root's IDs."""
-    return {"regained": launch.make_ask_for_root(_living_thread(launch, process.pid))}
+    regained = launch.make_ask_for_root(_living_thread(launch, process.pid))
+    for result in regained:
+        if result != -errno.EPERM:  # which is what the kernel says to whoever has no way back
+            _done_unless_hindered(result, "ask for root's IDs")
+    return {"regained": regained}
 
 
 def _start_again(launch, _process, count):
@@ -266,7 +282,8 @@ def _replace_config(launch, _process, other):
 
 def _raise_before_wait(launch, process, name):
     """before-wait SIGNAL: it comes at the moment before the call that waits."""
-    return {"raised": launch.raise_before_wait(signal.Signals[name], _living_thread(launch, process.pid))}
+    raised = launch.raise_before_wait(signal.Signals[name], _living_thread(launch, process.pid))
+    return {"raised": _done_unless_hindered(raised, "stop before the call in which it waits")}
 
 
 def _send_storm(launch, process, name, count, last):
@@ -521,16 +538,17 @@ def _lockable(lock, fd):
 
 @contextmanager
 def _in_sight():
-    """A process that hides what it has is no fault of the lab's, nor is the end of the launcher."""
+    """Whatever keeps the lab from looking is a Hindered: who is at fault for it is found out later."""
     try:
         yield
+    except LabError:
+        raise
     except ProcessLookupError as gone:
-        raise LabError("init, or what stands in for it, ended while it was looked at: something killed it") from gone
+        raise init_ended() from gone
     except PermissionError as denied:
-        raise LabError(
-            f"the kernel does not let the lab look at an answer ({denied.filename}): it has made itself invisible "
-            "(prctl(PR_SET_DUMPABLE, 0) does), or /proc is restricted here. Try as root"
-        ) from denied
+        raise invisible(denied.filename) from denied
+    except Exception as error:  # what is looked at is made by an answer, which may mean harm
+        raise look_failed(error) from error
 
 
 def _ended(pid):

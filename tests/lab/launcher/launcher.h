@@ -89,36 +89,38 @@ struct id_range {
 struct request {
     bool sandbox;      /* namespaces; otherwise a child subreaper */
     bool by_root;      /* whoever started the server is root */
-    const char *tmp;   /* without a sandbox: where the job's folder is made */
-    char lab[MAX_LAB]; /* that folder */
-    int lab_fd;        /* the same, open */
-    const char *shown[MAX_PATHS];  /* in a sandbox: to be seen in it, beside
-                                      what always is; absolute paths */
-    const char *hidden[MAX_PATHS]; /* and directories to be empty there */
+    bool network;      /* with a loopback interface */
+    bool leads;        /* the job leads a session, on a terminal of its own */
+    bool signals_held; /* every signal is ignored, and blocked too */
+    bool no_null;      /* leave this out of /dev */
+    bool no_log;       /* and this */
+    int lab_fd;        /* without a sandbox: the job's folder, open */
+    char lab[MAX_LAB]; /* and its path */
+    const char *tmp;   /* where it is made */
+    /* In a sandbox: what is to be seen in it beside what always is, and
+       directories to be empty there; absolute paths. */
+    const char *shown[MAX_PATHS];
+    const char *hidden[MAX_PATHS];
     int shown_count, hidden_count;
-    struct id_range ids;  /* with a count, the job is root in the sandbox */
-    int control;          /* the socket to pytest, at a number by chance */
-    unsigned secret;      /* goes with it in system calls: see send_message() */
-    const char *scene;    /* "job", "shell" or "tool": see scene.c */
-    int output;           /* scene "tool": its standard output and error */
-    int high;             /* the number of the descriptor beyond the limit */
-    uid_t id;             /* whom the scene runs as; 0: as whoever started us */
-    const char *stdio;    /* "terminal", "closed", or "pipe" */
-    const char *fault;    /* a row of the table in faults.c, or NULL */
-    bool no_null, no_log; /* leave these out of /dev */
+    struct id_range ids; /* with a count, the job is root in the sandbox */
+    int control;         /* the socket to pytest, at a number by chance */
+    unsigned secret;     /* goes with it in calls: see control_argument() */
+    const char *scene;   /* "job", "shell" or "tool": see scene.c */
+    int output;          /* scene "tool": its standard output and error */
+    int high;            /* the number of the descriptor beyond the limit */
+    uid_t id;            /* whom the scene runs as; 0: as whoever started us */
+    const char *stdio;   /* "terminal", "closed", or "pipe" */
+    const char *fault;   /* a row of the table in faults.c, or NULL */
     const char *watched; /* a file to look into when the job returns, or NULL */
     rlim_t processes;    /* so many at most, where they can be counted */
-    char *environment[MAX_ENVIRONMENT]; /* "NAME=VALUE" beside what the job is
-                                           given, "NAME" for none of it */
+    /* "NAME=VALUE" beside what the job is given, "NAME" for none of it. */
+    char *environment[MAX_ENVIRONMENT];
     int environment_count;
     const char *notify; /* a kind of service manager: see sockets.c; or NULL */
     const char *listen[MAX_LISTEN]; /* what is passed to it, from 3 on */
     int passed[MAX_LISTEN];         /* the descriptors of those */
     char listen_names[16 * MAX_LISTEN];
     int listen_count;
-    bool network;      /* with a loopback interface */
-    bool leads;        /* the job leads a session, on a terminal of its own */
-    bool signals_held; /* every signal is ignored, and blocked too */
     struct file files[MAX_FILES];
     int file_count;
     char **argv;
