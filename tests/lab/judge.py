@@ -146,7 +146,8 @@ class Examination:
 
     def _launch(self, scene):
         """Work (see turns) that launches the answer in a scene, and returns an Observation."""
-        return observe(self.pad, self.answer.step.name, self.build, completed(self.answer.step, scene))
+        step = self.answer.step
+        return observe(self.pad, step.name, self.build, completed(step, scene), to_the_end=scene == Scene())
 
     def _start_all(self, scene, turn):
         """Launches in scenes of their own are looked at side by side: one comes to rest while others are looked at."""

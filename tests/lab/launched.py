@@ -104,6 +104,7 @@ class Launch:
     pidfd: int = -1  # init's
     shell: int = 0
     job: int = 0
+    started: float = 0.0  # when the job was about to run its program, in seconds of time.monotonic()
     job_status: int | None = None  # as waitpid() gave it to the shell; None while it runs
     exec_errno: int = 0
     lab: str = ""  # the job's working directory, as a path for pytest
@@ -125,6 +126,7 @@ class Launch:
     opened: int | None = None  # what came of "terminal": a descriptor, or -errno
     replaced: str | None = None  # what came of "replace"
     raised: int | None = None  # what came of "raise": 0 or -errno
+    timers: tuple = ()  # what came of "timers": 0 or -errno, then nanoseconds, see launcher.h
     regained: tuple = ()  # what came of "root": for the user and the group, 0 or -errno
     accept_failed: bool = False  # scene ACCEPT_ONCE: the first accept() was made to fail
     on_call: object = None  # scene LOOK_BEFORE: a function of the outer PID of who is about to tell something
@@ -186,8 +188,10 @@ class Launch:
             self._open_proc()
         elif word == "program":
             self.program = tuple(map(int, rest.split()))
-        elif word in ("shell", "job"):
-            setattr(self, word, int(rest))
+        elif word == "shell":
+            self.shell = int(rest)
+        elif word == "job":
+            self.job, self.started = int(rest), time.monotonic()
         elif word == "found":
             self.found = rest
         elif word == "again":
@@ -202,6 +206,8 @@ class Launch:
             self.connected = int(rest)
         elif word == "raised":
             self.raised = int(rest)
+        elif word == "timers":
+            self.timers = tuple(map(int, rest.split()))
         elif word == "regained":
             self.regained = tuple(map(int, rest.split()))
         elif word == "exec":
@@ -370,6 +376,10 @@ class Launch:
             self.proc = f"/proc/{os.getpid()}/fd/{self._proc_fd}"
         return self
 
+    def terminal(self):
+        """The master of the job's terminal, a descriptor; None if there is none, or it is closed."""
+        return self._files.get("terminal")
+
     def descriptors(self):
         """The numbers of all descriptors that this launch is looked at with."""
         held = [self.control.fileno(), self.pidfd, self._proc_fd, *self._files.values(), *self._held]
@@ -446,6 +456,17 @@ class Launch:
     def make_ask_for_root(self, pid):
         """Make a process call setuid(0) and setgid(0); returns 0 or a negative errno for each."""
         return self._order(f"root {pid}", lambda: self.regained) or (-errno.ETIMEDOUT,) * 2
+
+    def ask_for_timers(self, pid, ids):
+        """Ask a process when its timers go off: that of setitimer() and alarm(), and those with these `ids`.
+
+        Returns the seconds for each that is set; () where that cannot be asked here. The
+        process is stopped for it (ptrace(2)), so that a call in which it waits may
+        end with EINTR: ask when nothing else is to be looked at.
+        """
+        self.timers = ()
+        result, *nanoseconds = self._order(" ".join(map(str, ("timers", pid, *ids))), lambda: self.timers) or (0,)
+        return tuple(each / 1e9 for each in nanoseconds if each) if result == 0 else ()
 
     def raise_before_wait(self, number, pid):
         """Send a process a signal at the moment before the call in which it waits; returns 0 or a negative errno."""

@@ -15,7 +15,7 @@ import socket
 import struct
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from inspect import isgenerator
 from stat import S_IMODE, S_ISREG
@@ -23,13 +23,25 @@ from stat import S_IMODE, S_ISREG
 import psutil
 
 from lab import procfs
+from lab.alarms import next_alarm
 from lab.build import Build
 from lab.environment import read_environment
 from lab.hindered import deed_failed, init_ended, invisible, look_failed
 from lab.inside import from_inside
 from lab.launch import Launchpad
 from lab.launched import CONFIG, PID_FILE, Launch, Scene
-from lab.settle import LOOKS, POLL, SLOW_POLL, Rest, awaited_signals, settle, waits_to_write
+from lab.settle import (
+    CHANGED,
+    LONG_SLEEP,
+    LOOKS,
+    POLL,
+    SLOW_POLL,
+    WAKE_TIME,
+    Rest,
+    awaited_signals,
+    settle,
+    waits_to_write,
+)
 from lab.toolbox import LabError
 from lab.turns import finish
 
@@ -48,6 +60,9 @@ SERVED_TIME = 10.0  # seconds for all that a client gets
 MAX_SERVED = 64 * 1024  # bytes of that
 PING_TIME = 1.0  # seconds for the next sign of life to come
 MAX_PROCESSES = 100  # that are looked at; more are too many in any case
+
+
+KEPT = ("ppid", "pgid", "sid", "terminal", "umask", "cwd", "program", "ignored")  # fields of Process
 
 
 @dataclass(frozen=True)
@@ -162,35 +177,83 @@ class Observation:
         return self.processes[-1] if self.processes else None
 
 
-def observe(pad: Launchpad, name, build, scene=Scene()):
+def observe(pad: Launchpad, name, build, scene=Scene(), to_the_end=False):
     """Launch `build`'s program as the answer `name`, look at it once it is at rest, and end it all.
 
+    With `to_the_end` it is asked at last whether a timer of its own will wake it
+    soon. If one will, the program is launched once more, and looked at when that
+    has happened: what is right for a moment only is not right.
+
     Work (see turns) that returns an Observation: it waits for the first time
-    when the launch is under way. Raises LabError where the environment is at fault.
+    when the launch is under way. Raises LabError where the environment is at
+    fault, and Hindered where the answer may be.
     """
+    seen, alarm = yield from _launch_and_look(pad, name, build, scene, to_the_end)
+    if alarm is None:
+        return seen
+    if alarm.after_rest < LONG_SLEEP:
+        seen, _ = yield from _launch_and_look(pad, name, build, scene, awaited=alarm)
+        note = "A timer woke your program after {:.1f} s. The lab looked at it after that."
+    else:
+        note = "A timer wakes your program after {:.0f} s. The lab does not look at what it does then."
+    return replace(seen, rest=replace(seen.rest, note=seen.rest.note or note.format(alarm.after_rest)))
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """When a program that is at rest will be woken."""
+
+    after_start: float  # seconds after its start
+    after_rest: float  # seconds after it was seen at rest
+
+
+def _launch_and_look(pad, name, build, scene, to_the_end=False, awaited=None):
+    """Work that returns an Observation, and an Alarm or None: see observe()."""
     with pad.job(name, build.program, scene, high=_high_number()) as launch, _in_sight():
         launch.on_call = lambda outer: _held_signals(launch, f"/proc/{outer}")
         yield 0.0
         pad.wait_for_start(launch)
         if scene.root:
             look = partial(_observe_from_inside, launch, name, build)
-            return (yield from from_inside(launch.init, look, launch.descriptors()))
-        return (yield from _observe(launch, name, build))
+            return (yield from from_inside(launch.init, look, launch.descriptors())), None
+        seen = yield from _observe(launch, name, build, awaited)
+        return seen, _find_alarm(launch, seen) if to_the_end else None
+
+
+def _find_alarm(launch, seen):
+    asked = time.monotonic()
+    seconds = next_alarm(launch, seen.processes)
+    if seconds is None:
+        return None
+    return Alarm(asked + seconds - launch.started, asked + seconds - seen.rest.since)
 
 
 def _observe_from_inside(launch, name, build):
     return finish(_observe(launch.of_this_process(), name, build))
 
 
-def _observe(launch, name, build):
+def _observe(launch, name, build, awaited=None):
+    """Work that returns an Observation; `awaited` is an Alarm that has to come first.
+
+    What a look changes comes last: a program that watches its terminal or its
+    files sees the lab only when its own state has been read.
+    """
     shell = read_process(launch, launch.shell, lambda descriptor: descriptor.inherited) or _ended(launch.shell)
     rest = yield from _rest(launch)
-    launch.drain()
+    if awaited is not None:
+        while time.monotonic() < launch.started + awaited.after_start + WAKE_TIME:
+            launch.pump()
+            yield SLOW_POLL
+        rest = yield from _rest(launch)
+    launch.take_in()
     found = {pid: read_process(launch, pid) for pid in sorted(launch.pids()[:MAX_PROCESSES])}
     living = [process for process in found.values() if process is not None]
     sockets = _own_sockets(launch, living[-1], shell) if living else {}
+    launch.drain()
     pid_file = _pid_file(launch)
     after = (yield from _then(launch, living[-1])) if living and launch.scene.then else {}
+    if rest.settled and not launch.scene.then and _has_changed(launch, living):
+        rest = Rest(False, CHANGED)
     return Observation(
         name=name,
         build=build,
@@ -223,6 +286,15 @@ def _observe(launch, name, build):
     )
 
 
+def _has_changed(launch, processes):
+    """Whether one of them is not as it was when it was looked at, in what a program sets up and then keeps."""
+    for process in processes:
+        again = read_process(launch, process.pid, lambda descriptor: False)
+        if again is None or any(getattr(again, name) != getattr(process, name) for name in KEPT):
+            return True
+    return False
+
+
 def _text(printed):
     return printed.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
 
@@ -249,13 +321,13 @@ def _done_unless_hindered(result, deed):
 
 def _open_terminal(launch, process):
     """terminal: it opens one, without O_NOCTTY."""
-    opened = launch.make_open_terminal(_living_thread(launch, process.pid))
+    opened = launch.make_open_terminal(procfs.living_thread(f"{launch.proc}/{process.pid}"))
     return {"opened": _done_unless_hindered(opened, "open a terminal")}
 
 
 def _ask_for_root(launch, process):
     """root: it asks for root's IDs."""
-    regained = launch.make_ask_for_root(_living_thread(launch, process.pid))
+    regained = launch.make_ask_for_root(procfs.living_thread(f"{launch.proc}/{process.pid}"))
     for result in regained:
         if result != -errno.EPERM:  # which is what the kernel says to whoever has no way back
             _done_unless_hindered(result, "ask for root's IDs")
@@ -282,7 +354,7 @@ def _replace_config(launch, _process, other):
 
 def _raise_before_wait(launch, process, name):
     """before-wait SIGNAL: it comes at the moment before the call that waits."""
-    raised = launch.raise_before_wait(signal.Signals[name], _living_thread(launch, process.pid))
+    raised = launch.raise_before_wait(signal.Signals[name], procfs.living_thread(f"{launch.proc}/{process.pid}"))
     return {"raised": _done_unless_hindered(raised, "stop before the call in which it waits")}
 
 
@@ -568,12 +640,6 @@ def _identity(path):
     with procfs.process_may_end(os.path.dirname(path)):
         status = os.stat(path)
     return status.st_dev, status.st_ino
-
-
-def _living_thread(launch, pid):
-    """The ID of a thread of a process that has not ended: its first one, whose ID is the PID, may have."""
-    threads = procfs.threads(f"{launch.proc}/{pid}")
-    return int(os.path.basename(next(iter(threads)))) if threads else pid
 
 
 def _signals(launch, threads):

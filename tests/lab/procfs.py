@@ -265,6 +265,12 @@ def threads(folder):
     return living
 
 
+def living_thread(folder):
+    """The ID of a thread of a process that has not ended: its first one, whose ID is the PID, may have."""
+    living = threads(folder)
+    return int(os.path.basename(next(iter(living), folder)))
+
+
 def descendants(pid):
     """The PIDs of all descendants of a process, zombies included; [] if it is gone.
 

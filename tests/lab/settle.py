@@ -14,7 +14,7 @@ import math
 import os
 import struct
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lab import procfs
 from lab.launched import Launch
@@ -36,6 +36,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGESIZE")
 POLL = 0.0008  # seconds between two looks: nothing tells of a process that comes to rest
 BUSY_NOTE = "it is busy all the time: is there a loop without an end? pause() waits, and costs nothing"
+CHANGED = "it changed again after it had come to rest"
 SLOW_POLL = 0.003  # the same, of one that takes its time
 
 
@@ -46,6 +47,7 @@ class Rest:
     settled: bool
     why_not: str = ""  # what still went on when the time was up
     note: str = ""  # what is not seen of it, though it is at rest
+    since: float = field(default_factory=time.monotonic)  # when that was known, in seconds of time.monotonic()
 
 
 def settle(launch: Launch, watch, limit=None):
@@ -243,7 +245,31 @@ def _timeout(launch, thread, call):
     if value == 0:
         return math.inf
     words = _read_memory(thread, value, "ll")  # struct timespec, struct timeval
-    return words[0] + words[1] / (1e6 if kind == "u" else 1e9) if words else 0.0
+    if not words:
+        return 0.0
+    seconds = words[0] + words[1] / (1e6 if kind == "u" else 1e9)
+    clock = _clock_of(kind, int(call[1], 16), int(call[2], 16))
+    if clock is None:
+        return seconds
+    try:
+        return max(0.0, seconds - time.clock_gettime(clock))
+    except OSError:
+        return 0.0  # a clock that is not everybody's: of a process, or of a device
+
+
+_TIMER_ABSTIME = 1  # time.h
+# linux/futex.h: what is waited for up to a moment and not for a time; and which clock that is meant by.
+_FUTEX_COMMAND, _FUTEX_WAIT, _FUTEX_CLOCK_REALTIME, _FUTEX_LOCK_PI = 127, 0, 256, 6
+
+
+def _clock_of(kind, first, second):
+    """The clock of which a call waits for a moment, None where it waits for some time; its first two arguments."""
+    if kind == "c" and second & _TIMER_ABSTIME:
+        return struct.unpack("i", struct.pack("I", first & 0xFFFFFFFF))[0]
+    if kind == "f" and second & _FUTEX_COMMAND != _FUTEX_WAIT:
+        is_real = second & _FUTEX_CLOCK_REALTIME or second & _FUTEX_COMMAND == _FUTEX_LOCK_PI
+        return time.CLOCK_REALTIME if is_real else time.CLOCK_MONOTONIC
+    return None
 
 
 def _read_memory(thread, address, form):

@@ -15,6 +15,7 @@ from lab.expect.model import (
     names,
     role,
 )
+from lab.settle import CHANGED
 
 
 def halted_by_vfork(o):
@@ -59,6 +60,11 @@ CHECKS = [
         observed=lambda o: o.rest.why_not,
         causes=(
             VFORK,
+            (
+                lambda o: o.rest.why_not == CHANGED,
+                "Your program had come to rest, and then changed its state while the lab looked at it. Set up "
+                "everything before it waits, and change nothing afterwards.",
+            ),
             (
                 True,
                 "a loop in it never ends, or it waits for something that never comes (a write that nobody "

@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -83,11 +85,25 @@ static bool write_text(pid_t pid, unsigned long address, const char *text)
     return true;
 }
 
+static bool read_memory(pid_t pid, unsigned long address, void *to, size_t size)
+{
+    for (size_t i = 0; i < size; i += sizeof(long)) {
+        errno = 0;
+        long word = ptrace(PTRACE_PEEKDATA, pid, address + i, NULL);
+        if (errno != 0)
+            return false;
+        memcpy((char *)to + i, &word, sizeof(word));
+    }
+    return true;
+}
+
 /* `syscall`, then `int3`, which hands the process back to us. */
 static const unsigned long instructions = 0xcc050f;
 
-/* The result of a call in a stopped process. */
-static long call_there(pid_t pid, const struct call *call)
+/* The result of a call in a stopped process. What the call has left in the
+   place of its text goes to `left`, unless that is NULL. */
+static long call_there(pid_t pid, const struct call *call,
+                       struct itimerspec *left)
 {
     struct user_regs_struct before;
     if (ptrace(PTRACE_GETREGS, pid, NULL, &before) == -1)
@@ -106,7 +122,8 @@ static long call_there(pid_t pid, const struct call *call)
     int stopped = await_stop(pid);
     if (stopped != 0)
         return stopped;
-    if (ptrace(PTRACE_GETREGS, pid, NULL, &registers) == -1 ||
+    if ((left != NULL && !read_memory(pid, text, left, sizeof(*left))) ||
+        ptrace(PTRACE_GETREGS, pid, NULL, &registers) == -1 ||
         ptrace(PTRACE_POKETEXT, pid, before.rip, code) == -1 ||
         ptrace(PTRACE_SETREGS, pid, NULL, &before) == -1)
         return -errno;
@@ -135,10 +152,12 @@ static long step_back(pid_t pid, int number)
 
 #else /* each architecture has registers and instructions of its own */
 
-static long call_there(pid_t pid, const struct call *call)
+static long call_there(pid_t pid, const struct call *call,
+                       struct itimerspec *left)
 {
     (void)pid;
     (void)call;
+    (void)left;
     return -ENOSYS;
 }
 
@@ -164,7 +183,7 @@ static long call_in(pid_t pid, const struct call *call)
 {
     long result = stop(pid);
     if (result == 0)
-        result = call_there(pid, call);
+        result = call_there(pid, call, NULL);
     (void)ptrace(PTRACE_DETACH, pid, NULL, NULL);
     return result;
 }
@@ -178,6 +197,49 @@ void open_terminal_in(const struct request *request, pid_t pid)
                                  .text = ptsname(master),
                                  .third = O_RDWR};
     report(request, "opened %ld", call_in(pid, &open_it));
+}
+
+/* Adds to `text` when each timer goes off, in nanoseconds from now; 0 if never.
+ */
+static long ask_timers_there(pid_t pid, const char *ids, char *text,
+                             size_t size)
+{
+    struct itimerspec left = {0};
+    const struct call interval = {
+        .number = SYS_getitimer, .first = ITIMER_REAL, .text = ""};
+    long result = call_there(pid, &interval, &left);
+    if (result != 0)
+        return result;
+    /* struct itimerval has the same form, with microseconds */
+    long long until =
+        left.it_value.tv_sec * 1000000000LL + left.it_value.tv_nsec * 1000LL;
+    (void)snprintf(text, size, " %lld", until);
+    char *end = NULL;
+    for (long id = strtol(ids, &end, 10); end != ids;
+         ids = end, id = strtol(ids, &end, 10)) {
+        const struct call timer = {.number = SYS_timer_gettime,
+                                   .first = (unsigned long)id,
+                                   .text = ""};
+        result = call_there(pid, &timer, &left);
+        if (result != 0)
+            return result;
+        until = left.it_value.tv_sec * 1000000000LL + left.it_value.tv_nsec;
+        size_t used = strlen(text);
+        (void)snprintf(text + used, size - used, " %lld", until);
+    }
+    return 0;
+}
+
+/* When the timers of a process go off that no file in /proc tells of: that of
+   setitimer(2) and alarm(2), and those of timer_create(2) with these IDs. */
+void ask_timers(const struct request *request, pid_t pid, const char *ids)
+{
+    char text[512] = "";
+    long result = stop(pid);
+    if (result == 0)
+        result = ask_timers_there(pid, ids, text, sizeof(text));
+    (void)ptrace(PTRACE_DETACH, pid, NULL, NULL);
+    report(request, "timers %ld%s", result, result == 0 ? text : "");
 }
 
 /* As whoever kept a way back could do it: setuid(2), setgid(2). */

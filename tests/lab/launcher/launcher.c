@@ -278,6 +278,8 @@ static void take_order(const struct request *request)
     text[size] = '\0';
     if (strncmp(text, "terminal ", 9) == 0)
         open_terminal_in(request, atoi(text + 9));
+    else if (sscanf(text, "timers %d%n", &pid, &number) == 1)
+        ask_timers(request, pid, text + number);
     else if (strncmp(text, "root ", 5) == 0)
         become_root_in(request, atoi(text + 5));
     else if (strncmp(text, "again ", 6) == 0)

@@ -36,6 +36,9 @@
  *   found TEXT             what was then in the file that is watched
  *   reaped PID STATUS      what init's waitpid() said of an orphan
  *   opened RESULT          of "terminal PID": a descriptor, or -errno
+ *   timers RESULT NS ...   of "timers PID ID...": 0 or -errno; and for the timer
+ *                          of setitimer(2), then for each of these IDs, in how
+ *                          many nanoseconds it goes off, 0 for never
  *   regained UID GID       of "root PID": 0 for each that it got, or -errno
  *   raised RESULT          of "raise SIGNAL PID": 0 or -errno
  *   replaced NAME          of "replace NAME WITH"
@@ -44,13 +47,14 @@
  * and pytest says over it
  *
  *   terminal PID           to make that process open a terminal
+ *   timers PID ID...       to ask it for its timers
  *   root PID               to make it ask for root's IDs
  *   again N                to start the program N times more, all at once
  *   raise SIGNAL PID       to send it just before the call in which it waits
  *   replace NAME WITH      to put another of the files in the place of one
  *   connect WHERE          to be a client of the job's, and pass the connection
- *   crowd WHERE N          to be N clients that stay, and neither speak nor
- * read vanish WHERE N         to be N clients that have gone at once
+ *   crowd WHERE N          to be N clients that stay, and neither speak nor read
+ *   vanish WHERE N         to be N clients that have gone at once
  *
  * End of file on that socket, in either direction, means that the other side is
  * gone: the launcher then ends all that it started.
@@ -180,6 +184,7 @@ void inject_fault(const struct request *request);
 /* inject.c */
 void open_terminal_in(const struct request *request, pid_t pid);
 void raise_before_wait(const struct request *request, int number, pid_t pid);
+void ask_timers(const struct request *request, pid_t pid, const char *ids);
 void become_root_in(const struct request *request, pid_t pid);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * The scene in which a program finds itself at its start.
  *
- *   job     as an interactive shell starts a job in the foreground: the
- * stand-in for the login shell leads the session, the program is the leader of
+ *   job     as an interactive shell starts a job in the foreground: the stand-in
+ *           for the login shell leads the session, the program is the leader of
  *           a process group of its own, in the foreground of the terminal
  *   shell   the program itself is in the shell's place
  *   tool    no session, no terminal: a compiler, say

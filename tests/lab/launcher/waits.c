@@ -10,6 +10,9 @@
  *   -   none: waits until something happens
  *   m   milliseconds, negative for no timeout
  *   n   the address of a struct timespec, 0 for no timeout
+ *   c   as n, and the first two arguments are a clock and flags, one of which says
+ *       that it is a moment of that clock: clock_nanosleep(2)
+ *   f   as n, and the second argument says whether it is a moment: futex(2)
  *   s   as n, and the first argument is the address of a set of signals
  *   u   the address of a struct timeval, 0 for no timeout
  * A call that is not listed is no error: it only takes longer to be sure of.
@@ -42,7 +45,7 @@ static const struct wait {
     {"nanosleep", SYS_nanosleep, 'n', 0},
 #endif
 #ifdef SYS_clock_nanosleep
-    {"clock_nanosleep", SYS_clock_nanosleep, 'n', 2},
+    {"clock_nanosleep", SYS_clock_nanosleep, 'c', 2},
 #endif
 #ifdef SYS_ppoll
     {"ppoll", SYS_ppoll, 'n', 2},
@@ -60,7 +63,7 @@ static const struct wait {
     {"rt_sigtimedwait", SYS_rt_sigtimedwait, 's', 2},
 #endif
 #ifdef SYS_futex
-    {"futex", SYS_futex, 'n', 3},
+    {"futex", SYS_futex, 'f', 3},
 #endif
     {"rt_sigsuspend", SYS_rt_sigsuspend, '-', 0},
     {"waitid", SYS_waitid, '-', 0},

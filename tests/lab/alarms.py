@@ -1,0 +1,103 @@
+"""What will wake a program that has come to rest, though its call has no timeout: timers, most of all.
+
+A program may be right for a moment only: a timer that it has set undoes what it
+did. So timers that go off soon are waited for, as short sleeps are.
+"""
+
+import ctypes
+import os
+import re
+import socket
+import struct
+import termios
+
+from lab import procfs
+from lab.launched import Launch
+
+_SYS_PIDFD_GETFD = 438  # the same on every architecture: pidfd_getfd(2)
+_TIMEVAL = struct.Struct("ll")
+
+
+def next_alarm(launch: Launch, processes):
+    """In how many seconds the first of `processes` (observe.Process) may be woken; None if none is known to be.
+
+    What has no trace in /proc is asked for with ptrace(2), which may end a call
+    that waits with EINTR: this is the last thing to do with a launch.
+    """
+    found = _of_terminal(launch)
+    for process in processes:
+        folder = f"{launch.proc}/{process.pid}"
+        try:
+            found += _of_timer_descriptors(folder, process)
+            found += _of_sockets(launch, process)
+            found += launch.ask_for_timers(procfs.living_thread(folder), _timer_ids(folder))
+        except ProcessLookupError:
+            pass  # it has ended meanwhile
+    return min(found, default=None)
+
+
+def _timer_ids(folder):
+    """The IDs of what timer_create(2) made; none where the kernel does not tell (CONFIG_CHECKPOINT_RESTORE)."""
+    try:
+        text = procfs.read(folder + "/timers").decode("ascii", "replace")
+    except OSError:
+        return []
+    return re.findall(r"^ID: (\d+)$", text, re.MULTILINE)[:16]
+
+
+def _of_timer_descriptors(folder, process):
+    """When the timers of timerfd_create(2) go off: proc(5), /proc/PID/fdinfo."""
+    found = []
+    for descriptor in process.descriptors.values():
+        if descriptor.kind == "anon_inode:[timerfd]":
+            text = procfs.read(f"{folder}/fdinfo/{descriptor.number}", folder).decode("ascii", "replace")
+            left = re.search(r"^it_value: \((\d+), (\d+)\)$", text, re.MULTILINE)
+            seconds = int(left[1]) + int(left[2]) / 1e9 if left else 0.0
+            found += [seconds] if seconds else []
+    return found
+
+
+def _of_sockets(launch, process):
+    """For how long a read or an accept() waits at a socket at most: SO_RCVTIMEO, socket(7)."""
+    numbers = [d.number for d in process.descriptors.values() if d.kind == "socket"]
+    if not numbers:
+        return []
+    try:
+        pidfd = os.pidfd_open(launch.outer(process.pid))
+    except OSError:
+        return []
+    try:
+        return [seconds for number in numbers if (seconds := _receive_timeout(pidfd, number))]
+    finally:
+        os.close(pidfd)
+
+
+def _receive_timeout(pidfd, number):
+    """The seconds of a socket's SO_RCVTIMEO, 0.0 for none, or where the socket cannot be asked."""
+    fd = ctypes.CDLL(None, use_errno=True).syscall(_SYS_PIDFD_GETFD, pidfd, number, 0)
+    if fd == -1:
+        return 0.0
+    with socket.socket(fileno=fd) as fetched:
+        timeout = fetched.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL.size)
+    seconds, microseconds = _TIMEVAL.unpack(timeout)
+    return seconds + microseconds / 1e6
+
+
+def _of_terminal(launch):
+    """For how long a read from the terminal waits at most: VTIME, termios(3)."""
+    master = launch.terminal()
+    if master is None:
+        return []
+    try:
+        settings = termios.tcgetattr(master)
+    except termios.error:
+        return []
+    characters = settings[6]
+    least, tenths = (_number(characters[index]) for index in (termios.VMIN, termios.VTIME))
+    is_line_by_line = settings[3] & termios.ICANON
+    return [tenths / 10] if tenths and not least and not is_line_by_line else []
+
+
+def _number(character):
+    """tcgetattr() gives these two as numbers where the terminal is read by characters, and as bytes else."""
+    return character if isinstance(character, int) else character[0]
