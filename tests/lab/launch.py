@@ -8,6 +8,7 @@ Launchpad is there, and forks for each launch.
 import errno
 import os
 import random
+import re
 import resource
 import shutil
 import socket
@@ -19,6 +20,7 @@ import zlib
 from pathlib import Path
 
 from lab import procfs
+from lab.cgroups import MEMORY, find_groups, remove_stale
 from lab.idrange import COUNT, NoRange, find_range
 from lab.launched import HOSTS, HOSTS_FILE, PID_FILE, PORT, USERS, Launch, Refused, Scene
 from lab.sight import hidden_paths, shown_paths
@@ -32,6 +34,10 @@ LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 PORT_TRIES = 100
 
 DESCRIPTORS = 1024  # that may be open here: a launch takes about a dozen
+
+TOOL_MEMORY = 3 << 30  # bytes for a compiler and what it starts; launcher/scene.c has the limit of one process
+PROCESSES = 64  # of a launch at a time: RLIMIT_NPROC, where it can count them, and a control group
+MANY_PROCESSES = 512  # the same, where the program is started again and again
 
 START_TIME = 10  # seconds for the launcher to get a job started, and to end
 
@@ -163,6 +169,8 @@ class Launchpad:
             *(f"shown={path}" for path in shown_paths()),
             *(f"hidden={path}" for path in hidden_paths(folders)),
         ]
+        self.groups = find_groups()
+        remove_stale(self.groups)
         self._ids = None  # an IdRange, once it is known
         self._why_no_root = None
         self._requests = None  # the launcher's socket, once it runs
@@ -200,9 +208,9 @@ class Launchpad:
         arguments = [argument.replace(PORT, str(port)) for argument in scene.arguments or ()]
         if arguments:
             words.append(f"watched={PID_FILE}")
-        if any(deed.startswith("again") for deed in scene.then):
-            words.append("processes=512")
-        launch = self._start("job", files, words, [f"./{name}", *arguments], scene)
+        is_started_again = any(deed.startswith("again") for deed in scene.then)
+        processes = MANY_PROCESSES if is_started_again else PROCESSES
+        launch = self._start("job", files, words, [f"./{name}", *arguments], scene, processes)
         launch.port, launch.port_mark = port, mark
         return launch
 
@@ -257,9 +265,9 @@ class Launchpad:
     def _ids_word(self):
         return f"ids={self._ids.uid}:{self._ids.gid}:{COUNT}"
 
-    def _start(self, scene_name, files, words, argv, scene):
+    def _start(self, scene_name, files, words, argv, scene, processes=PROCESSES):
         self.is_sandboxed()
-        return self._spawn(scene_name, files, words, argv, scene)
+        return self._spawn(scene_name, files, words, argv, scene, processes)
 
     def _probe(self):
         """Find out, with the real sequence, whether a sandbox can be had here."""
@@ -294,11 +302,12 @@ class Launchpad:
             raise
         return launch
 
-    def _spawn(self, scene_name, files, words, argv, scene):
+    def _spawn(self, scene_name, files, words, argv, scene, processes=PROCESSES):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         passed = [theirs.detach()]
         words = [f"sandbox={'yes' if self.sandboxed else 'no'}", f"tmp={os.environ.get('TMPDIR', '/tmp')}",
-                 *self._sight, f"scene={scene_name}", *words]  # fmt: skip
+                 *self._sight, *self._limits_of(scene_name, processes),
+                 f"scene={scene_name}", *words]  # fmt: skip
         reader = None
         if scene_name == "tool":
             reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -317,6 +326,42 @@ class Launchpad:
         if reader is not None:
             launch._files["output"] = reader
         return launch
+
+    def unlimited(self):
+        """What an answer as a whole can use here without a limit, in words: "memory", "processes", "files".
+
+        Each of its processes has limits of its own everywhere.
+        """
+        found = []
+        if not any(group.memory_file for group in self.groups):
+            found.append("memory")
+        has_own_count = self._counts_processes() if self.is_sandboxed() else os.geteuid() == 0
+        if not has_own_count and not any(group.processes_file for group in self.groups):
+            found.append("processes")
+        if not self.is_sandboxed():
+            found.append("files")
+        return found
+
+    @staticmethod
+    def _counts_processes():
+        """Whether RLIMIT_NPROC counts in each user namespace for itself, as from Linux 5.14 on."""
+        major, minor = os.uname().release.split(".")[:2]
+        return (int(major), int(re.match(r"\d+", minor)[0])) >= (5, 14)
+
+    def _limits_of(self, scene_name, processes):
+        """The launcher's words for what limits a launch: so many processes, and its control groups."""
+        memory = TOOL_MEMORY if scene_name == "tool" else MEMORY
+        words = [f"processes={processes}"]
+        for group in self.groups:
+            words.append(f"group={group.parent}")
+            if group.memory_file:
+                words.append(f"limit={group.memory_file}:{memory}")
+            if group.swap_file:
+                swap = 0 if group.swap_file == "memory.swap.max" else memory
+                words.append(f"limit={group.swap_file}:{swap}")
+            if group.processes_file:
+                words.append(f"limit={group.processes_file}:{processes}")
+        return words
 
     def _send(self, request, passed):
         """Without a sandbox an answer may have ended the launcher: it is started anew then."""

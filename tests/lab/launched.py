@@ -23,6 +23,7 @@ from pathlib import Path
 import psutil
 
 from lab import procfs
+from lab.cgroups import was_out_of_memory
 from lab.hindered import does_not_end, init_ended, launcher_failed, limits_changed
 from lab.toolbox import LabError
 
@@ -42,6 +43,8 @@ HOSTS_FILE = Path("/etc/hosts")
 HOSTS = b"127.0.0.1 localhost\n::1 localhost\n"  # that file in a sandbox, for a job that is told a host
 ORDER_TIME = 10  # seconds for the launcher to do what it is told: more than it gives a process to stop
 DRAIN_TIME = 0.5  # seconds for what was printed to come through the terminal
+WRITABLE = ("home/lab", "tmp")  # where a sandbox has a file system for the job: launcher/sandbox.c
+DISK, FILES = 64 << 20, 10000  # bytes and files of each of these
 MAX_PUMPS = 1000  # looks at what has come, before it counts as a flood
 KEPT_OUTPUT = 64 * 1024  # bytes of what a job prints that are kept
 KEPT_MESSAGES = 1000  # messages to the log that are kept
@@ -130,6 +133,7 @@ class Launch:
     regained: tuple = ()  # what came of "root": for the user and the group, 0 or -errno
     accept_failed: bool = False  # scene ACCEPT_ONCE: the first accept() was made to fail
     on_call: object = None  # scene LOOK_BEFORE: a function of the outer PID of who is about to tell something
+    groups: list = field(default_factory=list)  # the directories of its control groups
     looks: list = field(default_factory=list)  # what it gave, each with the number of notices that had come
     flooded: bool = False  # more than KEPT_OUTPUT was printed
     pipe_closed: bool = False  # scene "pipe": its reader has got end of file
@@ -186,6 +190,8 @@ class Launch:
         if word == "lab":
             self.lab = f"/proc/{self.init}/root{rest}" if self.sandboxed else rest
             self._open_proc()
+        elif word == "group":
+            self.groups.append(rest)
         elif word == "program":
             self.program = tuple(map(int, rest.split()))
         elif word == "shell":
@@ -415,6 +421,21 @@ class Launch:
                 continue
         raise ProcessLookupError(pid)
 
+    def was_out_of_memory(self):
+        """Whether the kernel has killed something of it because all of it together had taken too much memory."""
+        return any(map(was_out_of_memory, self.groups))
+
+    def room_left(self):
+        """(bytes, files) that the job can still write, where least of each is left.
+
+        A sandbox has file systems of its own for that. Without one what lies in the
+        job's folder is counted.
+        """
+        if self.sandboxed:
+            systems = [os.statvfs(f"/proc/{self.init}/root/{name}") for name in WRITABLE]
+            return min(s.f_bavail * s.f_frsize for s in systems), min(s.f_favail for s in systems)
+        return _room_in_folder(self.lab)
+
     def shell_is_lost(self):
         """Whether the answer has ended or stopped the shell that launched it."""
         try:
@@ -550,6 +571,22 @@ class Launch:
                 signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
         except ProcessLookupError:
             pass  # it has ended by itself
+
+
+def _room_in_folder(folder):
+    """What is left of DISK and FILES, when all below `folder` is taken from them."""
+    room, files = DISK, FILES
+    for path, _, names in os.walk(folder):
+        files -= 1
+        for name in names:
+            try:
+                room -= os.lstat(os.path.join(path, name)).st_blocks * 512
+            except OSError:
+                continue  # it has been removed meanwhile
+            files -= 1
+        if room <= 0 or files <= 0:
+            break
+    return room, files
 
 
 def _has_ended(pidfd, timeout):

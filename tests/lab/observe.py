@@ -32,10 +32,13 @@ from lab.launch import Launchpad
 from lab.launched import CONFIG, PID_FILE, Launch, Scene
 from lab.settle import (
     CHANGED,
+    FULL_DISK,
     LONG_SLEEP,
     LOOKS,
+    OUT_OF_MEMORY,
     POLL,
     SLOW_POLL,
+    TOO_MANY_FILES,
     WAKE_TIME,
     Rest,
     awaited_signals,
@@ -252,7 +255,10 @@ def _observe(launch, name, build, awaited=None):
     launch.drain()
     pid_file = _pid_file(launch)
     after = (yield from _then(launch, living[-1])) if living and launch.scene.then else {}
-    if rest.settled and not launch.scene.then and _has_changed(launch, living):
+    used_up = _what_is_used_up(launch)
+    if used_up:
+        rest = Rest(False, used_up)
+    elif rest.settled and not launch.scene.then and _has_changed(launch, living):
         rest = Rest(False, CHANGED)
     return Observation(
         name=name,
@@ -284,6 +290,16 @@ def _observe(launch, name, build, awaited=None):
         told_with=tuple(_look_before(launch, number) for number in range(len(launch.notices))),
         **after,
     )
+
+
+def _what_is_used_up(launch):
+    """The reason why a program cannot be said to be at rest: it has taken all that there was of something; else ""."""
+    if launch.was_out_of_memory():
+        return OUT_OF_MEMORY
+    room, files = launch.room_left()
+    if room <= 0:
+        return FULL_DISK
+    return TOO_MANY_FILES if files <= 0 else ""
 
 
 def _has_changed(launch, processes):

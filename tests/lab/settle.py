@@ -37,6 +37,9 @@ PAGE = os.sysconf("SC_PAGESIZE")
 POLL = 0.0008  # seconds between two looks: nothing tells of a process that comes to rest
 BUSY_NOTE = "it is busy all the time: is there a loop without an end? pause() waits, and costs nothing"
 CHANGED = "it changed again after it had come to rest"
+OUT_OF_MEMORY = "it took more memory than it may have, and the kernel killed a process of it"
+FULL_DISK = "it has filled its file system"
+TOO_MANY_FILES = "it has made as many files as its file system can hold"
 SLOW_POLL = 0.003  # the same, of one that takes its time
 
 

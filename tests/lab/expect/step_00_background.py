@@ -15,7 +15,7 @@ from lab.expect.model import (
     names,
     role,
 )
-from lab.settle import CHANGED
+from lab.settle import CHANGED, FULL_DISK, OUT_OF_MEMORY, TOO_MANY_FILES
 
 
 def halted_by_vfork(o):
@@ -60,6 +60,21 @@ CHECKS = [
         observed=lambda o: o.rest.why_not,
         causes=(
             VFORK,
+            (
+                lambda o: o.rest.why_not == OUT_OF_MEMORY,
+                "Your program and its children together took more than 640 MiB. Look for a loop that takes memory or "
+                "writes to files in memory without an end, and for a fork() in a loop.",
+            ),
+            (
+                lambda o: o.rest.why_not == FULL_DISK,
+                "Your program writes to a file without an end. The lab gives it 64 MiB, and a real disk fills up as "
+                "well. Write only what is needed.",
+            ),
+            (
+                lambda o: o.rest.why_not == TOO_MANY_FILES,
+                "Your program makes files without an end. The lab gives it 10000, and a real file system has a limit "
+                "as well. Make only the files that are needed, and remove those that are not.",
+            ),
             (
                 lambda o: o.rest.why_not == CHANGED,
                 "Your program had come to rest, and then changed its state while the lab looked at it. Set up "

@@ -339,6 +339,7 @@ noreturn void be_init(struct request *request)
     (void)setsid(); /* what Ctrl-C ends is pytest alone */
     hide_control(request);
     move_up(request, &request->output);
+    move_groups_up(request);
     for (int i = 0; i < request->file_count; i++)
         move_up(request, &request->files[i].source);
     if (request->sandbox)
@@ -350,6 +351,7 @@ noreturn void be_init(struct request *request)
     lay_out_files(request);
     if (request->sandbox)
         show_names(request);
+    report_groups(request);
     report_waiting_calls(request);
     start_scene(request);
     serve(request);

@@ -8,6 +8,7 @@
  *   sandbox.c    the namespaces and the root directory that an answer sees
  *   mounts.c     makes what is shown there read-only
  *   fallback.c   without a sandbox: a folder to run in, and clearing up
+ *   cgroup.c     control groups, which limit a launch as a whole
  *   scene.c      the stand-in for the login shell, its terminal, the job
  *   faults.c     makes chosen system calls fail in the job
  *   sockets.c    what a service manager would pass, and clients
@@ -22,6 +23,7 @@
  *   refused WHY            no sandbox can be had here; nothing was started
  *   broken WHY             the launcher itself failed
  *   init PID               init's PID as pytest sees it; with a pidfd
+ *   group PATH             a control group of the launch
  *   lab PATH               the working directory of the job, as the job sees it
  *   program DEVICE INODE   the first of the files, as fstat() tells it
  *   terminal, log, ...     with the descriptor that pytest looks at; of
@@ -72,6 +74,9 @@ enum {
     MAX_LISTEN = 8,
     MAX_PATHS = 64,
     MAX_LAB = 1024,
+    MAX_GROUPS = 2,
+    MAX_LIMITS = 4,
+    MAX_GROUP = 1024,
     MAX_ENVIRONMENT = 16,
     OWNER_OF_NOTHING = 1900000000 /* an ID beyond all that are handed out */
 };
@@ -88,6 +93,15 @@ struct file {
 struct id_range {
     unsigned uid, gid; /* what 0 is outside */
     unsigned count;    /* 0: it has no root, and one ID */
+};
+
+/* A control group of the launch: see cgroup.c. */
+struct cgroup {
+    const char *parent;             /* the directory in which it is made */
+    const char *limits[MAX_LIMITS]; /* "FILE:VALUE" */
+    int limit_count;
+    int processes; /* its cgroup.procs, open; -1 if it is not */
+    char path[MAX_GROUP];
 };
 
 struct request {
@@ -125,6 +139,8 @@ struct request {
     int passed[MAX_LISTEN];         /* the descriptors of those */
     char listen_names[16 * MAX_LISTEN];
     int listen_count;
+    struct cgroup groups[MAX_GROUPS];
+    int group_count;
     struct file files[MAX_FILES];
     int file_count;
     char **argv;
@@ -158,6 +174,14 @@ void keep_usual_capabilities(const struct request *request);
 bool prepare_fallback(struct request *request, pid_t init);
 void enter_fallback(struct request *request);
 void clear_up(const struct request *request, bool (*is_spared)(pid_t pid));
+
+/* cgroup.c */
+bool make_groups(struct request *request);
+void report_groups(const struct request *request);
+void move_groups_up(struct request *request);
+void close_groups(struct request *request);
+void join_groups(const struct request *request);
+void remove_groups(struct request *request);
 
 /* mounts.c */
 int protect_mounts(const char *base);

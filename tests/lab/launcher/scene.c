@@ -208,6 +208,7 @@ static noreturn void run_as(const struct request *request, const char *name)
 {
     set_environment(request);
     limit_resources(request);
+    join_groups(request);
     reset_signals();
     if (request->signals_held)
         hold_signals();

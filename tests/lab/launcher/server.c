@@ -53,6 +53,16 @@ static bool read_word(struct request *request, struct message *message,
         if (request->shown_count == MAX_PATHS)
             return false;
         request->shown[request->shown_count++] = value;
+    } else if (strcmp(key, "group") == 0) {
+        if (request->group_count == MAX_GROUPS)
+            return false;
+        request->groups[request->group_count++] =
+            (struct cgroup){.parent = value, .processes = -1};
+    } else if (strcmp(key, "limit") == 0) { /* of the group before it */
+        struct cgroup *group = &request->groups[request->group_count - 1];
+        if (request->group_count == 0 || group->limit_count == MAX_LIMITS)
+            return false;
+        group->limits[group->limit_count++] = value;
     } else if (strcmp(key, "hidden") == 0) {
         if (request->hidden_count == MAX_PATHS)
             return false;
@@ -210,6 +220,8 @@ static void remember(const struct request *request, pid_t init)
     *launch = (struct launch){init, request->sandbox, *request, launches};
     launch->request.tmp = tmp;
     launch->request.control = -1; /* it is closed here soon */
+    for (int i = 0; i < request->group_count; i++)
+        launch->request.groups[i].processes = -1;
     launches = launch;
 }
 
@@ -219,6 +231,12 @@ static void start_launch(struct request *request, int requests, int children)
     int go[2];
     if (pipe2(go, O_CLOEXEC) == -1) {
         report(request, "broken pipe2: %s", strerror(errno));
+        return;
+    }
+    if (!make_groups(request)) {
+        report(request, "broken a control group: %s", strerror(errno));
+        (void)close(go[0]);
+        (void)close(go[1]);
         return;
     }
     pid_t init = request->sandbox ? clone_init() : fork();
@@ -243,6 +261,9 @@ static void start_launch(struct request *request, int requests, int children)
         let_go(request, init, go[1]);
     if (init != -1)
         remember(request, init);
+    else
+        remove_groups(request);
+    close_groups(request);
     (void)close(go[0]);
     (void)close(go[1]);
 }
@@ -262,6 +283,7 @@ static void forget(pid_t init, int status)
                 clear_up(&launch->request, is_init);
             (void)close(launch->request.lab_fd);
         }
+        remove_groups(&launch->request);
         free((char *)launch->request.tmp);
         free(launch);
         return;

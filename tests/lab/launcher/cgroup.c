@@ -1,0 +1,108 @@
+/*
+ * Control groups, which limit a launch as a whole: cgroups(7). Which directories
+ * they can be made in, and what is written there, the request says.
+ *
+ * The server makes a launch's groups, and removes them when its init has ended.
+ * The job joins them just before it runs its program: init and the stand-in for
+ * the shell stay outside, so that the kernel does not end these when an answer
+ * has used up its memory.
+ */
+#define _GNU_SOURCE
+#include "launcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { REMOVE_TRIES = 1000 }; /* of a millisecond each */
+
+static bool write_limit(const char *group, const char *limit)
+{
+    char path[MAX_GROUP + 64];
+    const char *value = strchr(limit, ':');
+    if (value == NULL)
+        return false;
+    (void)snprintf(path, sizeof(path), "%s/%.*s", group, (int)(value - limit),
+                   limit);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    size_t length = strlen(++value);
+    bool done = fd != -1 && write(fd, value, length) == (ssize_t)length;
+    (void)close(fd);
+    return done;
+}
+
+static bool make_group(struct cgroup *group)
+{
+    static unsigned long count;
+    (void)snprintf(group->path, sizeof(group->path), "%s/daemon-lab-%d-%lu",
+                   group->parent, (int)getpid(), ++count);
+    if (mkdir(group->path, 0755) == -1)
+        return false;
+    for (int i = 0; i < group->limit_count; i++)
+        if (!write_limit(group->path, group->limits[i]))
+            return false;
+    char path[MAX_GROUP + 64];
+    (void)snprintf(path, sizeof(path), "%s/cgroup.procs", group->path);
+    group->processes = open(path, O_WRONLY | O_CLOEXEC);
+    return group->processes != -1;
+}
+
+/* False, and errno, if one cannot be made: those that were are removed. */
+bool make_groups(struct request *request)
+{
+    for (int i = 0; i < request->group_count; i++)
+        if (!make_group(&request->groups[i])) {
+            int error = errno;
+            remove_groups(request);
+            errno = error;
+            return false;
+        }
+    return true;
+}
+
+void report_groups(const struct request *request)
+{
+    for (int i = 0; i < request->group_count; i++)
+        report(request, "group %s", request->groups[i].path);
+}
+
+/* Out of the way of the numbers that the job is given. */
+void move_groups_up(struct request *request)
+{
+    for (int i = 0; i < request->group_count; i++)
+        move_up(request, &request->groups[i].processes);
+}
+
+void close_groups(struct request *request)
+{
+    for (int i = 0; i < request->group_count; i++) {
+        if (request->groups[i].processes != -1)
+            (void)close(request->groups[i].processes);
+        request->groups[i].processes = -1;
+    }
+}
+
+/* The calling process, and all that it will start. */
+void join_groups(const struct request *request)
+{
+    for (int i = 0; i < request->group_count; i++)
+        if (write(request->groups[i].processes, "0", 1) != 1)
+            broken(request, "joining a control group");
+}
+
+/* A process that has just ended may still count for a moment. */
+void remove_groups(struct request *request)
+{
+    close_groups(request);
+    for (int i = 0; i < request->group_count; i++) {
+        const char *path = request->groups[i].path;
+        for (int tries = 0; *path != '\0' && tries < REMOVE_TRIES; tries++) {
+            if (rmdir(path) == 0 || errno != EBUSY)
+                break;
+            (void)usleep(1000);
+        }
+    }
+}
