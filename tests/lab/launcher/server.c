@@ -59,8 +59,10 @@ static bool read_word(struct request *request, struct message *message,
         request->groups[request->group_count++] =
             (struct cgroup){.parent = value, .processes = -1};
     } else if (strcmp(key, "limit") == 0) { /* of the group before it */
+        if (request->group_count == 0)
+            return false;
         struct cgroup *group = &request->groups[request->group_count - 1];
-        if (request->group_count == 0 || group->limit_count == MAX_LIMITS)
+        if (group->limit_count == MAX_LIMITS)
             return false;
         group->limits[group->limit_count++] = value;
     } else if (strcmp(key, "hidden") == 0) {
