@@ -13,7 +13,8 @@ import pytest
 from gallery.hostile import HOSTILE, RUNNING
 from lab import procfs
 from lab.judge import examiner
-from lab.launch import SOURCES, Launchpad
+from lab.launch import Launchpad
+from lab.launcher_program import SOURCES
 from lab.report import describe
 from lab.toolbox import ROOT
 
