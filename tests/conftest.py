@@ -7,20 +7,24 @@ import pytest
 from lab.answers import find_answers
 from lab.expect import expectations
 from lab.judge import Workshop
-from lab.toolbox import SKELETONS, LabError
+from lab.toolbox import SKELETONS, LabError, OnlyOnce, printable
 
 
 def pytest_addoption(parser):
     group = parser.getgroup("the daemon lab")
     group.addoption(
-        "--answers", metavar="DIR", default=str(SKELETONS), help="the folder with the answers (default: steps/)"
+        "--answers",
+        action=OnlyOnce,
+        metavar="DIR",
+        default=str(SKELETONS),
+        help="the folder with the answers (default: steps/)",
     )
-    group.addoption("--step", metavar="NN", help="check this step alone: 3, 03 or 03_setsid")
+    group.addoption("--step", action=OnlyOnce, metavar="NN", help="check this step alone: 3, 03 or 03_setsid")
     group.addoption("--no-sandbox", action="store_true", help="use no namespaces, as where they are not allowed")
 
 
 def pytest_report_header(config):
-    return f"answers: {config.getoption('--answers')}"
+    return f"answers: {printable(config.getoption('--answers'))}"
 
 
 def pytest_configure(config):
@@ -28,7 +32,7 @@ def pytest_configure(config):
     try:
         find_answers(config.getoption("--answers"), config.getoption("--step"))
     except LabError as error:
-        raise pytest.UsageError(str(error)) from None
+        raise pytest.UsageError(printable(str(error))) from None
 
 
 def pytest_generate_tests(metafunc):
@@ -65,4 +69,4 @@ def told_in_one_line():
     try:
         yield
     except LabError as error:
-        pytest.exit(str(error), returncode=2)
+        pytest.exit(printable(str(error)), returncode=2)

@@ -1,8 +1,10 @@
-"""The lab's commands: `python tests/lab COMMAND`; the Makefile calls them."""
+"""The lab's commands: `python tests/lab COMMAND`. tests/run calls them, by way of start.py."""
 
 import argparse
+import errno
 import os
 import sys
+import traceback
 
 # A caller may have closed 0, 1 or 2; what is opened first would then become one.
 while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
@@ -15,7 +17,11 @@ sys.stdout.reconfigure(errors="backslashreplace")  # whatever the locale cannot 
 
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-from lab.toolbox import SKELETONS, LabError  # noqa: E402
+from lab import needs  # noqa: E402
+from lab.toolbox import ROOT, SKELETONS, SOLUTIONS, LabError, OnlyOnce, printable  # noqa: E402
+
+# Whether tests/run has looked at all that this Python needs ("tried"), or only whether it starts ("kept").
+PYTHON = os.environ.pop("DAEMON_LAB_PYTHON", "tried")
 
 
 def run_check(options):
@@ -33,10 +39,11 @@ def run_check(options):
 
 
 def run_tour(options):
-    """Launch all solutions, and print what the kernel says of each."""
+    """Launch all solutions, or the answers in a folder, and print what the kernel says of each."""
+    from lab.answers import find_answers
     from lab.tour import tour
 
-    return tour(options.sandbox)
+    return tour(find_answers(options.answers), options.sandbox)
 
 
 def run_handouts(options):
@@ -101,12 +108,30 @@ COMMANDS = {
 }
 
 
+# What to do about errors of the machine that can come from anywhere.
+CURES = {
+    errno.ENOSPC: ". Free some space on the disk, and try again",
+    errno.EDQUOT: ". Free some space on the disk, and try again",
+    errno.EMFILE: ". Allow more open files (ulimit -n 4096), and try again",
+    errno.ENFILE: ". End other programs, and try again",
+    errno.EAGAIN: ". End other programs, and try again",
+    errno.ENOMEM: ". End other programs, and try again",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """One that tells wrong usage in one line, as all errors are told here."""
+
+    def error(self, message):
+        raise LabError(f"{message}. What there is: {self.prog} --help")
+
+
 def parse(arguments):
     """The options, with the function that runs the command as `run`.
 
-    What is not given is taken from the environment, where make puts it.
+    What is not given is taken from the environment, where make puts it. Raises LabError.
     """
-    parser = argparse.ArgumentParser(prog="tests/run", description="The daemon lab's commands.")
+    parser = Parser(prog="tests/run", description="The daemon lab's commands.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, run in COMMANDS.items():
         command = commands.add_parser(name, help=run.__doc__)
@@ -128,15 +153,19 @@ def parse(arguments):
                 default=os.environ.get("SANDBOX") != "no",
                 help="use no namespaces (or SANDBOX=no)",
             )
-        if name == "check":
+        if name in ("check", "tour"):
+            usual = SKELETONS if name == "check" else SOLUTIONS
             command.add_argument(
                 "--answers",
-                default=os.environ.get("ANSWERS") or SKELETONS,
+                action=OnlyOnce,
+                default=os.environ.get("ANSWERS") or usual,
                 metavar="DIR",
-                help="the folder with the answers (or ANSWERS=DIR; default: steps/)",
+                help=f"the folder with the answers (or ANSWERS=DIR; default: {usual.name}/)",
             )
+        if name == "check":
             command.add_argument(
                 "--step",
+                action=OnlyOnce,
                 default=os.environ.get("STEP") or None,
                 metavar="NN",
                 help="this step alone: 3, 03 or 03_setsid (or STEP=NN)",
@@ -147,20 +176,73 @@ def parse(arguments):
     return options
 
 
+def run(arguments):
+    """Do what is asked for; returns the exit status. What goes wrong is told in one line."""
+    try:
+        lacks = needs.missing(quick=True)
+        if lacks:
+            return start_again(", ".join(lacks))
+        options = parse(arguments)
+        return options.run(options)
+    except LabError as error:
+        return fail(str(error))
+    except ImportError as error:  # of something that pytest needs, such as pluggy
+        if (error.name or "").partition(".")[0] in ("lab", "gallery"):
+            raise
+        return start_again(str(error))
+    except MemoryError:
+        return fail("this machine has no memory left for the lab. End other programs, and try again")
+    except KeyboardInterrupt:
+        fail("stopped by Ctrl-C")
+        return 130
+
+
+def start_again(lacks):
+    """Have tests/run find or set up another Python, because this one lacks something; returns if it has done so."""
+    if PYTHON == "kept":
+        os.environ["DAEMON_LAB_PYTHON"] = "tried"
+        os.execvp("sh", ["sh", str(ROOT / "tests" / "run"), *sys.argv[1:]])
+    return fail(
+        f"the Python {sys.executable} is not complete: {lacks}. "
+        "Install what is missing (Debian, Ubuntu: apt install python3-pytest python3-psutil), or call tests/run "
+        "without PYTHON"
+    )
+
+
+def fail(message):
+    """Print an error as one line; returns the exit status for it."""
+    try:
+        print(f"lab: {printable(message)}", file=sys.stderr, flush=True)
+    except OSError:
+        pass  # nobody is there to read it
+    return 2
+
+
 def main():
     """Returns the exit status: 0 all is well, 1 something is wrong, 2 it could not be done."""
     try:
-        options = parse(sys.argv[1:])
-        return options.run(options)
-    except LabError as error:
-        print(f"lab: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:
+        try:
+            status = run(sys.argv[1:])
+        except SystemExit as end:  # after --help
+            status = end.code
+        sys.stdout.flush()
+        return status
+    except OSError as error:
+        # What is left in the buffer must not be tried again when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 2
-    except KeyboardInterrupt:
-        print("lab: stopped by Ctrl-C", file=sys.stderr)
-        return 130
+        if isinstance(error, BrokenPipeError):
+            return 2  # as in `make check | head`: whoever reads has seen enough
+        where = f" ({error.filename})" if error.filename else ""
+        cure = CURES.get(error.errno, "")
+        return fail(f"the machine refuses something that the lab needs: {error.strerror or error}{where}{cure}")
+    except Exception as error:
+        if "marshal data" in str(error):
+            raise  # a compiled module is damaged: see start.py
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return fail(
+            f"the lab itself has failed, and your program is not to blame: {type(error).__name__}: {error} "
+            f"({place.filename}, line {place.lineno}). Please report this"
+        )
 
 
 if __name__ == "__main__":

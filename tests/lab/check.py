@@ -1,11 +1,17 @@
 """`make check`: pytest runs the checks, and a report of the lab's own tells of them."""
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
 from lab import report
+from lab.answers import Answer
+from lab.build import Builder
 from lab.toolbox import ROOT, LabError
+
+# Where this does not compile, the machine is at fault. Its "step" is a name only.
+SMALLEST = Answer(SimpleNamespace(name="smallest", number=0), ROOT / "tests" / "lab" / "smallest.c")
 
 PASSED, WRONG, BROKEN = 0, 1, 2  # exit statuses
 
@@ -21,6 +27,8 @@ class Reporter:
         self.is_stuck = False  # a step is not done
         self.current = None  # the answer whose checks are run
         self.error = ""
+        self.output_lost = None  # the OSError, once nothing can be printed any more
+        self.compiler_works = False  # known to, once something has been compiled
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config):
@@ -34,7 +42,7 @@ class Reporter:
             self.current = answer
             if self.is_stuck and answer.is_untouched():
                 self.not_begun.append(answer)
-                print(f"{report.heading(answer.step)}: not begun", flush=True)
+                self._say(f"{report.heading(answer.step)}: not begun")
         return True if answer in self.not_begun else None
 
     def pytest_runtest_teardown(self, item, nextitem):
@@ -44,16 +52,42 @@ class Reporter:
             return
         if "result" not in item.funcargs:
             return  # it did not get that far: the environment is at fault
+        self._look_at_compiler(self.workshop.examinations[answer])
         if not self.examinations:
             self._print_header(self.workshop.pad)
         self.examinations.append(self.workshop.examinations[answer])
         self.is_stuck = self.is_stuck or not report.is_done(self.examinations[-1])
-        print(report.describe(self.examinations[-1]), flush=True)
+        self._say(report.describe(self.examinations[-1]))
+
+    def _say(self, text):
+        """Print `text`. Where nobody reads it any more, or it cannot be written, the run ends."""
+        try:
+            print(text, flush=True)
+        except OSError as error:
+            self.output_lost = error
+            pytest.exit("the output is lost")
+
+    def _look_at_compiler(self, examination):
+        """End the run if it is the compiler's fault that a program does not compile: not even the smallest one does."""
+        if self.compiler_works:
+            return
+        if not examination.build.compiles:
+            builder = Builder(self.workshop.pad, [SMALLEST])
+            build = builder.build(SMALLEST)
+            builder.close()
+            if not build.compiles:
+                lines = build.messages.splitlines()
+                reason = next((line for line in lines if "error" in line), lines[0])
+                pytest.exit(
+                    f"the C compiler does not work: {reason}. "
+                    "Install it and the C library's headers anew (Debian, Ubuntu: apt install gcc libc6-dev)"
+                )
+        self.compiler_works = True
 
     def _print_header(self, pad):
         if not pad.is_sandboxed():
-            print(
-                f"No sandbox ({pad.why_not}): answers are not shut off from the rest of this machine. "
+            self._say(
+                f"No sandbox: {pad.why_not}. Answers are not shut off from the rest of this machine. "
                 "Run none that you do not trust."
             )
 
@@ -69,7 +103,12 @@ class Reporter:
         self.error = str(excinfo.value) or "stopped by Ctrl-C"
 
     def status(self):
-        """The exit status, after printing what is done and what comes next."""
+        """The exit status, after printing what is done and what comes next.
+
+        Raises LabError where nothing could be checked, and OSError where nothing could be printed.
+        """
+        if self.output_lost:
+            raise self.output_lost
         if self.error:
             raise LabError(self.error)
         if not self.examinations:

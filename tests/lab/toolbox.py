@@ -1,5 +1,6 @@
 """Where things are, and the one kind of error that is told in one line."""
 
+import argparse
 import os
 import shlex
 import shutil
@@ -43,3 +44,29 @@ def compiler():
             "Install one (Debian, Ubuntu: apt install gcc libc6-dev) or name yours: make CC=clang"
         )
     return [found, *words[1:]]
+
+
+def printable(text):
+    """`text` as one line of what a terminal only shows: control characters are spelt out, such as \\x1b for escape.
+
+    A folder's name can hold anything, and it stands in error messages.
+    """
+    return "".join(char if char.isprintable() else _spelt(char) for char in text)
+
+
+def _spelt(char):
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python shows a byte that is no UTF-8: os.fsdecode()
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+class OnlyOnce(argparse.Action):
+    """An option that may be given once: one run checks one folder, and one step or all of them."""
+
+    def __call__(self, parser, namespace, value, option=None):
+        mark = f"{self.dest}_was_given"
+        if hasattr(namespace, mark):
+            raise argparse.ArgumentError(self, "it was given twice. One run takes one: call the lab once for each")
+        setattr(namespace, mark, True)
+        setattr(namespace, self.dest, value)
