@@ -16,7 +16,7 @@ import time
 import weakref
 from pathlib import Path
 
-from lab import procfs
+from lab import procfs, refusal
 from lab.cgroups import MEMORY, find_groups, remove_stale
 from lab.idrange import COUNT, NoRange, find_range
 from lab.launched import HOSTS, HOSTS_FILE, PID_FILE, PORT, USERS, Launch, Refused, Scene
@@ -215,7 +215,7 @@ class Launchpad:
         try:
             self._try([], [])
         except Refused as refused:
-            self.sandboxed, self.why_not = False, str(refused)
+            self.sandboxed, self.why_not = False, refusal.in_words(str(refused))
 
     def _try(self, files, words):
         """Launch next to nothing, with `words` for the launcher. Raises Refused."""
