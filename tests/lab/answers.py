@@ -50,7 +50,10 @@ def code(source):
 
 
 def find_step(text):
-    """The step called `text`: "3", "03" or "03_setsid". Raises LabError."""
+    """The step called `text`: "3", "03", "03_setsid", or its file as in "steps/03_setsid.c". Raises LabError."""
+    file = re.fullmatch(r"(?:\./)?(?:steps/)?(\w+)\.(?:c|md)", text)
+    if file:
+        text = file[1]
     for step in STEPS:
         if text == step.name or (text.isascii() and text.isdigit() and int(text) == step.number):
             return step

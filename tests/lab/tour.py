@@ -3,12 +3,12 @@
 import shutil
 
 from lab.answers import Answer
-from lab.expect.model import WRONG_STATE, role, signal_name
+from lab.expect.model import DOES_NOT_COMPILE, role, signal_name
 from lab.expect.step_07_syslog import parsed
 from lab.judge import Workshop
 from lab.launched import Scene
 from lab.steps import STEPS
-from lab.toolbox import SOLUTIONS, LabError
+from lab.toolbox import SOLUTIONS, LabError, printable
 
 COLUMNS = ("step", "PID", "PPID", "PGID", "SID", "TTY", "umask", "cwd", "descriptors", "sig", "UID", "log")
 
@@ -20,21 +20,34 @@ SHORT = {"tty": "t", "file": "f", "pipe": "p", "socket": "s", "null": "n", "log"
 LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")  # syslog(3)
 
 
-def tour(sandbox):
-    """Print the table, as wide as the terminal allows; returns the exit status."""
-    rows, root = observe_steps(STEPS, sandbox)
+class NothingToSee(LabError):
+    """An answer left no process, so it has no row in the table. Its text says why."""
+
+
+def tour(answers, sandbox):
+    """Print the table of these answers, as wide as the terminal allows; returns the exit status.
+
+    An answer that leaves no process to look at is named below the table. Raises
+    LabError if none leaves one.
+    """
+    rows, left_out, root = _observe(answers, sandbox)
+    if not rows:
+        raise LabError(f"there is nothing to show: {left_out[0]}")
     wide = table(rows)
     columns = shutil.get_terminal_size((0, 24)).columns  # 0: nobody says how many there are
     fits = not columns or max(map(len, wide.splitlines())) <= columns
     print(wide if fits else table([_shortened(row) for row in rows], 0))
-    print("\n[ ] is what the step changed.")
+    is_whole = len(rows) == len(STEPS)
+    print("\n[ ] is what the step changed." if is_whole else "\n[ ] is what differs from the row above.")
     print(f"PIDs are as the process itself sees them: {rows[0]['who']}.")
     print("3xxx (3k) is a number from 3000 to 3999, above the soft limit of 256.")
     print("t is the terminal, f a file, p a pipe, s a socket, n the null device, l the log.")
     print("sig is what it ignores (+ what was inherited), and behind = what it takes:")
     print("SIGHUP, SIGINT, SIGALRM, SIGTERM.")
-    if root:
+    if root and len({row["UID"] for row in rows}) > 1:
         print("UID is the user: all were launched by root, which is 0.")
+    for reason in left_out:
+        print(f"Left out: {reason}.")
     return 0
 
 
@@ -55,14 +68,26 @@ def observe_steps(steps, sandbox=True):
 
     Raises LabError if a solution does not do as it should.
     """
-    answers = [Answer(step, SOLUTIONS / f"{step.name}.c") for step in steps]
+    rows, left_out, root = _observe([Answer(step, SOLUTIONS / f"{step.name}.c") for step in steps], sandbox)
+    if left_out:
+        raise LabError(f"{left_out[0]}: make check ANSWERS=solutions")
+    return rows, root
+
+
+def _observe(answers, sandbox):
+    """(the rows of those answers that have one, why the others have none, whether they were launched as root)."""
     workshop = Workshop(answers, sandbox)
+    rows, left_out = [], []
     try:
-        examinations = [workshop.examinations[answer] for answer in answers]
         scene = Scene(root=not workshop.pad.why_no_root())
-        return [_row(e.answer, e.observation(scene), e.observation(HELD)) for e in examinations], scene.root
+        for answer in answers:
+            try:
+                rows.append(_row(workshop.examinations[answer], scene))
+            except NothingToSee as reason:
+                left_out.append(str(reason))
     finally:
         workshop.close()
+    return rows, left_out, scene.root
 
 
 def table(rows, margin=1):
@@ -90,10 +115,15 @@ def _aligned(text, width, column, margin):
     return " " * (margin and column == "TTY") + text.ljust(width)
 
 
-def _row(answer, o, held):
+def _row(examination, scene):
+    """The row of one answer, launched in `scene`. Raises NothingToSee."""
+    answer = examination.answer
+    if not examination.build.compiles:
+        raise NothingToSee(f"{answer.path.name} {DOES_NOT_COMPILE}")
+    o, held = examination.observation(scene), examination.observation(HELD)
     p = o.process
-    if p is None:
-        raise LabError(f"{answer.path.name} left no process to look at ({WRONG_STATE}): make check ANSWERS=solutions")
+    if p is None or o.shell_lost:
+        raise NothingToSee(f"{answer.path.name} left no process to look at")
     return {
         "step": answer.step.name,
         "PID": str(p.pid),
@@ -102,7 +132,7 @@ def _row(answer, o, held):
         "SID": str(p.sid),
         "TTY": _terminal_name(p.terminal),
         "umask": f"{p.umask:04o}",
-        "cwd": p.cwd_text if o.sandboxed or p.cwd != o.shell.cwd else "(launch)",
+        "cwd": printable(p.cwd_text) if o.sandboxed or p.cwd != o.shell.cwd else "(launch)",
         "descriptors": _descriptors(o, p),
         "sig": _signals(o, held),
         "UID": str(p.credentials.uids[1]) if o.scene.root else "",
@@ -160,6 +190,8 @@ def _letter(number):
 
 def _log(o):
     for message, (facility, _, sender) in zip(o.messages, parsed(o)):
+        if sender == o.process.pid and facility is None:
+            return "no level"
         if sender == o.process.pid:
             priority = int(message.text[1 : message.text.index(">")])
             name = "daemon" if facility == 3 else f"facility {facility}"
