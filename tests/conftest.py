@@ -30,7 +30,7 @@ def pytest_report_header(config):
 def pytest_configure(config):
     """Wrong usage is told before anything is collected."""
     try:
-        find_answers(config.getoption("--answers"), config.getoption("--step"))
+        config.lab_answers = find_answers(config.getoption("--answers"), config.getoption("--step"))
     except LabError as error:
         raise pytest.UsageError(printable(str(error))) from None
 
@@ -38,7 +38,9 @@ def pytest_configure(config):
 def pytest_generate_tests(metafunc):
     """One test for every check of every answer that was asked for."""
     if {"answer", "check"} <= set(metafunc.fixturenames):
-        answers = find_answers(metafunc.config.getoption("--answers"), metafunc.config.getoption("--step"))
+        # The folder was looked at once: it may be another one by now.
+        ready = metafunc.config.pluginmanager.get_plugin("lab-workshop")
+        answers = ready.examinations if ready else metafunc.config.lab_answers
         cases = [(answer, check) for answer in answers for check in expectations(answer.step)]
         ids = [f"{answer.step.name}-{check.key}" for answer, check in cases]
         metafunc.parametrize("answer, check", cases, ids=ids)

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from gallery import Row
-from lab.expect.model import CRASHED, DOES_NOT_COMPILE, EXITED, NEVER_SETTLED, WRONG_STATE
+from lab.expect.model import CRASHED, DOES_NOT_COMPILE, EXITED, NEVER_SETTLED, NO_SOURCE, WRONG_STATE
 from lab.steps import STEPS
 from lab.toolbox import ROOT, SOLUTIONS
 
@@ -172,6 +172,8 @@ COMPILING = [
 ]
 for row in COMPILING:
     row.verdict, row.says = DOES_NOT_COMPILE, "first error"
+    if row.name == "an empty file":
+        row.verdict, row.says = NO_SOURCE, "is empty"
 
 HOSTILE = [*RUNNING, *COMPILING]
 for row in HOSTILE:

@@ -116,6 +116,8 @@ class Reporter:
         missing = report.unchecked(self.examinations)
         if missing:
             print(missing)
+        for line in report.overlooked(self.examinations, self.alone):
+            print(line)
         print(report.progress(self.examinations, self.not_begun, self.alone))
         if any(map(report.is_wrong, self.examinations)):
             return WRONG

@@ -200,6 +200,8 @@ class Examination:
 
     def _judge_seen(self, check):
         """What it follows from, what cannot be checked here, and only then the check itself."""
+        if self.build.unchecked:
+            return Result(check, SKIPPED, UNCHECKED, because=self.build.unchecked)
         if not self.build.compiles:
             o = SimpleNamespace(build=self.build)  # all that there is to look at
             return _evaluate(check, o) if check.key == "compiles" else Result(check, FOLLOWS)

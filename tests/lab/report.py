@@ -2,8 +2,11 @@
 
 import textwrap
 
-from lab.expect.model import DOES_NOT_COMPILE, WRONG_STATE
+from lab.answers import odd_names
+from lab.expect.model import DOES_NOT_COMPILE, NO_SOURCE, WRONG_STATE
 from lab.judge import FAILED, FOLLOWS, PASSED, SKIPPED
+from lab.steps import STEPS
+from lab.toolbox import SKELETONS
 
 WIDTH = 100  # columns
 MARKS = {PASSED: "ok", FAILED: "NO", FOLLOWS: "--", SKIPPED: "??"}
@@ -16,6 +19,8 @@ def explain(step, result):
     """What is to be said of a failed check, as lines: expected, observed, because, read."""
     if result.verdict == DOES_NOT_COMPILE:
         return [*_quote(result.observed), *_entry("because", result.because)]
+    if result.verdict == NO_SOURCE:
+        return [*_entry("observed", result.observed), *_entry("because", result.because)]
     lines = []
     if result.verdict != WRONG_STATE:
         lines += _entry("verdict", result.verdict)
@@ -46,6 +51,8 @@ def describe(examination):
         if result.status == FAILED and not explained:
             lines += [INDENT + line for line in explain(step, result)]
             explained = True
+        if result.status == SKIPPED and result.check.key == "compiles":
+            lines += [INDENT + line for line in _entry("because", result.because)]
     if later:
         count = f"{len(later)} bonus checks" if len(later) > 1 else "1 bonus check"
         lines.append(_row(MARKS[FOLLOWS], count, "once the rest is right"))
@@ -81,6 +88,8 @@ def progress(examinations, not_begun, alone):
     count = [e for e in examinations if e.answer.step.number > 0]
     if alone:
         step = examinations[0].answer.step
+        if examinations[0].build.unchecked:
+            return f"{step.name} was not checked."
         if is_done(examinations[0]) or to_do:
             return f"{step.name} is {'not done yet' if to_do else 'done'}."
         return f"{step.name}: all that could be checked here is right."
@@ -89,16 +98,60 @@ def progress(examinations, not_begun, alone):
     line = f"{done} of {steps} step{'' if steps == 1 else 's'} done."
     if to_do:
         return f"{line} Next: {to_do[0].answer.step.name}"
+    missing = not_handed_in([e.answer for e in examinations] + not_begun)
+    if missing:
+        those = "step that is in this folder is" if steps == 1 else "steps that are in this folder are"
+        return f"{done} of {steps} {those} done. Not handed in: {missing}."
     return f"{line} That is all." if done == steps else line
 
 
-def unchecked(examinations):
-    """One line on what could not be checked here, "" if all could."""
-    results = [(e, r) for e in examinations for r in e.results() if r.status == SKIPPED and not r.check.star]
-    if not results:
+def not_handed_in(answers):
+    """The steps that are missing in a folder with these answers, in words: "01_umask, 04_chdir to 17_service".
+
+    "" if there are none, and for steps/: it is the learner's own folder.
+    """
+    if answers[0].path.parent.resolve() == SKELETONS:
         return ""
-    count = f"{len(results)} checks" if len(results) > 1 else "1 check"
-    return f"{count} could not be checked here (??): {results[0][1].because}"
+    handed_in = {answer.step for answer in answers}
+    ranges = []  # [first, last] of steps in a row
+    for step in STEPS[1:]:
+        if step in handed_in:
+            continue
+        if ranges and ranges[-1][1].number == step.number - 1:
+            ranges[-1][1] = step
+        else:
+            ranges.append([step, step])
+    return ", ".join(_range(*each) for each in ranges)
+
+
+def _range(first, last):
+    """One step, two steps, or the first and the last of more."""
+    if first == last:
+        return first.name
+    return f"{first.name}{', ' if last.number == first.number + 1 else ' to '}{last.name}"
+
+
+def overlooked(examinations, alone):
+    """Lines on files in the folder that may be meant as answers, and have another name; none for a single step."""
+    return [] if alone else [_printable(line) for line in odd_names(examinations[0].answer.path.parent)]
+
+
+def unchecked(examinations):
+    """What could not be checked here, "" if all could.
+
+    A line for each answer of which nothing could be checked, and one for all
+    other checks.
+    """
+    lines, results = [], []
+    for e in examinations:
+        if e.build.unchecked:
+            lines.append(_printable(f"{e.answer.step.name} could not be checked here (??): {e.build.unchecked}"))
+        else:
+            results += [r for r in e.results() if r.status == SKIPPED and not r.check.star]
+    if results:
+        count = f"{len(results)} checks" if len(results) > 1 else "1 check"
+        lines.append(f"{count} could not be checked here (??): {results[0].because}")
+    return "\n".join(lines)
 
 
 def _line(step, result):

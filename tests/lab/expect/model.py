@@ -10,6 +10,7 @@ from lab.launched import Scene
 
 WRONG_STATE = "wrong state"
 DOES_NOT_COMPILE = "does not compile"
+NO_SOURCE = "no source file"
 CRASHED = "crashed"
 EXITED = "exited too soon"
 NEVER_SETTLED = "never settled"

@@ -7,6 +7,7 @@ from lab.expect.model import (
     SHELL_LOST,
     DOES_NOT_COMPILE,
     NEVER_SETTLED,
+    NO_SOURCE,
     Check,
     crash,
     crash_cause,
@@ -38,6 +39,19 @@ def lost(o):
     return {n: d for n, d in had.items() if n not in has or has[n].identity != d.identity}
 
 
+MAX_WITHHELD = 5  # headers that the compiler did not get, and that are named
+
+
+def what_the_compiler_got(o):
+    """What is wrong with the file; or which headers the compiler did not get, and what it printed."""
+    if o.build.refused:
+        return o.build.refused[0]
+    lines = list(o.build.withheld)
+    if len(lines) > MAX_WITHHELD:
+        lines[MAX_WITHHELD:] = [f"{len(lines) - MAX_WITHHELD} more headers did not get to the compiler"]
+    return "\n".join([*(line.replace("\n", "\\n") for line in lines), o.build.messages])
+
+
 CHECKS = [
     Check(
         key="compiles",
@@ -46,9 +60,16 @@ CHECKS = [
         on_process=False,
         holds=lambda o: o.build.compiles,
         expected=lambda o: "a program",
-        observed=lambda o: o.build.messages,
-        causes=((True, "the compiler's first error is the one to look at; those after it may follow from it"),),
-        verdict=lambda o: DOES_NOT_COMPILE,
+        observed=what_the_compiler_got,
+        causes=(
+            (lambda o: o.build.refused, lambda o: o.build.refused[1]),
+            (
+                lambda o: o.build.withheld,
+                "The compiler did not get all headers, see the first lines above. Most likely it misses one of them.",
+            ),
+            (True, "the compiler's first error is the one to look at; those after it may follow from it"),
+        ),
+        verdict=lambda o: NO_SOURCE if o.build.refused else DOES_NOT_COMPILE,
     ),
     Check(
         key="comes_to_rest",

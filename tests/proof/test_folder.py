@@ -1,0 +1,315 @@
+"""A folder of answers may hold anything: what is odd about one entry is that entry's result, and no other's."""
+
+import os
+import re
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import run_lab
+
+from lab.answers import MAX_HEADERS, Answer, find_answers, find_step, odd_names
+from lab.build import Builder
+from lab.judge import Examination
+from lab.launch import Launchpad
+from lab.report import describe
+from lab.toolbox import SOLUTIONS, LabError
+
+PASSED, WRONG, BROKEN = 0, 1, 2
+RIGHT = SOLUTIONS / "03_setsid.c"
+
+
+def make_link(path):
+    path.symlink_to(RIGHT)
+
+
+def make_socket(path):
+    here = os.getcwd()
+    os.chdir(path.parent)  # a socket's path must be short: unix(7)
+    try:
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(path.name)
+    finally:
+        os.chdir(here)
+
+
+def make_device(kind):
+    def make(path):
+        try:
+            os.mknod(path, kind | 0o666, os.makedev(1, 5))
+        except PermissionError:
+            pytest.skip("only root can make a device")
+
+    return make
+
+
+def make_long(path):
+    path.write_text("int main(void) { return 0; }\n")
+    os.truncate(path, 60 << 20)
+
+
+# What stands in place of an answer: how it is made, and what the learner is told.
+ODD = {
+    "link": (make_link, "is a symbolic link: hand in the file itself"),
+    "dangling link": (lambda path: path.symlink_to("/nowhere"), "is a symbolic link: hand in the file itself"),
+    "fifo": (os.mkfifo, "is a FIFO: hand in a regular file"),
+    "socket": (make_socket, "is a socket: hand in a regular file"),
+    "folder": (lambda path: path.mkdir(), "is a folder: hand in a regular file"),
+    "character device": (make_device(stat.S_IFCHR), "is a character device: hand in a regular file"),
+    "block device": (make_device(stat.S_IFBLK), "is a block device: hand in a regular file"),
+    "oversized": (make_long, "is 60.0 MiB; the limit is 1 MiB"),
+    "empty": (lambda path: path.touch(), "is empty"),
+    "white space": (lambda path: path.write_text(" \n\t\n"), "is empty"),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_an_odd_entry_is_one_answers_result(kind, tmp_path):
+    """In words and with status 1; the answer beside it is judged, and nothing waits."""
+    make, says = ODD[kind]
+    make(tmp_path / "02_fork.c")
+    shutil.copy(RIGHT, tmp_path)
+    done = run_lab("check", "--answers", tmp_path, timeout=30)
+    assert (done.returncode, done.stderr) == (WRONG, ""), done.stdout
+    assert re.search(rf"NO  compiles .*\n +observed +02_fork\.c {re.escape(says)}\n +because +\w", done.stdout)
+    assert "ok  SID = PGID = PID\n" in done.stdout
+    assert done.stdout.endswith("1 of 2 steps done. Next: 02_fork\n")
+
+
+def test_a_limit_to_the_byte(tmp_path):
+    path = tmp_path / "03_setsid.c"
+    path.write_bytes(RIGHT.read_bytes().ljust(1 << 20))
+    assert Answer(find_step("3"), path).read().sources
+    path.write_bytes(RIGHT.read_bytes().ljust((1 << 20) + 1))
+    assert "1048577 bytes long; the limit is 1 MiB" in Answer(find_step("3"), path).read().refused[0]
+
+
+HEADERS = {
+    "link": (make_link, "is a symbolic link, so the compiler did not get it: hand in the file itself"),
+    "fifo": (os.mkfifo, "is a FIFO, so the compiler did not get it: hand in a regular file"),
+    "folder": (lambda path: path.mkdir(), "is a folder, so the compiler did not get it: hand in a regular file"),
+    "oversized": (make_long, "is 60.0 MiB; the limit is 1 MiB, so the compiler did not get it"),
+}
+
+
+@pytest.mark.parametrize("kind", HEADERS)
+def test_an_odd_header_is_not_given_to_the_compiler(kind, tmp_path):
+    """Where the answer needs it the report says so first; where it does not, nothing is said."""
+    make, says = HEADERS[kind]
+    make(tmp_path / "x.h")
+    shutil.copy(SOLUTIONS / "02_fork.c", tmp_path)
+    (tmp_path / "03_setsid.c").write_text('#include "x.h"\n')
+    done = run_lab("check", "--answers", tmp_path, timeout=30)
+    assert (done.returncode, done.stderr) == (WRONG, "")
+    assert re.search(rf"NO  compiles .*\n +\| x\.h {re.escape(says)}\n +\| 03_setsid\.c:1", done.stdout), done.stdout
+    assert done.stdout.count("x.h is ") == 1 and "ok  umask is 0000" in done.stdout
+
+
+def test_forty_headers_with_odd_names(tmp_path):
+    """Names may hold any byte; those beyond the limit are named, and a few of them stand for all."""
+    names = [b"h%02d-\xff\x1b[31m\n.h" % number for number in range(40)]
+    for name in names:
+        (tmp_path / os.fsdecode(name)).write_text("")
+    (tmp_path / "03_setsid.c").write_text('#include "none.h"\n')
+    handed_in = Answer(find_step("3"), tmp_path / "03_setsid.c").read()
+    assert (len(handed_in.sources), len(handed_in.withheld)) == (1 + MAX_HEADERS, 40 - MAX_HEADERS)
+    done = run_lab("check", "--answers", tmp_path)
+    assert done.returncode == WRONG and "Traceback" not in done.stdout + done.stderr
+    assert done.stdout.count("is one header too many") == 5 and "4 more headers did not get to" in done.stdout
+    assert all(c.isprintable() or c == "\n" for c in done.stdout)
+
+
+@pytest.fixture
+def deny_reading(monkeypatch):
+    """A function: (a file's name, an errno) in; to open that file for reading then fails. Root may read every file."""
+    real, denied = os.open, {}
+
+    def maybe_open(path, flags, *rest, **options):
+        if not flags & os.O_PATH and str(path).startswith("/proc/self/fd/"):
+            error = denied.get(os.path.basename(os.readlink(path)))
+            if error:
+                raise OSError(error, os.strerror(error))
+        return real(path, flags, *rest, **options)
+
+    monkeypatch.setattr("os.open", maybe_open)
+    return denied.__setitem__
+
+
+def report_of(folder, step):
+    """(what is reported of one answer in a folder, its Examination)."""
+    (answer,) = find_answers(folder, str(step))
+    pad = Launchpad()
+    builder = Builder(pad, [answer])
+    examination = Examination(answer, pad, builder)
+    text = describe(examination)
+    builder.close()
+    return text, examination
+
+
+def test_what_cannot_be_read_cannot_be_checked(tmp_path, deny_reading):
+    """A read error is nobody's fault: no check fails, none passes, and the reason is told."""
+    shutil.copy(RIGHT, tmp_path)
+    deny_reading("03_setsid.c", 5)
+    text, examination = report_of(tmp_path, 3)
+    assert re.search(r"\?\?  compiles .*\n +because +03_setsid\.c cannot be read: input/output error\n", text)
+    assert "  NO  " not in text and "  ok  " not in text
+    assert (examination.failed, len(examination.skipped)) == (set(), len(examination.results(stars=False)))
+
+
+def test_a_header_that_cannot_be_read(tmp_path, deny_reading):
+    (tmp_path / "03_setsid.c").write_text('#include "x.h"\n')
+    (tmp_path / "x.h").touch()
+    deny_reading("x.h", 13)
+    text, examination = report_of(tmp_path, 3)
+    assert "| x.h cannot be read (permission denied), so the compiler did not get it\n" in text
+    assert examination.failed
+
+
+def test_a_file_that_vanishes_or_changes_meanwhile(tmp_path):
+    """Between the look at the folder and the reading, somebody saves, removes, or exchanges it."""
+    for name in ("02_fork.c", "03_setsid.c"):
+        shutil.copy(SOLUTIONS / name, tmp_path)
+    vanished, exchanged = find_answers(tmp_path)
+    vanished.path.unlink()
+    exchanged.path.unlink()
+    make_link(exchanged.path)
+    assert vanished.read().unreadable == "02_fork.c cannot be read: no such file or directory"
+    assert exchanged.read().refused[0].startswith("03_setsid.c is a symbolic link")
+    shutil.rmtree(tmp_path)
+    assert "cannot be opened" in vanished.read().unreadable
+
+
+def test_the_folder_itself_may_be_a_link(tmp_path):
+    """Whoever calls the lab has named it."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    shutil.copy(RIGHT, folder)
+    (tmp_path / "link").symlink_to(folder)
+    assert run_lab("check", "--answers", tmp_path / "link", "--step", "3").returncode == PASSED
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None or os.geteuid() != 0, reason="it takes root to become nobody")
+def test_a_folder_that_cannot_be_listed_or_entered(tmp_path):
+    """Without its list the answers are still found by their names; without the right to enter it nothing is."""
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from lab.answers import *\n"
+        "try:\n    for answer in find_answers(sys.argv[2]):\n"
+        "        print(answer.read().withheld, answer.read().sources.keys())\n"
+        "except LabError as error: print('lab:', error)"
+    )
+    for path in (tmp_path, *list(tmp_path.parents)[:3]):
+        if str(path).startswith("/tmp/pytest"):
+            path.chmod(0o711)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    shutil.copy(RIGHT, folder)
+    (folder / "x.h").touch()
+    said = []
+    for mode in (0o711, 0o744, 0o700):
+        folder.chmod(mode)
+        words = ["setpriv", "--reuid=65534", "--clear-groups", sys.executable, "-c", program]
+        words += [str(SOLUTIONS.parent / "tests"), str(folder)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+        if "Permission denied" in done.stderr:
+            pytest.skip("nobody cannot read the lab here")
+        said.append(done.stdout)
+    assert "cannot be listed (permission denied), so the compiler did not get any header" in said[0]
+    assert said[0].endswith("dict_keys(['03_setsid.c'])\n")
+    assert said[1].startswith("lab: the files in ") and said[1].count("\n") == 1, said[1]
+    assert said[2].startswith("lab: ") and said[2].count("\n") == 1, said[2]
+
+
+# ---- names -------------------------------------------------------------------
+
+MEANT = {
+    "7_syslog.c": "07_syslog.c",
+    "06_dev_null.C": "06_dev_null.c",
+    "03-setsid.c": "03_setsid.c",
+    "3_setsid.c": "03_setsid.c",
+    "03_setsid.c.txt": "03_setsid.c",
+    "03_setsid (1).c": "03_setsid.c",
+    "03_setsid - Copy.c": "03_setsid.c",
+    "setsid.c": "03_setsid.c",
+    "3.c": "03_setsid.c",
+    "07_sysolg.c": "07_syslog.c",
+}
+NOT_MEANT = ["03_setsid.md", "07_syslog.s", "03_setsid.c~", "3_queens.c", "main.c", "peers.c", "99_x.c", "x.h"]
+
+
+@pytest.mark.parametrize("name", MEANT)
+def test_a_misnamed_file_is_mentioned(name, tmp_path):
+    (tmp_path / name).touch()
+    assert odd_names(tmp_path) == [f"{name} was not checked. Is it {MEANT[name]}?"]
+    (tmp_path / MEANT[name]).touch()
+    assert odd_names(tmp_path) == [f"{name} was not checked, because {MEANT[name]} is there as well."]
+
+
+def test_other_files_are_not_mentioned():
+    for folder in ("solutions", "steps", "tests/proof", "tests/lab/launcher"):
+        assert odd_names(SOLUTIONS.parent / folder) == []
+
+
+def test_other_names_are_not_mentioned(tmp_path):
+    for name in NOT_MEANT:
+        (tmp_path / name).touch()
+    assert odd_names(tmp_path) == []
+
+
+def test_misnamed_files_in_a_run(tmp_path):
+    """At the end of a run over the folder, not of one step; and where there is nothing else in it."""
+    (tmp_path / "7_syslog.c").touch()
+    with pytest.raises(LabError, match=r"holds no answer.* 7_syslog\.c was not checked\. Is it 07_syslog\.c\?$"):
+        find_answers(tmp_path)
+    (tmp_path / "steps").mkdir()
+    shutil.copy(RIGHT, tmp_path / "steps")
+    shutil.copy(RIGHT, tmp_path)
+    done = run_lab("check", "--answers", tmp_path)
+    assert done.returncode == PASSED
+    assert done.stdout.splitlines()[-3:] == [
+        "7_syslog.c was not checked. Is it 07_syslog.c?",
+        f"The answers in {tmp_path}/steps were not checked. To check them, name that folder in ANSWERS.",
+        "1 of 1 step that is in this folder is done. Not handed in: 01_umask, 02_fork, 04_chdir to 17_service.",
+    ]
+    assert "7_syslog" not in run_lab("check", "--answers", tmp_path, "--step", "3").stdout
+
+
+# ---- time --------------------------------------------------------------------
+
+
+@pytest.fixture
+def little_time(monkeypatch):
+    """A compilation has less time."""
+    monkeypatch.setattr("lab.build.TIME", 2)
+    monkeypatch.setattr("lab.build.MOST_TIME", 4)
+
+
+def build_with(pad, tmp_path, monkeypatch, command):
+    """(the Build of an answer whose compiler is that shell command, the seconds that it took)."""
+    monkeypatch.setenv("CC", f"sh -c '{command}' --")
+    shutil.copy(RIGHT, tmp_path)
+    (answer,) = find_answers(tmp_path)
+    builder = Builder(pad, [answer])
+    begun = time.monotonic()
+    try:
+        return builder.build(answer), time.monotonic() - begun
+    finally:
+        builder.close()
+
+
+def test_a_compiler_that_waits_is_cut_short(pad, tmp_path, monkeypatch, little_time):
+    build, seconds = build_with(pad, tmp_path, monkeypatch, "sleep 30")
+    assert not build.compiles and "did not finish within 2 s" in build.messages and not build.unchecked
+    assert seconds < 3.5
+
+
+def test_a_compiler_that_works_slowly_gets_more_time(pad, tmp_path, monkeypatch, little_time):
+    """And where it has had the longest time too, the machine is at fault and not the answer."""
+    lines = 'n=0; while [ $n -lt 12 ]; do timeout 0.25 sh -c "while :; do :; done"; n=$((n + 1)); done; cc "$@"'
+    build, seconds = build_with(pad, tmp_path, monkeypatch, lines)
+    assert build.compiles and seconds > 2.5
+    build, _ = build_with(pad, tmp_path, monkeypatch, lines.replace("12", "60"))
+    assert "still at work after 4 s, because this machine is busy" in build.unchecked
