@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401
 
 from lab.answers import Answer, find_step
 from lab.build import Builder

@@ -299,13 +299,11 @@ def test_the_launch_is_as_promised(pad):
 # ---- the log ---------------------------------------------------------------
 
 
-def test_the_log_knows_who_sent_it(sandbox_pad, examine, edited, pad):
+def test_the_log_knows_who_sent_it(examine_in_sandbox, edited):
     """The launched process can write the daemon's name, but not be the daemon."""
-    if not pad.is_sandboxed():
-        pytest.skip("/dev/log is the lab's own only in the sandbox")
     source = edited(7, ('    syslog(LOG_INFO, "running in the background");\n', ""))
     source = source.replace("    leave_parent();", '    syslog(LOG_INFO, "running");\n    leave_parent();')
-    examination = examine(source, 7)
+    examination = examine_in_sandbox(source, 7)
     assert "reports_to_log" in examination.failed
     result = next(r for r in examination.results() if r.check.key == "reports_to_log")
     assert "another process" in result.because
