@@ -75,10 +75,10 @@ def run_lint(options):
 
 
 def run_bench(options):
-    """Measure how long things take."""
-    from lab.bench import bench
+    """Measure how long things take, or judge the solutions beside a load."""
+    from lab.bench import bench, bench_beside
 
-    return bench()
+    return bench() if options.load is None else bench_beside(options)
 
 
 def run_matrix(options):
@@ -138,6 +138,11 @@ def parse(arguments):
         command.set_defaults(run=run)
         if name == "matrix":
             command.add_argument("--only", metavar="WORDS", help="only the environments whose name holds this")
+        if name == "bench":
+            command.add_argument("--load", type=int, metavar="N", help="judge the solutions beside N endless loops")
+            command.add_argument("--times", type=int, default=20, metavar="M", help="with --load: each solution M times")
+            command.add_argument("--resume", action="store_true", help="with --load: go on where a run was stopped")
+            command.add_argument("--step", metavar="NN", help="with --load: the solution of this step alone")
         if name in ("matrix", "verdicts"):
             command.add_argument("--until", metavar="NN", help="what belongs to this step and to those before it")
         if name == "verdicts":

@@ -14,7 +14,8 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from lab.answers import Answer
+from lab.answers import Answer, find_step
+from lab.bench_load import bench_load
 from lab.bench_service import bench_service
 from lab.build import FLAGS, Builder
 from lab.expect import expectations
@@ -22,7 +23,7 @@ from lab.judge import Examination
 from lab.launch import Launchpad
 from lab.settle import settle
 from lab.steps import STEPS
-from lab.toolbox import ROOT, SOLUTIONS, compiler
+from lab.toolbox import ROOT, SOLUTIONS, LabError, compiler
 from lab.turns import finish
 
 ROUNDS = 9
@@ -42,6 +43,13 @@ def bench():
     with tempfile.TemporaryDirectory() as folder:
         bench_service(Path(folder), report)
     return hammer()
+
+
+def bench_beside(options):
+    """Judge the solutions beside a load, as the command's `options` have it; returns the exit status."""
+    if options.load < 0 or options.times < 1:
+        raise LabError("--load takes a number of loops, 0 or more, and --times a number of times, 1 or more")
+    return bench_load(options.load, options.times, options.resume, find_step(options.step) if options.step else None)
 
 
 def report(what, text):
