@@ -88,6 +88,13 @@ def run_matrix(options):
     return matrix(options.only, options.until)
 
 
+def run_distributions(options):
+    """Run the lab's own tests on Debian 11, 12 and 13, in root directories made for it."""
+    from lab.distributions import distributions
+
+    return distributions(options.only, options.quick)
+
+
 def run_verdicts(options):
     """Judge all known answers in this environment: what `matrix` runs in each of its own."""
     from lab.matrix import verdicts
@@ -104,6 +111,7 @@ COMMANDS = {
     "lint": run_lint,
     "bench": run_bench,
     "matrix": run_matrix,
+    "distributions": run_distributions,
     "verdicts": run_verdicts,
 }
 
@@ -136,7 +144,9 @@ def parse(arguments):
     for name, run in COMMANDS.items():
         command = commands.add_parser(name, help=run.__doc__)
         command.set_defaults(run=run)
-        if name == "matrix":
+        if name == "distributions":
+            command.add_argument("--quick", action="store_true", help="check the solutions, and run no tests")
+        if name in ("matrix", "distributions"):
             command.add_argument("--only", metavar="WORDS", help="only the environments whose name holds this")
         if name == "bench":
             command.add_argument("--load", type=int, metavar="N", help="judge the solutions beside N endless loops")
