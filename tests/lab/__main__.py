@@ -150,7 +150,7 @@ def parse(arguments):
             command.add_argument("--only", metavar="WORDS", help="only the environments whose name holds this")
         if name == "bench":
             command.add_argument("--load", type=int, metavar="N", help="judge the solutions beside N endless loops")
-            command.add_argument("--times", type=int, default=20, metavar="M", help="with --load: each solution M times")
+            command.add_argument("--times", type=int, default=20, metavar="M", help="with --load: judge each M times")
             command.add_argument("--resume", action="store_true", help="with --load: go on where a run was stopped")
             command.add_argument("--step", metavar="NN", help="with --load: the solution of this step alone")
         if name in ("matrix", "verdicts"):

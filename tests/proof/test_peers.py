@@ -149,7 +149,7 @@ def test_notices_are_those_of_systemd_notify(in_sandbox):
         "export NOTIFY_SOCKET=$PWD/manager": "",
         f"{listen} >real & soon [ -S manager ]; systemd-notify --ready --no-block": "",
         "systemd-notify --no-block STOPPING=1; wait; rm manager": "",
-        f"{listen} >ours & soon [ -S manager ]; ./{NOTIFY} 2>log & soon grep -q ready log": "",
+        f"{listen} >ours & soon [ -S manager ]; ./{NOTIFY} 2>log & soon grep -qs ready log": "",
         "kill $!; wait; cmp ours real && cat ours": "b'READY=1'\nb'STOPPING=1'\n",
     }
     assert in_sandbox(table, NOTIFY) == table
