@@ -114,6 +114,7 @@ class Launchpad:
         self._ids = None  # an IdRange, once it is known
         self._why_no_root = None
         self._requests = None  # the launcher's socket, once it runs
+        self.server_pid = 0
         self._limits = b""  # what /proc/PID/limits says of it, and of each launch's init
 
     def job(self, name, program, scene=Scene(), high=3999):
@@ -337,6 +338,7 @@ class Launchpad:
                     env=ENVIRONMENT,
                 )
             weakref.finalize(self, _end_server, self._requests, process)
+            self.server_pid = process.pid
             self._limits = procfs.read(f"/proc/{process.pid}/limits")
         return self._requests
 
