@@ -24,7 +24,7 @@ from lab.launcher_program import launcher, look_at_null_device
 from lab.sight import hidden_paths, shown_paths
 from lab.toolbox import ENVIRONMENT, LabError
 
-SEND_TIME = 5.0  # seconds for a request to be taken, where many are on their way
+SEND_TIME = 30.0  # seconds for a request to be taken, where many are on their way
 LOOPBACK_PORT = 7017  # what PORT stands for, where each launch has a network of its own
 LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 PORT_TRIES = 100
@@ -35,7 +35,7 @@ TOOL_MEMORY = 3 << 30  # bytes for a compiler and what it starts; launcher/scene
 PROCESSES = 64  # of a launch at a time: RLIMIT_NPROC, where it can count them, and a control group
 MANY_PROCESSES = 512  # the same, where the program is started again and again
 
-START_TIME = 10  # seconds for the launcher to get a job started, and to end
+START_TIME = 60  # seconds for the launcher to get a job started, and to end
 
 USER_FILES = [(data, 0o644, name) for name, data in USERS.items()]
 

@@ -27,7 +27,8 @@ from lab.cgroups import was_out_of_memory
 from lab.hindered import does_not_end, init_ended, launcher_failed, limits_changed
 from lab.toolbox import LabError
 
-END_TIME = 10  # seconds for everything to be gone after the end
+# Limits that no launch comes near on an idle machine. A busy one takes its time.
+END_TIME = 60  # seconds for everything to be gone after the end
 PID_FILE = "daemon.pid"  # what -p names, in the working directory
 CONFIG = "daemon.conf"  # what -c names
 SOCKET = "service.sock"  # what -l names, if it is a path
@@ -41,8 +42,8 @@ USERS = {
 }
 HOSTS_FILE = Path("/etc/hosts")
 HOSTS = b"127.0.0.1 localhost\n::1 localhost\n"  # that file in a sandbox, for a job that is told a host
-ORDER_TIME = 10  # seconds for the launcher to do what it is told: more than it gives a process to stop
-DRAIN_TIME = 0.5  # seconds for what was printed to come through the terminal
+ORDER_TIME = 30  # seconds for the launcher to do what it is told: more than it gives a process to stop
+DRAIN_TIME = 5  # seconds for what was printed to come through the terminal
 WRITABLE = ("home/lab", "tmp")  # where a sandbox has a file system for the job: launcher/sandbox.c
 DISK, FILES = 64 << 20, 10000  # bytes and files of each of these
 MAX_PUMPS = 1000  # looks at what has come, before it counts as a flood
@@ -343,11 +344,12 @@ class Launch:
         What is printed comes through the terminal a little later than it was
         written. So a mark is written behind it, and waited for.
         """
-        if "terminal" in self._files:
-            mark = b"\x1e%d\x1e" % time.monotonic_ns()
-            self._write_to_terminal(mark)
+        mark = b"\x1e%d\x1e" % time.monotonic_ns()
+        if "terminal" in self._files and self._write_to_terminal(mark):
             deadline = time.monotonic() + DRAIN_TIME
             while mark not in self.printed and not self.flooded and time.monotonic() < deadline:
+                if "terminal" not in self._files:
+                    break  # all that could have written to it have ended
                 self.pump(0.01)
             self.printed = bytearray(self.printed.replace(mark, b""))
         self.take_in()
@@ -359,14 +361,15 @@ class Launch:
                 break
 
     def _write_to_terminal(self, data):
+        """Write as the shell would; returns whether that could be done."""
         try:
             fd = os.open(f"{self.proc}/{self.shell}/fd/0", os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
-                os.write(fd, data)
+                return os.write(fd, data) == len(data)
             finally:
                 os.close(fd)
         except OSError:
-            pass  # the terminal is stopped, full or gone: then there is no more to come
+            return False  # the terminal is stopped, full or gone: then there is no more to come
 
     # ---- looking at it -------------------------------------------------
 

@@ -19,7 +19,9 @@ from dataclasses import dataclass, field
 from lab import procfs
 from lab.launched import Launch
 
-LIMIT = 8.0  # seconds until an answer is judged as it stands
+LIMIT = 8.0  # seconds until an answer is judged as it stands, as Patience counts them
+MOST_LIMITS = 8  # so many times as long by the clock, whatever Patience says
+STEP = 0.02  # seconds between two looks that count: more of them went to other programs
 LOOKS = 3  # without a change, where all wait for long: two prove it, see settle()
 LONG_QUIET = 0.8  # seconds without a change, where something may go on
 WORK_QUIET = 3.0  # seconds without a change, where it makes system calls all the time: it may be at work
@@ -53,6 +55,27 @@ class Rest:
     since: float = field(default_factory=time.monotonic)  # when that was known, in seconds of time.monotonic()
 
 
+class Patience:
+    """Counts the time for which an answer was waited for, as far as the lab could look at it.
+
+    On a busy machine the lab and the answer get a small share of the processors.
+    Time that passed between two looks beyond STEP is no time that the answer had,
+    so it does not count: else an answer would be blamed for what others do.
+    """
+
+    def __init__(self, limit):
+        self.left = limit
+        self.end = time.monotonic() + limit * MOST_LIMITS
+        self.last = time.monotonic()
+
+    def is_over(self):
+        """Whether the time is up; to be asked once for each look."""
+        now = time.monotonic()
+        self.left -= min(now - self.last, STEP)
+        self.last = now
+        return self.left <= 0 or now > self.end
+
+
 def settle(launch: Launch, watch, limit=None):
     """Work (see turns) that waits until `launch` is at rest, at most `limit` seconds (LIMIT), and returns a Rest.
 
@@ -60,11 +83,11 @@ def settle(launch: Launch, watch, limit=None):
     can be compared: what changes there is a change.
     """
     started = now = time.monotonic()
-    deadline = started + (LIMIT if limit is None else limit)
+    patience = Patience(LIMIT if limit is None else limit)
     quick = slow = None  # what has to stay as it is, and since when it does
     slow_since = needed = 0.0
     before, seen = {}, 0
-    while time.monotonic() < deadline:
+    while not patience.is_over():
         launch.pump()
         yield min(max(POLL, (now - started) / 50), SLOW_POLL)
         now = time.monotonic()  # before this look: it counts from after one to before another

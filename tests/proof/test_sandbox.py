@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -193,8 +194,8 @@ def test_a_launch_is_in_groups_of_its_own(pad):
         pytest.skip("no control group can be made here")
     printed = print_in_job(pad, "cat /proc/self/cgroup")
     assert printed.count(cgroups.PREFIX) == len(pad.groups)
-    here = f"{cgroups.PREFIX}{pad.server_pid}-"
-    wait_for(lambda: not [path for group in pad.groups for path in Path(group.parent).glob(here + "*")])
+    places = re.findall(rf"{cgroups.PREFIX}\S+", printed)
+    wait_for(lambda: not [p for group in pad.groups for p in map(Path(group.parent).joinpath, places) if p.exists()])
 
 
 def test_what_is_not_limited_is_known(sandbox_pad, monkeypatch):
