@@ -85,11 +85,9 @@ class Reporter:
         self.compiler_works = True
 
     def _print_header(self, pad):
-        if not pad.is_sandboxed():
-            self._say(
-                f"No sandbox: {pad.why_not}. Answers are not shut off from the rest of this machine. "
-                "Run none that you do not trust."
-            )
+        why_not = "" if pad.is_sandboxed() else pad.why_not
+        for line in report.header(why_not, pad.unlimited(), os.geteuid() == 0):
+            self._say(line)
 
     def pytest_runtest_logreport(self, report):
         if report.failed and report.when != "call":

@@ -31,6 +31,29 @@ def explain(step, result):
     return lines
 
 
+def header(why_no_sandbox, unlimited, is_root):
+    """What is to be said before the first report of a run, as lines: what does not hold here that the README promises.
+
+    `why_no_sandbox` is "" if there is one. `unlimited` names what an answer as a
+    whole may use without a limit.
+    """
+    lines = []
+    if why_no_sandbox:
+        lines.append(
+            f"No sandbox: {why_no_sandbox}. Answers are not shut off from the rest of this machine. "
+            "Run none that you do not trust."
+        )
+        if not is_root:
+            lines.append("What an answer leaves in /tmp, /var/tmp or /dev/shm stays there. Remove it yourself.")
+    if unlimited:
+        *most, last = unlimited
+        names = f"{', '.join(most)} and {last}" if most else last
+        lines.append(
+            f"Nothing here limits the {names} that an answer uses as a whole. The README says what a limit needs."
+        )
+    return lines
+
+
 def heading(step):
     """A step's name and title."""
     return f"{step.name:<13}  {step.title}"
