@@ -39,8 +39,10 @@ static bool make_group(struct cgroup *group)
     static unsigned long count;
     (void)snprintf(group->path, sizeof(group->path), "%s/daemon-lab-%d-%lu",
                    group->parent, (int)getpid(), ++count);
-    if (mkdir(group->path, 0755) == -1)
-        return false;
+    int tries = 0;
+    while (mkdir(group->path, 0755) == -1)
+        if (!is_tried_again(&tries))
+            return false;
     for (int i = 0; i < group->limit_count; i++)
         if (!write_limit(group->path, group->limits[i]))
             return false;

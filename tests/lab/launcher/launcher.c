@@ -30,9 +30,35 @@ enum {
     FIRST_PRIVATE_FD = 20,
     FIRST_CONTROL_FD =
         1000, /* below those that the job can inherit, from 3000 */
-    CONTROL_FDS = 1900,
-    MAX_TRIES = 5000
+    CONTROL_FDS = 1900
 };
+
+/* After a call has failed: whether it failed for want of something that others
+   give back soon, such as a process or a descriptor on its way (unix(7)). Then it
+   waits a moment. */
+bool is_tried_again(int *tries)
+{
+    switch (errno) {
+    case EAGAIN:
+    case ENOMEM:
+    case ENFILE:
+    case ETOOMANYREFS:
+    case EDQUOT:
+        (void)usleep(1000);
+        return ++*tries < MAX_TRIES;
+    default:
+        return false;
+    }
+}
+
+bool open_pipe(int ends[2])
+{
+    int tries = 0;
+    while (pipe2(ends, O_CLOEXEC) == -1)
+        if (!is_tried_again(&tries))
+            return false;
+    return true;
+}
 
 /* The control socket, as the first argument of a system call. The kernel takes
    the low half for the number, but a filter sees all of it: seccomp(2). So what
@@ -63,17 +89,14 @@ static void send_message(const struct request *request, const char *text,
         header->cmsg_len = CMSG_LEN(sizeof(int));
         memcpy(CMSG_DATA(header), fd, sizeof(int));
     }
-    /* If pytest is gone there is nobody to tell: end of file says so too. The
-       kernel counts the descriptors that are on their way, of all launches of a
-       user together (unix(7), ETOOMANYREFS): they become fewer. */
-    for (int tries = 0; tries < MAX_TRIES; tries++) {
+    /* If pytest is gone there is nobody to tell: end of file says so too. */
+    int tries = 0;
+    do {
         if (syscall(SYS_sendmsg, control_argument(request), &message,
-                    MSG_NOSIGNAL) != -1 ||
-            errno != ETOOMANYREFS)
+                    MSG_NOSIGNAL) != -1)
             return;
-        (void)usleep(1000);
-    }
-    if (fd != NULL)
+    } while (is_tried_again(&tries));
+    if (fd != NULL && errno != EPIPE && errno != ECONNRESET)
         broken(request, "passing a descriptor");
 }
 
@@ -321,14 +344,12 @@ static noreturn void serve(const struct request *request)
    altogether, or not known to the kernel, an answer has none either. */
 static void leave_keyring(const struct request *request)
 {
-    for (int tries = 0; tries < MAX_TRIES; tries++) {
+    int tries = 0; /* launches that are ending give back what they had */
+    do {
         if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) != -1 ||
             errno == ENOSYS || errno == EPERM || errno == EACCES)
             return;
-        if (errno != EDQUOT) /* launches that are ending give theirs back */
-            break;
-        (void)usleep(1000);
-    }
+    } while (is_tried_again(&tries));
     broken(request, "a session keyring of its own");
 }
 

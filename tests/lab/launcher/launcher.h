@@ -78,6 +78,7 @@ enum {
     MAX_LIMITS = 4,
     MAX_GROUP = 1024,
     MAX_ENVIRONMENT = 16,
+    MAX_TRIES = 5000, /* a millisecond apart, see is_tried_again() */
     OWNER_OF_NOTHING = 1900000000 /* an ID beyond all that are handed out */
 };
 
@@ -158,6 +159,8 @@ void become(const struct request *request, uid_t id);
 void report_descriptor(const struct request *request, const char *text, int fd);
 noreturn void broken(const struct request *request, const char *what);
 void reset_signals(void);
+bool is_tried_again(int *tries);
+bool open_pipe(int ends[2]);
 void move_up(const struct request *request, int *fd);
 unsigned long control_argument(const struct request *request);
 

@@ -127,7 +127,7 @@ static void limit_files(const struct request *request)
 static void open_inheritance(const struct request *request)
 {
     int ends[2], sockets[2];
-    if (pipe(ends) == -1 || socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) == -1)
+    if (!open_pipe(ends) || socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) == -1)
         broken(request, "a pipe or a socket for the job");
     for (int i = 0; i < 2; i++) {
         move_up(request, &ends[i]);
@@ -177,7 +177,7 @@ static void set_stdio(const struct request *request)
             (void)close(number);
     } else if (strcmp(request->stdio, "pipe") == 0) {
         int ends[2];
-        if (pipe2(ends, O_CLOEXEC) == -1)
+        if (!open_pipe(ends))
             broken(request, "pipe2");
         report_descriptor(request, "stdout", ends[0]);
         (void)close(ends[0]);
@@ -243,8 +243,12 @@ static pid_t start_child(const struct request *request, int (*child)(void *),
                          void *argument)
 {
     static _Alignas(16) char stack[64 * 1024];
-    pid_t pid = clone(child, stack + sizeof(stack),
-                      CLONE_VM | CLONE_VFORK | SIGCHLD, argument);
+    pid_t pid;
+    int tries = 0;
+    do
+        pid = clone(child, stack + sizeof(stack),
+                    CLONE_VM | CLONE_VFORK | SIGCHLD, argument);
+    while (pid == -1 && is_tried_again(&tries));
     if (pid == -1)
         broken(request, "clone");
     return pid;
@@ -351,7 +355,11 @@ void start_scene(struct request *request)
     if (strcmp(request->scene, "shell") == 0) {
         (void)start_child(request, play_shell, &(struct part){request, master});
     } else {
-        pid_t shell = fork();
+        pid_t shell;
+        int tries = 0;
+        do
+            shell = fork();
+        while (shell == -1 && is_tried_again(&tries));
         if (shell == -1)
             broken(request, "fork");
         if (shell == 0)
@@ -377,7 +385,7 @@ static int play_again(void *argument)
 void start_again(const struct request *request, int count)
 {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC) == -1)
+    if (!open_pipe(ends))
         broken(request, "pipe2");
     report_descriptor(request, "again", ends[0]);
     (void)close(ends[0]);

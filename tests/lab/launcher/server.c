@@ -231,7 +231,7 @@ static void remember(const struct request *request, pid_t init)
 static void start_launch(struct request *request, int requests, int children)
 {
     int go[2];
-    if (pipe2(go, O_CLOEXEC) == -1) {
+    if (!open_pipe(go)) {
         report(request, "broken pipe2: %s", strerror(errno));
         return;
     }
@@ -241,7 +241,11 @@ static void start_launch(struct request *request, int requests, int children)
         (void)close(go[1]);
         return;
     }
-    pid_t init = request->sandbox ? clone_init() : fork();
+    pid_t init;
+    int tries = 0;
+    do
+        init = request->sandbox ? clone_init() : fork();
+    while (init == -1 && is_tried_again(&tries));
     if (init == 0) {
         (void)close(requests);
         (void)close(children);
