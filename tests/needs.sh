@@ -47,9 +47,9 @@ starts() {
 # Sets `lacks` to what the Python $1 lacks. If it lacks nothing, sets `python` to its path.
 look_at_python() {
     answer=$("$1" "$here/tests/lab/needs.py" 2>/dev/null)
-    case $?$answer in
-        0?*) lacks='' python=$answer ;;
-        1?*) lacks=$answer ;;
+    case $?:$answer in
+        0:?*) lacks='' python=$answer ;;
+        1:?*) lacks=$answer ;;
         *)
             # It printed nothing, so it did not come as far as that.
             answer=$("$1" "$here/tests/lab/needs.py" 2>&1)

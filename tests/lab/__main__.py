@@ -218,9 +218,8 @@ def start_again(lacks):
         os.environ["DAEMON_LAB_PYTHON"] = "tried"
         os.execvp("sh", ["sh", str(ROOT / "tests" / "run"), *sys.argv[1:]])
     return fail(
-        f"the Python {sys.executable} is not complete: {lacks}. "
-        "Install what is missing (Debian, Ubuntu: apt install python3-pytest python3-psutil), or call tests/run "
-        "without PYTHON"
+        f"the Python {sys.executable} lacks something: {lacks}. Install it "
+        "(Debian, Ubuntu: apt install python3-pytest python3-psutil), or name another Python: PYTHON=/usr/bin/python3"
     )
 
 
