@@ -4,6 +4,7 @@ What a machine may lack is emulated: by a PATH of the test's own, with stand-ins
 for what is old or broken, and by mount namespaces with small or odd file systems.
 """
 
+import ast
 import ctypes
 import errno
 import os
@@ -54,7 +55,7 @@ def clone(tmp_path):
 def tools(tmp_path_factory):
     """A folder with all commands of this machine, those in LEFT_OUT left out."""
     folder = tmp_path_factory.mktemp("tools")
-    for place in os.environ["PATH"].split(":"):
+    for place in ("/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"):
         for command in sorted(Path(place).glob("*")):
             if not command.name.startswith(LEFT_OUT) and not os.path.lexists(folder / command.name):
                 (folder / command.name).symlink_to(command)
@@ -90,7 +91,7 @@ def script(path, text):
 def with_path(*folders, **more):
     """An environment with this PATH alone, in which nobody but the test tells pip what to do."""
     path = ":".join(map(str, folders))
-    return {"PATH": path, "HOME": "/nonexistent", "PIP_CONFIG_FILE": os.devnull, **more}
+    return {"PATH": path, "HOME": str(folders[0]), "PIP_CONFIG_FILE": os.devnull, **more}
 
 
 # The compiler by its name: in a sandbox only what is in /usr can be found.
@@ -226,8 +227,10 @@ def test_every_python_understands_what_looks_at_it():
             continue  # a name without a Python behind it
         done = subprocess.run([python, ROOT / "tests/lab/needs.py"], capture_output=True, text=True, check=False)
         assert done.returncode in (0, 1) and done.stderr == "" and done.stdout
-    source = (ROOT / "tests/lab/needs.py").read_text(encoding="utf-8")
-    assert ' f"' not in source and "->" not in source
+    tree = ast.parse((ROOT / "tests/lab/needs.py").read_text(encoding="utf-8"))
+    new = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr)
+    assert [node.lineno for node in ast.walk(tree) if isinstance(node, new)] == []
+    assert [node for node in ast.walk(tree) if getattr(node, "returns", None) or getattr(node, "annotation", None)] == []
 
 
 # ---- apt -----------------------------------------------------------------------
@@ -523,9 +526,9 @@ def test_a_build_of_roots_is_told_to_a_user():
 
 
 @pytest.mark.parametrize("options", [(), ("--no-sandbox",)], ids=["sandbox", "fallback"])
-def test_a_folder_for_temporary_files_that_is_not_there(options):
+def test_a_folder_for_temporary_files_that_is_not_there(options, tmp_path):
     """The lab does without."""
-    done = call(ROOT, *CHECK, *options, env=usual(TMPDIR="/nonexistent"))
+    done = call(ROOT, *CHECK, *options, env=usual(TMPDIR=str(tmp_path / "nothing")))
     assert (done.returncode, done.stderr, done.stdout[-len(DONE) :]) == (PASSED, "", DONE)
 
 
@@ -608,7 +611,7 @@ def run_and_count_children(command, seconds=5):
     [
         "tests/run check --answers solutions | head -1",
         "tests/run check | true",
-        "tests/run tour | head -1",
+        "tests/run tour | true",
         "tests/run --help | true",
         "tests/run check --answers solutions 2>&1 | head -1",
     ],
