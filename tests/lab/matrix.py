@@ -3,6 +3,9 @@
 A cell is an environment: a command that is put before the lab's own. In each
 the whole gallery is judged, wrong answers and right ones, and every verdict has
 to be the one that its row names. A cell that cannot run here says why.
+
+A few cells run another command than that, with a table of its own: the solutions
+beside a load, and the lab's tests on other releases of Debian.
 """
 
 import os
@@ -19,9 +22,10 @@ from pathlib import Path
 
 from gallery import Careless, careless_answers, right_answers, wrong_answers
 from lab.answers import find_step
+from lab.distributions import ENVIRONMENTS
 from lab.judge import FAILED, SKIPPED, examiner
 from lab.launch import Launchpad
-from lab.toolbox import ROOT, LabError, compiler
+from lab.toolbox import BUILD, ROOT, LabError, compiler
 
 WORKERS = 3 * (os.cpu_count() or 1)  # answers at a time: most of them wait
 CELL_TIME = 3600  # seconds
@@ -36,10 +40,15 @@ BLOCKED = (
 
 @dataclass(frozen=True)
 class Cell:
-    """An environment. In `command`, a line for sh, {lab} is the call of the lab, {out} where it may report."""
+    """An environment. In `command`, a line for sh, {lab} is the call of the lab, {out} where it may report.
+
+    The lab is called with `words`. What they print is a table, unless they are
+    "verdicts": then each line but the last tells what is wrong.
+    """
 
     name: str
     command: str = "{lab} >{out}"
+    words: tuple = ("verdicts",)
     needs: str = ""  # a program that has to be there
     root: bool = False  # only root can make it
     busy: bool = False  # beside BUSY_LOOPS busy loops
@@ -66,6 +75,11 @@ CELLS = [
     Cell("gcc", "CC=gcc {lab} >{out}", needs="gcc"),
     Cell("clang", "CC=clang {lab} >{out}", needs="clang"),
     Cell("musl", "CC=musl-gcc {lab} >{out}", needs="musl-gcc"),
+    Cell("beside 30 loops", words=("bench", "--load", "30", "--times", "2")),
+    *(
+        Cell(each.name, words=("distributions", "--only", each.name), needs="mmdebstrap", root=True)
+        for each in ENVIRONMENTS
+    ),
 ]
 
 
@@ -80,10 +94,10 @@ def matrix(only, until=None):
             continue
         why_not = _why_not(cell)
         verdict, lines = (f"cannot run here: {why_not}", []) if why_not else _run(cell, until)
-        print(f"{cell.name:<36}{verdict}", flush=True)
+        print(f"{cell.name:<44}{verdict}", flush=True)
         for line in lines:
             print(f"    {line}")
-        status |= bool(lines)
+        status |= verdict.startswith("WRONG")
     return status
 
 
@@ -104,8 +118,10 @@ def _run(cell, until):
         out = Path(folder, "out")
         out.touch()
         out.chmod(0o666)
-        lab = ["env", f"DAEMON_LAB_BUILD={folder}/build", sys.executable, f"{ROOT}/tests/lab", "verdicts"]
-        lab = shlex.join([*lab, *(["--until", until] if until else [])])
+        is_table = cell.words != ("verdicts",)
+        build = BUILD if is_table else f"{folder}/build"
+        lab = ["env", f"DAEMON_LAB_BUILD={build}", sys.executable, f"{ROOT}/tests/lab", *cell.words]
+        lab = shlex.join([*lab, *(["--until", until] if until and not is_table else [])])
         words = {"lab": lab, "quoted": shlex.quote(lab), "out": shlex.quote(str(out)), "python": sys.executable}
         loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cell.busy * BUSY_LOOPS)]
         start = time.monotonic()
@@ -128,6 +144,9 @@ def _run(cell, until):
         lines = out.read_text(encoding="utf-8").splitlines()
     if not lines or not lines[-1].endswith("false"):
         return "WRONG", [*lines, *done.stderr.splitlines()[-3:], "it did not come to its end"]
+    if is_table:
+        verdict = "ok" if done.returncode == 0 else "WRONG"
+        return f"{verdict}  {lines[-1]}, in {time.monotonic() - start:.0f} s", lines[:-1]
     return f"{'ok' if len(lines) == 1 else 'WRONG'}  {lines[-1]}, in {time.monotonic() - start:.0f} s", lines[:-1]
 
 

@@ -117,9 +117,9 @@ def test_rsyslogd_writes_down_who_said_what(in_sandbox):
     for name in [*CLASSIC, SERVICE]:
         options = {"14_signals": "-c conf", SERVICE: "-d -l $PWD/door"}.get(name, "")
         start = f"echo greeting=hello >conf; ./{name} {options}"
-        table[f"{start}; soon grep -qw {name} messages; last {name}"] = f"daemon.info {name} PID\n"
+        table[f"{start}; soon grep -qsw {name} messages; last {name}"] = f"daemon.info {name} PID\n"
     said = "daemon.err 14_signals"
-    table[f"rm conf; pkill -HUP 14_signals; soon grep -q '{said}' messages; grep -c '{said}' messages"] = "1\n"
+    table[f"rm conf; pkill -HUP 14_signals; soon grep -qs '{said}' messages; grep -c '{said}' messages"] = "1\n"
     assert in_sandbox(table, *CLASSIC, SERVICE) == table
 
 
