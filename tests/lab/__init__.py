@@ -13,6 +13,10 @@ those after it:
     judge     hold the one against the other: a result for each check
     report    the results, in words
 
+`launch` stands on two more: `launcher_program` compiles the launcher, and
+`refusal` says why this machine allows no sandbox. `needs` tells what a Python
+lacks, before any of these is loaded, and `start` starts them all.
+
 `procfs` is what `settle` and `observe` read the kernel with. `toolbox` is what
 they all stand on: where things are, and errors that are told in one line.
 """

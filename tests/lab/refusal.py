@@ -77,7 +77,8 @@ def _forbidden(refusal, what, proc):
     rule = "a seccomp filter" if _is_filtered(proc) else "a rule of this machine"
     return (
         f"{rule} forbids it ({refusal}). In a container, start the container so that it may make namespaces "
-        "(docker run --security-opt seccomp=unconfined --security-opt systempaths=unconfined)"
+        "(docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined "
+        "--security-opt systempaths=unconfined)"
     )
 
 
