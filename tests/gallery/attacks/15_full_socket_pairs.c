@@ -17,7 +17,7 @@ int main(void)
     (void)getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &files);
-    for (int i = 0; i < 1500; i++) {
+    for (int i = 0; i < 1900; i++) {
         int ends[2];
         if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == -1)
             break;

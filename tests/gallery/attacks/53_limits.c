@@ -55,9 +55,8 @@ int main(void)
             continue;
         most("MiB in a file", count, 64);
         (void)close(fd);
+        (void)unlink(files[i]);
     }
-    (void)unlink("/tmp/a");
-    (void)unlink("/tmp/b");
     for (count = 0; count < 10100; count++) {
         char name[32];
         (void)snprintf(name, sizeof(name), "/tmp/f%d", count);
