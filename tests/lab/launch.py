@@ -10,6 +10,7 @@ import os
 import random
 import re
 import resource
+import signal
 import socket
 import subprocess
 import time
@@ -344,8 +345,9 @@ class Launchpad:
 
 
 def _end_server(requests, process):
-    """It ends when nobody is there to send requests."""
+    """It ends when nobody is there to send requests: if somebody has stopped it, it goes on to do that."""
     requests.close()
+    process.send_signal(signal.SIGCONT)
     try:
         process.wait(START_TIME)
     except subprocess.TimeoutExpired:

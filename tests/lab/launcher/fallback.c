@@ -179,10 +179,12 @@ static void remove_tree(const char *path)
     (void)nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
-/* By the name that the folder has now: none, if the answer has removed it. */
+/* By the name that the folder has now: none, if the answer has removed it. And what
+   the answer has put at the name that the folder had. */
 static void remove_lab(const struct request *request)
 {
     char link[64], path[PATH_MAX];
+    remove_tree(request->lab);
     (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", request->lab_fd);
     ssize_t size = readlink(link, path, sizeof(path) - 1);
     if (size <= 0)
