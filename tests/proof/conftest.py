@@ -15,6 +15,11 @@ from lab.steps import STEPS
 from lab.toolbox import SKELETONS, SOLUTIONS
 
 
+# Seconds for what takes a fraction of one, or a few: beside thirty busy loops it may take fifty times as long. Only a
+# test that fails waits until they are over.
+PATIENCE = 300
+
+
 def pytest_terminal_summary(terminalreporter):
     """The triangle: its rows come from one test each."""
     reports = (report for each in terminalreporter.stats.values() for report in each)
@@ -81,7 +86,7 @@ def edited():
     return edit
 
 
-def wait_for(condition, limit=10.0):
+def wait_for(condition, limit=PATIENCE):
     """What `condition` gives once it is true; fails after `limit` seconds."""
     deadline = time.monotonic() + limit
     while not (found := condition()):
@@ -104,5 +109,5 @@ def processes_called(name):
 
 def run_lab(*words, cwd=SOLUTIONS.parent, **options):
     """Run tests/run in `cwd`; returns the CompletedProcess, its output as text."""
-    usual = {"capture_output": True, "text": True, "timeout": 60, "stdin": subprocess.DEVNULL, "check": False}
+    usual = {"capture_output": True, "text": True, "timeout": PATIENCE, "stdin": subprocess.DEVNULL, "check": False}
     return subprocess.run(["tests/run", *map(str, words)], cwd=cwd, **usual | options)

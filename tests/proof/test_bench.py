@@ -7,7 +7,7 @@ import subprocess
 
 import psutil
 import pytest
-from conftest import run_lab, wait_for
+from conftest import PATIENCE, run_lab, wait_for
 
 from lab import bench_load, distributions
 from lab.answers import find_step
@@ -63,12 +63,12 @@ def test_the_load_ends_with_the_bench(name, build):
     words = ["tests/run", *WORDS, "--times", "1000"]
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     with subprocess.Popen(words, cwd=ROOT, env=build, **pipes) as run:
-        loops = wait_for(lambda: len(found := loops_of(run)) == 2 and found, limit=60)
+        loops = wait_for(lambda: len(found := loops_of(run)) == 2 and found)
         run.send_signal(signal.Signals[name])
-        said = run.communicate(timeout=60)[1]
-    gone, alive = psutil.wait_procs(loops, timeout=10)
-    for loop in alive:
-        loop.kill()
+        gone, alive = psutil.wait_procs(loops, timeout=PATIENCE)
+        for loop in alive:
+            loop.kill()
+        said = run.communicate(timeout=PATIENCE)[1]
     assert (len(gone), alive) == (2, [])
     assert name == "SIGKILL" or (run.returncode, said.count(b"\n")) == (130, 1), said
 

@@ -9,7 +9,7 @@ import sys
 from xml.etree import ElementTree
 
 import pytest
-from conftest import run_lab
+from conftest import PATIENCE, run_lab
 
 from lab.steps import STEPS
 from lab.toolbox import ROOT, SOLUTIONS
@@ -188,7 +188,8 @@ def test_surroundings_change_nothing(surroundings, usual, tmp_path):
         pytest.skip(f"{tool} is not installed")
     out = tmp_path / "out"
     command = SURROUNDINGS[surroundings].format(check=CHECK, quoted=shlex.quote(CHECK), out=out)
-    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    words = ["sh", "-c", command]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (out.read_text() if out.exists() else done.stdout) == usual
     assert done.returncode == PASSED or tool == "script"
 
@@ -228,7 +229,7 @@ def test_runs_side_by_side(answers):
         subprocess.Popen([*words, folder], cwd=ROOT, stdout=subprocess.PIPE, text=True)
         for folder in (answers, wrong) * 4
     ]
-    ends = [run.communicate(timeout=60)[0].splitlines()[-1] for run in runs]
+    ends = [run.communicate(timeout=PATIENCE)[0].splitlines()[-1] for run in runs]
     assert [run.returncode for run in runs] == [PASSED, WRONG] * 4
     assert len(set(ends[::2])) == len(set(ends[1::2])) == 1 and ends[0] != ends[1]
 
@@ -238,7 +239,7 @@ def test_make_passes_everything_on(answers):
     def make(*words):
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
         words = ["make", "-s", "check", *words]
-        return subprocess.run(words, cwd=ROOT, env=clean, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(words, cwd=ROOT, env=clean, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
     done = make("STEP=03_setsid", f"ANSWERS={answers}")
     assert done.returncode == 0
@@ -260,7 +261,7 @@ def test_make_builds_what_compiles(tmp_path):
     (tmp_path / "steps" / "03_setsid.c").write_text("int main(void) { return }", encoding="utf-8")
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
     words = ["make", "-s", "build", "CFLAGS=-O0"]
-    done = subprocess.run(words, cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(words, cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=PATIENCE, check=False)
     built = {str(path.relative_to(tmp_path / "build")) for path in tmp_path.glob("build/*/*")}
     assert done.returncode == 2 and "error" in done.stderr and built == {"steps/02_fork", "solutions/00_background"}
 
@@ -271,7 +272,7 @@ def test_make_builds_what_compiles(tmp_path):
 def run_pytest(*words):
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *map(str, words)]
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
-    return subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 def test_pytest_directly(answers, tmp_path):

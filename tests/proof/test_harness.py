@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import processes_called, wait_for
+from conftest import PATIENCE, processes_called, wait_for
 
 from lab import procfs
 from lab.answers import Answer, find_step
@@ -434,7 +434,7 @@ def test_nothing_outlives_a_killed_pytest(pad, tmp_path, edited):
         answer = wait_for(lambda: processes_called(name))
         watched = os.pidfd_open(answer[0])
         run.kill()
-        assert select.select([watched], [], [], 10)[0], "the answer lives on"
+        assert select.select([watched], [], [], PATIENCE)[0], "the answer lives on"
         os.close(watched)
     assert wait_for(lambda: not processes_called(name))
     assert wait_for(lambda: list(temporary.iterdir()) == [])
@@ -505,7 +505,7 @@ def test_no_file_is_left(pad, programs, temporary):
 def test_no_file_of_an_interrupted_compiler_is_left(pad, temporary):
     builder = Builder(pad, [Answer(find_step("7"), SOLUTIONS / "07_syslog.c")])
     launch = next(iter(builder.running.values())).launch
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     while not launch.shell or not pad.is_sandboxed() and not list(Path(launch.lab).glob("cc*")):
         assert time.monotonic() < deadline, "the compiler's own files are not where they are looked for"
         launch.pump(0.001)
@@ -535,7 +535,7 @@ def test_a_refused_sandbox_is_told():
         pytest.skip("unshare is not installed (Debian: apt install util-linux)")
     command = "echo 0 > /proc/sys/user/max_user_namespaces && exec tests/run check --answers solutions --step 3"
     done = subprocess.run(
-        ["unshare", "-Ur", "sh", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        ["unshare", "-Ur", "sh", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     if done.stdout == "":
         pytest.skip(f"no user namespace can be had here: {done.stderr.strip()}")

@@ -176,10 +176,10 @@ def test_nothing_is_left_where_pytest_is_killed(under_systemd):
         ours = f"daemon-lab-{process.pid}-*"
         managed = "user@0.service/init.scope/cgroup.procs"
         try:
-            wait_for(lambda: any(path.read_text() for path in own_group().glob(f"{ours}/{managed}")), limit=5)
+            wait_for(lambda: any(path.read_text() for path in own_group().glob(f"{ours}/{managed}")))
         finally:
             process.kill()
-    assert wait_for(lambda: not list(own_group().glob(ours)), limit=5)
+    assert wait_for(lambda: not list(own_group().glob(ours)))
 
 
 CONFIG = "/usr/local/etc/17_service.conf"

@@ -8,6 +8,7 @@ import sys
 import conftest
 import pytest
 import skips
+from conftest import PATIENCE
 
 from lab.toolbox import ROOT
 
@@ -40,7 +41,7 @@ def run(tmp_path):
         if count:
             words += ["-p", "xdist.plugin", "-n", str(count)]
         done = subprocess.run(
-            [*words, str(tmp_path)], env=environment, capture_output=True, text=True, timeout=100, check=False
+            [*words, str(tmp_path)], env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
         return done.returncode, done.stdout
 
