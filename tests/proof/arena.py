@@ -23,6 +23,7 @@ from lab.toolbox import BUILD, ROOT, SOLUTIONS
 ATTACKS = ROOT / "tests" / "gallery" / "attacks"
 TIME = 100  # seconds for one run of the lab, on a busy machine
 LEFT_TIME = 1.0  # seconds for everything to be gone; more where the machine has more to do than processors
+END_TIME = 10  # seconds to end what is left, after a test has failed
 NOBODY = 65534
 PYTHONS = (sys.executable, "/usr/bin/python3")
 
@@ -50,12 +51,14 @@ class Arena:
         return self
 
     def __exit__(self, *_):
-        for pid in self.processes():
-            try:
-                os.kill(pid, signal.SIGCONT)
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        deadline = time.monotonic() + END_TIME
+        while (left := self.processes()) and time.monotonic() < deadline:
+            for pid in left:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            time.sleep(0.05)
         shutil.rmtree(self.path, ignore_errors=True)
 
     # ---- who runs it -----------------------------------------------------
