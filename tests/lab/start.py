@@ -20,6 +20,9 @@ def start():
         from lab.__main__ import main
 
         return main()
+    except KeyboardInterrupt:  # so early that nothing else has taken care of it
+        print("lab: stopped by Ctrl-C", file=sys.stderr)
+        return 130
     except (EOFError, ValueError) as error:
         if "marshal data" not in str(error):
             raise
