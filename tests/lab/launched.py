@@ -16,6 +16,7 @@ import signal
 import socket
 import struct
 import time
+import weakref
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,8 @@ SOCKET = "service.sock"  # what -l names, if it is a path
 PORT = "PORT"  # in arguments and deeds it stands for a port that is free
 # Faults of which pytest is told, see Launch._AT_CALL: of chdir(), of accept(), of all that can tell something.
 HOLD_CHDIR, ACCEPT_ONCE, LOOK_BEFORE = "chdir-held", "accept-once", "telling-held"
+HOLD_SETSID = "setsid-held"
+HOLD_TIME = 1.0  # seconds for which a child's setsid() is held while its parent does neither end nor wait
 USER = "guest"  # whom -u names; in /etc/passwd where a job is launched as root
 USERS = {
     "passwd": b"root:x:0:0::/:/bin/sh\nguest:x:70:80::/:/bin/sh\n",
@@ -43,9 +46,11 @@ USERS = {
 HOSTS_FILE = Path("/etc/hosts")
 HOSTS = b"127.0.0.1 localhost\n::1 localhost\n"  # that file in a sandbox, for a job that is told a host
 ORDER_TIME = 30  # seconds for the launcher to do what it is told: more than it gives a process to stop
-DRAIN_TIME = 5  # seconds for what was printed to come through the terminal
+DRAIN_TIME = 10  # seconds for what was printed to come through the terminal
 WRITABLE = ("home/lab", "tmp")  # where a sandbox has a file system for the job: launcher/sandbox.c
 DISK, FILES = 64 << 20, 10000  # bytes and files of each of these
+OTHERS_TIME = 0.02  # seconds for which a launch may have to wait while others are looked at
+MAX_PUMPS_OF_OTHERS = 20  # looks at what has come for each of them
 MAX_PUMPS = 1000  # looks at what has come, before it counts as a flood
 KEPT_OUTPUT = 64 * 1024  # bytes of what a job prints that are kept
 KEPT_MESSAGES = 1000  # messages to the log that are kept
@@ -96,7 +101,28 @@ class Message:
     when: float
 
 
-@dataclass
+_under_way = weakref.WeakSet()  # the Launches of this process that have not ended
+_pumped = 0.0  # when they were pumped for the last time, in seconds of time.monotonic()
+
+
+def _pump_others(launch):
+    """Take in what has come for all other launches, if that was not done just now."""
+    global _pumped
+    if time.monotonic() < _pumped + OTHERS_TIME:
+        return
+    for other in list(_under_way):
+        if other is launch or not other.is_read or other._trouble is not None:
+            continue
+        try:
+            for _ in range(MAX_PUMPS_OF_OTHERS):
+                if not other._pump_own(0.0):
+                    break
+        except (LabError, Refused) as trouble:
+            other._trouble = trouble  # told when that one is looked at
+    _pumped = time.monotonic()
+
+
+@dataclass(eq=False)
 class Launch:
     """All that one start of the launcher made. Use it as a context manager."""
 
@@ -139,19 +165,40 @@ class Launch:
     flooded: bool = False  # more than KEPT_OUTPUT was printed
     pipe_closed: bool = False  # scene "pipe": its reader has got end of file
     proc: str = "/proc"  # the /proc whose PIDs are the job's own
+    is_read: bool = True  # False while nobody is to take in what it says, or somebody else does
+    _trouble: Exception | None = None  # what came of it while another launch was looked at
     _proc_fd: int = -1
     _known: dict = field(default_factory=dict)  # outer PIDs, and those that the job knows: what they send may come late
+    _waiting_calls: list = field(default_factory=list)  # (identifier, deadline) of what scene HOLD_SETSID holds
     _held: list = field(default_factory=list)  # descriptors of pipes that the job made
     _files: dict = field(default_factory=dict)  # name: descriptor or socket that is looked at
 
     # ---- what it says --------------------------------------------------
 
+    def __post_init__(self):
+        _under_way.add(self)
+
     def pump(self, timeout=0.0):
         """Take in what has come from the launcher, the terminal and the log.
 
         Waits at most `timeout` seconds for something to come; returns whether
-        something did.
+        something did. From time to time it takes in what has come for other
+        launches, too: the kernel keeps ten datagrams for a socket, and an answer
+        whose messages nobody takes has to wait, or loses them.
         """
+        if self._trouble is not None:
+            raise self._trouble
+        end = time.monotonic() + timeout
+        while True:
+            _pump_others(self)
+            rest = max(0.0, end - time.monotonic())
+            if self._pump_own(min(rest, OTHERS_TIME)):
+                return True
+            if rest <= OTHERS_TIME:
+                return False
+
+    def _pump_own(self, timeout):
+        """The same, of this launch alone."""
         watched = {self.control.fileno(): "control"}
         watched.update({fd: name for name, fd in self._files.items()})
         poller = select.poll()
@@ -160,6 +207,7 @@ class Launch:
         ready = poller.poll(timeout * 1000)
         for fd, _ in ready:
             getattr(self, "_take_" + watched[fd])(fd)
+        self._let_calls_go()
         return bool(ready)
 
     def _take_control(self, _fd):
@@ -277,12 +325,49 @@ class Launch:
         try:
             fcntl.ioctl(fd, _NOTIF_RECV, call)
             identifier, pid = _NOTIFICATION.unpack(call)[:2]
+            if self.scene.fault == HOLD_SETSID and self._inner(pid) != self.job:
+                self._waiting_calls.append((identifier, time.monotonic() + HOLD_TIME))
+                return
             error = self._AT_CALL[self.scene.fault](self, pid) or 0
-            fcntl.ioctl(fd, _NOTIF_SEND, _RESPONSE.pack(identifier, 0, -error, 0 if error else _CONTINUE))
+            self._answer_call(fd, identifier, error)
         except (FileNotFoundError, ProcessLookupError):
             pass  # the caller has ended meanwhile
         except OSError:
             os.close(self._files.pop("listener"))  # so have all that could call
+
+    @staticmethod
+    def _answer_call(fd, identifier, error=0):
+        fcntl.ioctl(fd, _NOTIF_SEND, _RESPONSE.pack(identifier, 0, -error, 0 if error else _CONTINUE))
+
+    def _let_calls_go(self):
+        """Scene HOLD_SETSID: a child goes on when its parent has ended, or waits for it, or does not come to either."""
+        if not self._waiting_calls:
+            return
+        is_free = self.job_status is not None or self._job_waits()
+        for call in list(self._waiting_calls):
+            identifier, deadline = call
+            if is_free or time.monotonic() > deadline:
+                self._waiting_calls.remove(call)
+                try:
+                    self._answer_call(self._files["listener"], identifier)
+                except (KeyError, OSError):
+                    pass  # the caller has ended meanwhile
+
+    def _job_waits(self):
+        """Whether the process that the shell started waits for something to happen, however long that takes."""
+        folder = f"{self.proc}/{self.job}"
+        try:
+            if procfs.read_stat(folder).state != "S":
+                return False
+            words = procfs.read(folder + "/syscall").split()
+        except OSError:
+            return False
+        if not words or not words[0].isdigit():
+            return False
+        kind, argument = self.calls.get(int(words[0]), ("?", 0))
+        value = int(words[1 + argument], 16)
+        is_negative = value >> 31 & 1 == 1
+        return kind == "-" or kind == "m" and is_negative or kind in "nsufc" and value == 0
 
     def _hold_pipes(self, outer):
         """Keep the caller's pipes open, as a child of it would."""
@@ -304,7 +389,15 @@ class Launch:
             self._take_notices(self._files["notices"])
         self.looks.append((before, self.on_call(outer)))
 
-    _AT_CALL = {HOLD_CHDIR: _hold_pipes, ACCEPT_ONCE: _fail_once, LOOK_BEFORE: _look_before}
+    def _let_go(self, _outer):
+        """Nothing is to be done at this one."""
+
+    _AT_CALL = {
+        HOLD_SETSID: _let_go,
+        HOLD_CHDIR: _hold_pipes,
+        ACCEPT_ONCE: _fail_once,
+        LOOK_BEFORE: _look_before,
+    }
 
     def _take_log(self, fd):
         self._take_message(fd, self.messages)
@@ -377,10 +470,11 @@ class Launch:
         """From here on `proc` is the /proc of the sandbox."""
         if self.sandboxed:
             self._proc_fd = os.open(f"/proc/{self.init}/root/proc", os.O_PATH | os.O_CLOEXEC)
-            self.of_this_process()
+            self.proc = f"/proc/{os.getpid()}/fd/{self._proc_fd}"
 
     def of_this_process(self):
         """The same launch, looked at by the process that calls this: a child of pytest's, say."""
+        _under_way.intersection_update({self})
         if self._proc_fd != -1:
             self.proc = f"/proc/{os.getpid()}/fd/{self._proc_fd}"
         return self
@@ -538,6 +632,8 @@ class Launch:
 
         Raises LabError if something outlives END_TIME seconds.
         """
+        _under_way.discard(self)
+        self._trouble = None
         self._await_init()
         if self.sandboxed:
             self._kill_init()  # nothing that the answer does keeps its end, or survives it

@@ -53,13 +53,14 @@ from lab.turns import finish
 WAITING_KINDS = ("anon_inode:[eventpoll]", "anon_inode:[signalfd]", "anon_inode:[timerfd]")
 
 
-FILL_TIME = 10.0  # seconds for the log to fill, if it does
+FILL_TIME = 60.0  # seconds for the log to fill, if it does
 ENOUGH = 200  # signals: a log that nobody reads is full after a dozen messages (net.unix.max_dgram_qlen)
-STORM_TIME = 1.0  # seconds for signals that come one after another to be taken
+STORM_TIME = 1.0  # seconds for a signal to be taken, of many that come one after another
+TAKEN_TIME = 5.0  # the same, where it matters that each is taken for itself
+SERIES_TIME = 60.0  # seconds for all of them
 TURN_TIME = 0.02  # seconds for which others may have to wait meanwhile
-SERIES_TIME = 5.0  # the same, where it matters that most of them are taken one by one
 CLIENT_TIME = 0.1  # seconds for a client to get something, and once more when all is at rest
-SERVED_TIME = 10.0  # seconds for all that a client gets
+SERVED_TIME = 60.0  # seconds for all that a client gets
 MAX_SERVED = 64 * 1024  # bytes of that
 PING_TIME = 1.0  # seconds for the next sign of life to come
 MAX_PROCESSES = 100  # that are looked at; more are too many in any case
@@ -218,6 +219,7 @@ def _launch_and_look(pad, name, build, scene, to_the_end=False, awaited=None):
         pad.wait_for_start(launch)
         if scene.root:
             look = partial(_observe_from_inside, launch, name, build)
+            launch.is_read = False  # the child does that now
             return (yield from from_inside(launch.init, look, launch.descriptors())), None
         seen = yield from _observe(launch, name, build, awaited)
         return seen, _find_alarm(launch, seen) if to_the_end else None
@@ -389,14 +391,18 @@ def _send_storm(launch, process, name, count, last):
     return {}
 
 
-def _send_series(launch, process, name, count, limit=SERIES_TIME):
-    """series SIGNAL COUNT: one signal so many times, each when the one before is taken, as far as there is time."""
+def _send_series(launch, process, name, count, limit=TAKEN_TIME):
+    """series SIGNAL COUNT: one signal so many times, each when the one before is taken.
+
+    It ends early where one is not taken within `limit` seconds.
+    """
     number, turn = signal.Signals[name], time.monotonic()
-    deadline = turn + limit
+    end = turn + SERIES_TIME
     try:
         outer = launch.outer(process.pid)
         for _ in range(int(count)):
             os.kill(outer, number)
+            deadline = min(time.monotonic() + limit, end)
             launch.take_in()
             while number in procfs.read_status(f"{launch.proc}/{process.pid}").signals("ShdPnd"):
                 launch.take_in()
@@ -416,6 +422,7 @@ def _fill_log(launch, process, name):
     Or until it has taken so many that it never will.
     """
     number, deadline = signal.Signals[name], time.monotonic() + FILL_TIME
+    launch.is_read = False
     looks = taken = 0
     while looks < LOOKS and taken < ENOUGH and time.monotonic() < deadline:
         looks = looks + 1 if waits_to_write(launch, process.pid) else 0
@@ -425,6 +432,7 @@ def _fill_log(launch, process, name):
             break
         _send(launch, process.pid, number)
         yield POLL
+    launch.is_read = True
     return {"log_was_full": looks == LOOKS}
 
 

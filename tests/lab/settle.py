@@ -28,6 +28,7 @@ WORK_QUIET = 3.0  # seconds without a change, where it makes system calls all th
 WAKE_TIME = 0.3  # seconds beyond the end of a short sleep, to see what comes of it
 LONG_SLEEP = 3.0  # seconds: who sleeps as long as this has arrived
 BUSY = 0.05  # seconds of processor time within LONG_QUIET that make a busy loop
+MANY_TURNS = 25  # times that it was given a processor: who is on its way would have come further
 MONTH = 30 * 24 * 3600.0  # seconds: who sleeps as long never wakes, for all that matters here
 MANY = 1000  # processes: who has made so many does not come to rest
 MUCH = 1 << 30  # bytes of memory: who has taken as much does not come to rest
@@ -56,22 +57,27 @@ class Rest:
 
 
 class Patience:
-    """Counts the time for which an answer was waited for, as far as the lab could look at it.
+    """Counts the time for which an answer was waited for, as far as the machine gave it, and the lab, any.
 
-    On a busy machine the lab and the answer get a small share of the processors.
-    Time that passed between two looks beyond STEP is no time that the answer had,
-    so it does not count: else an answer would be blamed for what others do.
+    On a busy machine both get a small share of the processors. Time that passed
+    between two looks beyond STEP does not count, since the lab could not look; and
+    no time in which a process of the answer was ready to run, and did not. Else an
+    answer would be blamed for what others do.
     """
 
     def __init__(self, limit):
         self.left = limit
         self.end = time.monotonic() + limit * MOST_LIMITS
         self.last = time.monotonic()
+        self.delays = {}  # of each process: seconds that it has been ready and has waited for a processor
 
-    def is_over(self):
-        """Whether the time is up; to be asked once for each look."""
+    def is_over(self, looks):
+        """Whether the time is up; to be asked once for each round of `looks`."""
         now = time.monotonic()
-        self.left -= min(now - self.last, STEP)
+        waited = max((look.delay - self.delays.get(look.identity, look.delay) for look in looks), default=0.0)
+        self.delays = {look.identity: look.delay for look in looks}
+        step = now - self.last
+        self.left -= max(0.0, min(step, STEP) - min(waited, step))
         self.last = now
         return self.left <= 0 or now > self.end
 
@@ -87,7 +93,8 @@ def settle(launch: Launch, watch, limit=None):
     quick = slow = None  # what has to stay as it is, and since when it does
     slow_since = needed = 0.0
     before, seen = {}, 0
-    while not patience.is_over():
+    looks = []
+    while not patience.is_over(looks):
         launch.pump()
         yield min(max(POLL, (now - started) / 50), SLOW_POLL)
         now = time.monotonic()  # before this look: it counts from after one to before another
@@ -194,6 +201,8 @@ class _Look:
     state: str
     cpu: float  # seconds of processor time so far
     system: float  # those of them that it spent in system calls
+    delay: float  # seconds in which it was ready to run, and waited for a processor
+    turns: int  # how often it has been given one
     timeout: float  # seconds that the calls it waits in may take: LONG_SLEEP or more is as good as for ever
     waits: bool  # every thread waits, and for long
     wakes_after: float  # seconds, of the shortest of its timeouts
@@ -213,6 +222,8 @@ class _Look:
         if self.state in "STtD":  # D: a parent that has called vfork(), say
             return True
         busy, system = self.cpu - before.cpu, self.system - before.system
+        if is_long and self.turns - before.turns >= MANY_TURNS:
+            return True  # sched_yield() in a loop, say: it gives up the processor as soon as it has it
         return busy >= BUSY and (system < busy / 2 or is_long)
 
 
@@ -221,7 +232,7 @@ def _look(launch, pid):
     folder = f"{launch.proc}/{pid}"
     try:
         threads = procfs.threads(folder)
-        pictures, timeouts, state, cpu, system = [], [], "S", 0.0, 0.0
+        pictures, timeouts, state, cpu, system, delay, turns = [], [], "S", 0.0, 0.0, 0.0, 0
         for thread, own in threads.items():
             run = procfs.read(thread + "/schedstat").split()
             call = _call(thread)
@@ -229,6 +240,8 @@ def _look(launch, pid):
             timeouts.append(_timeout(launch, thread, call) if own.state == "S" else 0.0)
             state = own.state if own.state != "S" else state
             cpu += int(run[0]) / 1e9
+            delay += int(run[1]) / 1e9
+            turns += int(run[2])
             system += own.system_time / TICKS
     except (ProcessLookupError, IndexError):
         return None
@@ -237,7 +250,8 @@ def _look(launch, pid):
     start = min(own.start for own in threads.values())
     shortest = min(timeouts)
     brief = max((t for t in timeouts if t < LONG_SLEEP), default=0.0)
-    return _Look(pid, start, tuple(pictures), state, cpu, system, brief, shortest >= LONG_SLEEP, shortest)
+    waits = shortest >= LONG_SLEEP
+    return _Look(pid, start, tuple(pictures), state, cpu, system, delay, turns, brief, waits, shortest)
 
 
 def _memory(launch, pid):

@@ -82,6 +82,7 @@ static const struct fault {
     {"write-ENOSPC", ENOSPC, {SYS_write, SYS_writev, SYS_pwrite64}},
     {"setsid-killed", KILLED, {SYS_setsid}},
     {"chdir-killed", KILLED, {SYS_chdir, SYS_fchdir}},
+    {"setsid-held", HELD, {SYS_setsid}},
     {"chdir-held", HELD, {SYS_chdir, SYS_fchdir}},
     {"accept-once", HELD, {SYS_accept, SYS_accept4}},
     {"telling-held",
