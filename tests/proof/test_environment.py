@@ -279,7 +279,8 @@ def test_apts_pytest_is_not_installed_where_it_is_too_old(clone, machine_of_root
     path, told = machine_of_root
     script(path[0] / "apt-cache", "echo '  Candidate: 6.0.2-2'")
     line = error_of(call(clone, env=with_path(*path)), announced=1)
-    assert line.endswith(f"apt install gcc libc6-dev python3-venv (what was tried is in {clone}/build/setup.log)")
+    assert "On Debian and Ubuntu: apt install gcc libc6-dev python3-venv. Then call this again" in line
+    assert line.endswith(f"(what was tried is in {clone}/build/setup.log)")
     assert "python3-pytest" not in told.read_text()
 
 
@@ -371,7 +372,7 @@ def test_an_index_that_is_out_of_reach_is_told_in_time(index, reason, clone, too
     busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # how many want each processor
     assert time.monotonic() - start < SETUP_TIME * busy
     line = error_of(done, announced=1)
-    assert f"pip failed: there is no connection to where its packages are ({reason})." in line
+    assert f"pip failed: it cannot reach the server with its packages ({reason})." in line
     assert "apt install python3-pytest python3-psutil" in line
 
 
