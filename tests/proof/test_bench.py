@@ -158,6 +158,8 @@ VERDICTS = [
     (distributions._judge_bare, Fake("root", 2, "Traceback", MISSING), False),
     (distributions._judge_too_old, Fake("root", 0, "17 of 17"), True),
     (distributions._judge_too_old, Fake("root", 2, OLD), True),
+    (distributions._judge_too_old, Fake("root", 2, f"{OLD}. Installing pytest with pip", OLD), True),
+    (distributions._judge_too_old, Fake("root", 2, OLD, OLD), False),
     (distributions._judge_too_old, Fake("root", 2, "ERROR: ", OLD), False),
     (distributions._judge_too_old, Fake("root", 1, OLD), False),
     (distributions._judge_too_old, Fake("root", None, OLD), False),
