@@ -19,6 +19,7 @@ static void log_as(pid_t wanted)
                 if (getpid() == wanted) {
                     openlog("07_syslog", LOG_PID, LOG_DAEMON);
                     syslog(LOG_INFO, "running in the background");
+                    (void)usleep(300000); /* the lab looks up who sent it */
                 }
                 _exit(0);
             }
