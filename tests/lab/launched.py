@@ -673,18 +673,19 @@ class Launch:
 
 
 def _room_in_folder(folder):
-    """What is left of DISK and FILES, when all below `folder` is taken from them."""
+    """What is left of DISK and FILES, when all below `folder` is taken from them, as far as paths reach."""
     room, files = DISK, FILES
-    for path, _, names in os.walk(folder):
-        files -= 1
-        for name in names:
-            try:
-                room -= os.lstat(os.path.join(path, name)).st_blocks * 512
-            except OSError:
-                continue  # it has been removed meanwhile
-            files -= 1
-        if room <= 0 or files <= 0:
-            break
+    to_do = [folder]
+    while to_do and room > 0 and files > 0:
+        try:
+            with os.scandir(to_do.pop()) as entries:
+                for entry in entries:
+                    files -= 1
+                    room -= entry.stat(follow_symlinks=False).st_blocks * 512
+                    if entry.is_dir(follow_symlinks=False):
+                        to_do.append(entry.path)
+        except OSError:
+            continue  # it is closed, or too deep for a path, or has been removed meanwhile
     return room, files
 
 

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -203,6 +204,20 @@ def test_what_is_not_limited_is_known(sandbox_pad, monkeypatch):
     assert "files" in fallback.unlimited() and "files" not in sandbox_pad.unlimited()
     monkeypatch.setattr(sandbox_pad, "groups", ())
     assert "memory" in sandbox_pad.unlimited()
+
+
+def test_what_lies_deep_or_is_closed_is_removed_too(monkeypatch):
+    """Without a sandbox the folder is removed by hand, whatever an answer has made in it."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as temporary:
+        os.chmod(temporary, 0o755)
+        monkeypatch.setenv("TMPDIR", temporary)
+        script = (
+            "mkdir closed; touch closed/file; chmod 0 closed; n=0; "
+            "while [ $n -lt 1200 ] && mkdir d && cd d; do n=$((n + 1)); done; echo $n"
+        )
+        printed = print_in_job(Launchpad(sandbox=False), script)
+        assert int(printed.split()[0]) > 500, printed
+        assert os.listdir(temporary) == []
 
 
 # ---- what wakes it -------------------------------------------------------------

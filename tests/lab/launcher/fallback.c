@@ -14,7 +14,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -31,6 +30,8 @@
 #include <unistd.h>
 
 enum {
+    MAX_DEPTH = 100, /* of directories, each of which is open meanwhile */
+    MAX_PASSES = 10000,
     DEED_TIME = 2000, /* milliseconds for what is done as another user */
     KILL_ROUNDS = 100 /* an answer may fork while it is killed */
 };
@@ -164,27 +165,90 @@ static int kill_children(bool (*is_spared)(pid_t pid))
     return found;
 }
 
-static int remove_entry(const char *path, const struct stat *status, int type,
-                        struct FTW *walk)
+static void empty(int top, int directory, int depth);
+
+/* Whatever it is; relative to directories that are open, so that nobody who may
+   rename what lies on the way can lead us elsewhere. What lies too deep is moved
+   to the top of its tree, and found there later. */
+static void remove_entry(int top, int directory, const char *name, int depth)
 {
-    (void)status;
-    (void)type;
-    (void)walk;
-    (void)remove(path); /* what cannot be removed must not stop the rest */
-    return 0;
+    static unsigned long count;
+    if (unlinkat(directory, name, 0) == 0 || errno == ENOENT)
+        return;
+    (void)fchmodat(directory, name, 0700, 0); /* it may be closed to us, too */
+    if (depth == MAX_DEPTH) {
+        char moved[32];
+        (void)snprintf(moved, sizeof(moved), ".deep-%lu", ++count);
+        (void)renameat(directory, name, top, moved);
+        return;
+    }
+    int inner =
+        openat(directory, name,
+               O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (inner != -1)
+        empty(top, inner, depth + 1);
+    (void)unlinkat(directory, name, AT_REMOVEDIR);
 }
 
-static void remove_tree(const char *path)
+static bool is_itself_or_parent(const char *name)
 {
-    (void)nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* Closes `directory`. */
+static void empty(int top, int directory, int depth)
+{
+    DIR *entries = fdopendir(directory);
+    if (entries == NULL) {
+        (void)close(directory);
+        return;
+    }
+    const struct dirent *entry;
+    while ((entry = readdir(entries)) != NULL)
+        if (!is_itself_or_parent(entry->d_name))
+            remove_entry(top, directory, entry->d_name, depth);
+    (void)closedir(entries);
+}
+
+/* A file, or a directory with all that is in it. */
+static void remove_tree(int parent, const char *name)
+{
+    if (unlinkat(parent, name, 0) == 0)
+        return;
+    for (int pass = 0; pass < MAX_PASSES; pass++) {
+        if (unlinkat(parent, name, AT_REMOVEDIR) == 0 ||
+            (errno != ENOTEMPTY && errno != EEXIST))
+            return;
+        (void)fchmodat(parent, name, 0700, 0);
+        int top = openat(parent, name,
+                         O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (top == -1)
+            return;
+        empty(top, fcntl(top, F_DUPFD_CLOEXEC, 0), 0);
+        (void)close(top);
+    }
+}
+
+static void remove_path(char *path)
+{
+    char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return;
+    *slash = '\0';
+    int parent =
+        open(*path == '\0' ? "/" : path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (parent != -1)
+        remove_tree(parent, slash + 1);
+    (void)close(parent);
 }
 
 /* By the name that the folder has now: none, if the answer has removed it. And what
    the answer has put at the name that the folder had. */
 static void remove_lab(const struct request *request)
 {
-    char link[64], path[PATH_MAX];
-    remove_tree(request->lab);
+    char link[64], path[PATH_MAX], before[MAX_LAB];
+    (void)snprintf(before, sizeof(before), "%s", request->lab);
+    remove_path(before);
     (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", request->lab_fd);
     ssize_t size = readlink(link, path, sizeof(path) - 1);
     if (size <= 0)
@@ -193,32 +257,39 @@ static void remove_lab(const struct request *request)
     struct stat opened, named;
     if (fstat(request->lab_fd, &opened) == 0 && lstat(path, &named) == 0 &&
         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino)
-        remove_tree(path);
+        remove_path(path);
 }
 
 /* What lies in a directory, and belongs to an ID; and in those in it in which
-   everybody may make files, too. */
-static void remove_files_of(uid_t id, const char *directory)
+   everybody may make files, too. Closes `directory`. */
+static void remove_files_of(uid_t id, int directory, int depth)
 {
-    DIR *entries = opendir(directory);
+    DIR *entries = directory == -1 ? NULL : fdopendir(directory);
     if (entries == NULL)
         return;
     const struct dirent *entry;
     while ((entry = readdir(entries)) != NULL) {
-        char path[PATH_MAX];
         struct stat status;
-        if (strcmp(entry->d_name, ".") == 0 ||
-            strcmp(entry->d_name, "..") == 0 ||
-            fstatat(dirfd(entries), entry->d_name, &status,
-                    AT_SYMLINK_NOFOLLOW) == -1)
+        if (is_itself_or_parent(entry->d_name) ||
+            fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) ==
+                -1)
             continue;
-        (void)snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
         if (status.st_uid == id)
-            remove_tree(path);
-        else if (S_ISDIR(status.st_mode) && (status.st_mode & S_IWOTH) != 0)
-            remove_files_of(id, path);
+            remove_tree(directory, entry->d_name);
+        else if (S_ISDIR(status.st_mode) && (status.st_mode & S_IWOTH) != 0 &&
+                 depth < MAX_DEPTH)
+            remove_files_of(id,
+                            openat(directory, entry->d_name,
+                                   O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+                                       O_NONBLOCK | O_CLOEXEC),
+                            depth + 1);
     }
     (void)closedir(entries);
+}
+
+static void remove_files_below(uid_t id, const char *path)
+{
+    remove_files_of(id, open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), 0);
 }
 
 /* Shared memory, semaphores and message queues stay until they are removed:
@@ -272,8 +343,8 @@ void clear_up(const struct request *request, bool (*is_spared)(pid_t pid))
     remove_lab(request);
     if (request->id == 0)
         return;
-    remove_files_of(request->id, request->tmp);
+    remove_files_below(request->id, request->tmp);
     for (size_t i = 0; i < sizeof(open_to_all) / sizeof(open_to_all[0]); i++)
-        remove_files_of(request->id, open_to_all[i]);
+        remove_files_below(request->id, open_to_all[i]);
     remove_ipc_of(request->id);
 }
