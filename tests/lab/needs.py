@@ -35,6 +35,8 @@ def _problem(name, least, quick):
             return _wanted(name, least)
         return _broken(name, least, error)
     except Exception as error:  # a broken module can fail in any way
+        if "marshal data" in str(error):
+            raise  # its compiled copy is damaged, which start.py gets over
         return _broken(name, least, error)
     numbers = tuple(int(number) for number in re.findall("[0-9]+", str(found))[:2])
     return "" if numbers >= least else "{} ({} is here)".format(_wanted(name, least), found)
