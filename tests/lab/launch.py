@@ -15,6 +15,7 @@ import socket
 import subprocess
 import time
 import weakref
+from functools import partial
 from pathlib import Path
 
 from lab import procfs, refusal
@@ -87,6 +88,26 @@ def memory_file(data):
     while view:
         view = view[os.write(fd, view) :]
     return fd
+
+
+# What others will give back soon: processes, memory, open files, descriptors on their way.
+TRANSIENT = (errno.EAGAIN, errno.ENOMEM, errno.ENFILE, errno.ETOOMANYREFS)
+
+
+def _patiently(call):
+    """What `call()` returns; it is tried again for SEND_TIME seconds while the machine is short of something."""
+    deadline = time.monotonic() + SEND_TIME
+    while True:
+        try:
+            return call()
+        except OSError as error:
+            if error.errno not in TRANSIENT:
+                raise
+            if time.monotonic() > deadline:
+                reason = error.strerror.lower()
+                told = f"this machine is short of resources ({reason}). End other programs, and try again"
+                raise LabError(told) from None
+            time.sleep(0.001)
 
 
 class NoRoot(LabError):
@@ -256,7 +277,7 @@ class Launchpad:
             os.set_blocking(writer, True)
             passed.append(writer)
             words.append("output=yes")
-        passed += [memory_file(data) for data, _, _ in files]
+        passed += [_patiently(partial(memory_file, data)) for data, _, _ in files]
         words += [f"file={mode:o}:{name}" for _, mode, name in files]
         text = "".join(word + "\0" for word in [*words, "--", *argv])
         try:
@@ -315,29 +336,24 @@ class Launchpad:
 
     def _send_soon(self, request, passed):
         """The kernel counts the descriptors on their way, of all that a user runs: unix(7). They become fewer."""
-        deadline = time.monotonic() + SEND_TIME
-        while True:
-            try:
-                return socket.send_fds(self._server(), [request], passed)
-            except OSError as error:
-                if error.errno != errno.ETOOMANYREFS or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.001)
+        server = self._server()
+        _patiently(lambda: socket.send_fds(server, [request], passed))
 
     def _server(self):
         """The socket on which the launcher takes requests; it is started when first asked for."""
         if self._requests is None:
             self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             with theirs:
-                process = subprocess.Popen(
-                    [str(self.program), str(theirs.fileno())],
-                    pass_fds=[theirs.fileno()],
-                    start_new_session=True,  # what Ctrl-C ends is pytest; that its end is seen ends the rest
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    env=ENVIRONMENT,
-                )
+                words = [str(self.program), str(theirs.fileno())]
+                options = {
+                    "pass_fds": [theirs.fileno()],
+                    "start_new_session": True,  # what Ctrl-C ends is pytest; that its end is seen ends the rest
+                    "stdin": subprocess.DEVNULL,
+                    "stdout": subprocess.DEVNULL,
+                    "stderr": subprocess.DEVNULL,
+                    "env": ENVIRONMENT,
+                }
+                process = _patiently(lambda: subprocess.Popen(words, **options))
             weakref.finalize(self, _end_server, self._requests, process)
             self.server_pid = process.pid
             self._limits = procfs.read(f"/proc/{process.pid}/limits")

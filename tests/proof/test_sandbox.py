@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 from conftest import wait_for
 
-from lab import alarms, cgroups, hindered, judge, procfs, sight
+from lab import alarms, cgroups, hindered, judge, launch, procfs, sight
 from lab.build import Build
 from lab.judge import FAILED, FOLLOWS, PASSED, SKIPPED
 from lab.launch import Launchpad
@@ -220,6 +220,24 @@ def test_what_lies_deep_or_is_closed_is_removed_too(monkeypatch):
         assert os.listdir(temporary) == []
 
 
+def test_what_the_machine_lacks_for_a_moment_is_waited_for(monkeypatch):
+    """And what it goes on to lack is told in a line."""
+    failures = [OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))] * 3
+
+    def fail_at_first():
+        if failures:
+            raise failures.pop()
+        return "done"
+
+    assert launch._patiently(fail_at_first) == "done"
+    monkeypatch.setattr(launch, "SEND_TIME", 0.01)
+    failures += [OSError(errno.ENFILE, "Too many open files in system")] * 100_000
+    with pytest.raises(LabError, match="short of resources .too many open files in system."):
+        launch._patiently(fail_at_first)
+    with pytest.raises(FileNotFoundError):
+        launch._patiently(lambda: os.open("/nowhere", os.O_RDONLY))
+
+
 # ---- what wakes it -------------------------------------------------------------
 
 HANDLER = "static void undo(int number)\n{\n    (void)number;\n    (void)umask(077);\n}\n\nint main(void)"
@@ -293,8 +311,7 @@ def test_a_timer_alone_is_no_fault(seconds, note, examine, edited):
 
 
 def test_a_terminal_that_waits_line_by_line_wakes_nobody():
-    launch = SimpleNamespace(terminal=lambda: None)
-    assert alarms.next_alarm(launch, []) is None
+    assert alarms.next_alarm(SimpleNamespace(terminal=lambda: None), []) is None
 
 
 def test_what_watches_its_terminal_learns_nothing(examine_in_sandbox, edited):
