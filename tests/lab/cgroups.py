@@ -9,13 +9,14 @@ An ordinary user can do so only where that part of the tree was delegated to
 them, as systemd does it for each user's own manager.
 """
 
+import fcntl
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 MEMORY = 640 << 20  # bytes for all of an answer together: more than one process alone may have
 CONTROLLERS = ("memory", "pids")
-PREFIX = "daemon-lab-"  # then the launcher's PID and a number: launcher/cgroup.c
+PREFIX = "daemon-lab-"  # of the names of groups: launcher/cgroup.c
 
 
 @dataclass(frozen=True)
@@ -39,15 +40,20 @@ def find_groups(proc="/proc/self"):
 
 
 def remove_stale(groups):
-    """Remove the groups of launchers that were killed before they could do it: they are empty."""
+    """Remove the groups of launchers that were killed before they could do it: those that nobody has locked."""
     for group in groups:
         for path in Path(group.parent).glob(f"{PREFIX}*"):
-            pid = path.name.removeprefix(PREFIX).partition("-")[0]
-            if pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
-                try:
-                    path.rmdir()
-                except OSError:
-                    pass  # somebody else was quicker
+            try:
+                fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except OSError:
+                continue  # somebody else was quicker, or it is not ours to look at
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.rmdir()
+            except OSError:
+                pass  # it is used
+            finally:
+                os.close(fd)
 
 
 def was_out_of_memory(path):

@@ -1,6 +1,7 @@
 """What an answer sees of the machine, what limits it, what will wake it, and whose fault it is when a look fails."""
 
 import errno
+import fcntl
 import os
 import re
 import shlex
@@ -180,13 +181,17 @@ def test_no_group_is_found_where_there_is_none(tmp_path):
 
 
 def test_groups_of_killed_launchers_are_removed(tmp_path):
-    """Those of one that runs are not."""
-    gone = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True).stdout.strip()
-    for pid in (gone, os.getpid()):
-        (tmp_path / f"{cgroups.PREFIX}{pid}-1").mkdir()
+    """Those that are locked are used, by whomever: a PID in the name says nothing in another PID namespace."""
+    for name in ("used", "stale"):
+        (tmp_path / f"{cgroups.PREFIX}{name}").mkdir()
     (tmp_path / "somebody-else").mkdir()
-    cgroups.remove_stale([cgroups.Group(str(tmp_path))])
-    assert {path.name for path in tmp_path.iterdir()} == {f"{cgroups.PREFIX}{os.getpid()}-1", "somebody-else"}
+    lock = os.open(tmp_path / f"{cgroups.PREFIX}used", os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        cgroups.remove_stale([cgroups.Group(str(tmp_path))])
+    finally:
+        os.close(lock)
+    assert {path.name for path in tmp_path.iterdir()} == {f"{cgroups.PREFIX}used", "somebody-else"}
 
 
 def test_a_launch_is_in_groups_of_its_own(pad):

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,15 +35,35 @@ static bool write_limit(const char *group, const char *limit)
     return done;
 }
 
-static bool make_group(struct cgroup *group)
+/* A directory of its own, with a lock on it (flock(2)). The lock says that it is
+   used: whoever clears up after a launcher that was killed removes what nobody has
+   locked. A PID in its name could not say that, since not everybody who makes
+   groups here sees the same processes. */
+static bool make_directory(struct cgroup *group)
 {
     static unsigned long count;
-    (void)snprintf(group->path, sizeof(group->path), "%s/daemon-lab-%d-%lu",
-                   group->parent, (int)getpid(), ++count);
-    int tries = 0;
-    while (mkdir(group->path, 0755) == -1)
-        if (!is_tried_again(&tries))
+    for (int tries = 0;;) {
+        (void)snprintf(group->path, sizeof(group->path), "%s/daemon-lab-%d-%lu",
+                       group->parent, (int)getpid(), ++count);
+        if (mkdir(group->path, 0755) == 0) {
+            group->lock = open(group->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+            if (group->lock != -1 &&
+                flock(group->lock, LOCK_SH | LOCK_NB) == 0 &&
+                access(group->path, F_OK) == 0)
+                return true;
+            (void)close(group->lock); /* it was cleared up already */
+        } else if (errno != EEXIST && !is_tried_again(&tries)) {
             return false;
+        }
+        if (++tries > MAX_TRIES)
+            return false;
+    }
+}
+
+static bool make_group(struct cgroup *group)
+{
+    if (!make_directory(group))
+        return false;
     for (int i = 0; i < group->limit_count; i++)
         if (!write_limit(group->path, group->limits[i]))
             return false;
@@ -74,8 +95,10 @@ void report_groups(const struct request *request)
 /* Out of the way of the numbers that the job is given. */
 void move_groups_up(struct request *request)
 {
-    for (int i = 0; i < request->group_count; i++)
+    for (int i = 0; i < request->group_count; i++) {
         move_up(request, &request->groups[i].processes);
+        move_up(request, &request->groups[i].lock);
+    }
 }
 
 void close_groups(struct request *request)
@@ -106,5 +129,7 @@ void remove_groups(struct request *request)
                 break;
             (void)usleep(1000);
         }
+        if (request->groups[i].lock != -1)
+            (void)close(request->groups[i].lock);
     }
 }

@@ -102,6 +102,7 @@ struct cgroup {
     const char *limits[MAX_LIMITS]; /* "FILE:VALUE" */
     int limit_count;
     int processes; /* its cgroup.procs, open; -1 if it is not */
+    int lock;      /* the directory, open and locked; -1 if it is not */
     char path[MAX_GROUP];
 };
 

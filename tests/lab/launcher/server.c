@@ -57,7 +57,7 @@ static bool read_word(struct request *request, struct message *message,
         if (request->group_count == MAX_GROUPS)
             return false;
         request->groups[request->group_count++] =
-            (struct cgroup){.parent = value, .processes = -1};
+            (struct cgroup){.parent = value, .processes = -1, .lock = -1};
     } else if (strcmp(key, "limit") == 0) { /* of the group before it */
         if (request->group_count == 0)
             return false;
