@@ -60,7 +60,7 @@ def bench_load(load, times, resume=False, only=None):
     here = Here.found_out()
     wrong = judged = 0
     print(f"{'beside ' + str(load) + ' loops':<22}{'times':>6}{_columns(KINDS)}   slowest", flush=True)
-    with _sigterm_as_ctrl_c(), loops(load):
+    with sigterm_as_ctrl_c(), loops(load):
         for step in steps:
             for turn in range(times):
                 if (step.name, turn) not in record.known:
@@ -95,7 +95,7 @@ def loops(count):
     started = []
     try:
         for _ in range(count):
-            started.append(subprocess.Popen(LOOP, start_new_session=True, preexec_fn=_end_with_parent))
+            started.append(subprocess.Popen(LOOP, start_new_session=True, preexec_fn=end_with_parent))
         yield [loop.pid for loop in started]
     finally:
         for loop in started:
@@ -104,14 +104,23 @@ def loops(count):
             loop.wait()
 
 
-def _end_with_parent():
+def end_with_parent():
+    """For what is about to be executed: it is ended when the process that started it ends, however that comes."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @contextmanager
-def _sigterm_as_ctrl_c():
-    """SIGTERM ends the run as Ctrl-C does: what was started is ended, what was judged is kept."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def sigterm_as_ctrl_c():
+    """SIGTERM ends the run as Ctrl-C does: what was started is ended, what was judged is kept.
+
+    timeout(1) sends it twice. The second must not interrupt what is cleaned up after the first.
+    """
+
+    def stop(*_):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
     try:
         yield
     finally:

@@ -56,6 +56,16 @@ def remove_stale(groups):
                 os.close(fd)
 
 
+def own_directories(proc="/proc/self"):
+    """The directories of the groups of this process in which it can make others, one for each hierarchy."""
+    own, found = _own_groups(f"{proc}/cgroup"), []
+    for kind, options, root, directory in _mounts(f"{proc}/mountinfo"):
+        name = "" if kind == "cgroup2" else next((each for each in CONTROLLERS if each in options), None)
+        if name in own:
+            found += [path for path in _directories(own[name], root, directory) if _can_be_used(path)][:1]
+    return found
+
+
 def was_out_of_memory(path):
     """Whether the kernel has killed a process of the group at `path` because its memory was used up."""
     for name in ("memory.events", "memory.oom_control"):

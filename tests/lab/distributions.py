@@ -19,9 +19,12 @@ import shutil
 import subprocess
 import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.bench_load import end_with_parent, sigterm_as_ctrl_c
+from lab.cgroups import own_directories
 from lab.toolbox import BUILD, ROOT, LabError
 
 ARCHIVES = BUILD / "distributions"
@@ -30,6 +33,7 @@ MAKE_TIME = 900  # seconds for a root directory to be made
 TEST_TIME = 3000  # seconds for all of the lab's tests
 CHECK_TIME = 300  # seconds for a check of the solutions
 SET_UP_TIME = 400  # seconds for the lab to install what is missing
+END_TIME = 30  # seconds for what was run there to be gone
 SOON = 5  # seconds for the lab to say that it cannot be used here
 
 BARE = ("make",)
@@ -163,7 +167,8 @@ def distributions(only=None, quick=False):
     for environment in chosen:
         start = time.monotonic()
         try:
-            said, lines = _run(environment, quick)
+            with sigterm_as_ctrl_c():
+                said, lines = _run(environment, quick)
         except Unavailable as why_not:
             said, lines = f"cannot run here: {why_not}", []
         else:
@@ -290,6 +295,15 @@ class Inside:
 
     def run(self, words, limit):
         """Run a command of the lab's, in its folder, for at most `limit` seconds; an Ended."""
+        with _groups_of_its_own() as groups:
+            return self._run(words, limit, groups)
+
+    def _run(self, words, limit, groups):
+        def prepare():
+            end_with_parent()
+            for group in groups:
+                (group / "cgroup.procs").write_text("0", encoding="ascii")
+
         user, kind = self.environment.user, self.environment.kind
         start = time.monotonic()
         process = subprocess.Popen(
@@ -302,6 +316,7 @@ class Inside:
             stderr=subprocess.STDOUT,
             text=True,
             errors="backslashreplace",
+            preexec_fn=prepare,
         )  # fmt: skip
         try:
             output, _ = process.communicate(timeout=limit)
@@ -310,7 +325,37 @@ class Inside:
             process.kill()
             output, _ = process.communicate()
             status = None
+        finally:
+            process.kill()  # with it goes all that is in the namespace
+            process.wait()
         return Ended(status, output.splitlines(), time.monotonic() - start)
+
+
+@contextmanager
+def _groups_of_its_own():
+    """The directories of control groups, one in each hierarchy: the lab in there shall not meet the lab out here.
+
+    Its processes have other PIDs there, and it would take the groups of this one for left ones.
+    """
+    groups = [directory / f"lab-distribution-{os.getpid()}" for directory in own_directories()]
+    try:
+        for group in groups:
+            group.mkdir()
+        yield groups
+    finally:
+        for group in groups:
+            _remove_group(group)
+
+
+def _remove_group(group):
+    """Remove a control group, and those in it, as soon as their processes have ended; gives up after END_TIME."""
+    deadline = time.monotonic() + END_TIME
+    while group.exists() and time.monotonic() < deadline:
+        for folder in (*sorted(group.glob("**/"), reverse=True), group):
+            try:
+                folder.rmdir()
+            except OSError:
+                time.sleep(0.01)
 
 
 def _judge_tests(inside, quick):
