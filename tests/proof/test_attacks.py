@@ -578,7 +578,7 @@ def stopped_launcher(arena, _attack):
     arena.await_nothing_left()
 
 
-TIME_OF_STOPPED = 60  # seconds until the run has noticed
+TIME_OF_STOPPED = 100  # seconds until the run has noticed
 
 
 def killed_make(arena, _attack):
