@@ -21,7 +21,7 @@ from lab import launch
 from lab.toolbox import BUILD, ROOT, SOLUTIONS
 
 ATTACKS = ROOT / "tests" / "gallery" / "attacks"
-TIME = 100  # seconds for one run of the lab, on a busy machine
+TIME = 240  # seconds for one run of the lab, on a busy machine
 LEFT_TIME = 1.0  # seconds for everything to be gone; more where the machine has more to do than processors
 END_TIME = 10  # seconds to end what is left, after a test has failed
 NOBODY = 65534
