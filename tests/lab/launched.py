@@ -467,9 +467,13 @@ class Launch:
     # ---- looking at it -------------------------------------------------
 
     def _open_proc(self):
-        """From here on `proc` is the /proc of the sandbox."""
+        """From here on `proc` is the /proc of the sandbox; if its init has ended already, a path at which nothing is."""
         if self.sandboxed:
-            self._proc_fd = os.open(f"/proc/{self.init}/root/proc", os.O_PATH | os.O_CLOEXEC)
+            self.proc = f"/proc/{self.init}/root/proc"
+            try:
+                self._proc_fd = os.open(self.proc, os.O_PATH | os.O_CLOEXEC)
+            except (FileNotFoundError, ProcessLookupError):
+                return  # that it has ended is told next
             self.proc = f"/proc/{os.getpid()}/fd/{self._proc_fd}"
 
     def of_this_process(self):
