@@ -467,7 +467,7 @@ class Launch:
     # ---- looking at it -------------------------------------------------
 
     def _open_proc(self):
-        """From here on `proc` is the /proc of the sandbox; if its init has ended already, a path at which nothing is."""
+        """From here on `proc` is the /proc of the sandbox; a path at which nothing is if init has ended already."""
         if self.sandboxed:
             self.proc = f"/proc/{self.init}/root/proc"
             try:

@@ -139,7 +139,7 @@ class GroupRefused(Exception):
 @contextmanager
 def _control_group():
     """The path of a control group of its own, gone in the end, even if pytest is killed. Raises GroupRefused."""
-    group = own_group() / f"daemon-lab-{os.getpid()}-{time.monotonic_ns()}"
+    group = own_group() / f"lab-peers-{os.getpid()}-{time.monotonic_ns()}"
     with subprocess.Popen(
         ["sh", "-c", _KEEP_GROUP, "sh", str(group)],
         stdin=subprocess.PIPE,

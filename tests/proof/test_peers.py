@@ -173,7 +173,7 @@ def test_nothing_is_left_where_pytest_is_killed(under_systemd):
     run = "import lab.launch, peers; peers.typed_under_systemd(lab.launch.Launchpad(), ['sleep 60'])"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen([sys.executable, "-c", run], env=environment) as process:
-        ours = f"daemon-lab-{process.pid}-*"
+        ours = f"lab-peers-{process.pid}-*"
         managed = "user@0.service/init.scope/cgroup.procs"
         try:
             wait_for(lambda: any(path.read_text() for path in own_group().glob(f"{ours}/{managed}")))
