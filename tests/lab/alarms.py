@@ -15,14 +15,17 @@ from lab import procfs
 from lab.launched import Launch
 
 _SYS_PIDFD_GETFD = 438  # the same on every architecture: pidfd_getfd(2)
+MAX_TIMERS = 16  # of timer_create(2), that are asked
 _TIMEVAL = struct.Struct("ll")
 
 
 def next_alarm(launch: Launch, processes):
     """In how many seconds the first of `processes` (observe.Process) may be woken; None if none is known to be.
 
-    What has no trace in /proc is asked for with ptrace(2), which may end a call
-    that waits with EINTR: this is the last thing to do with a launch.
+    0.0 where that cannot be told: of a process with threads, for example, or
+    with timers that cannot be asked. What has no trace in /proc is asked for with
+    ptrace(2), which may end a call that waits with EINTR: this is the last thing
+    to do with a launch.
     """
     found = _of_terminal(launch)
     for process in processes:
@@ -30,10 +33,33 @@ def next_alarm(launch: Launch, processes):
         try:
             found += _of_timer_descriptors(folder, process)
             found += _of_sockets(launch, process)
-            found += launch.ask_for_timers(procfs.living_thread(folder), _timer_ids(folder))
+            found += _of_timers(launch, folder)
+            if _hides_what_it_waits_for(folder, process, launch.scene):
+                found.append(0.0)
         except ProcessLookupError:
             pass  # it has ended meanwhile
     return min(found, default=None)
+
+
+def _hides_what_it_waits_for(folder, process, scene):
+    """Whether more may wake a process than what is looked at.
+
+    Each thread can have descriptors of its own, and change the time for which
+    another one waits. What is asked of io_uring(7) cannot be seen. A filter of its
+    own (seccomp(2)) can answer in the place of the kernel.
+    """
+    kinds = {descriptor.kind for descriptor in process.descriptors.values()}
+    has_filter = procfs.read_status(folder)["Seccomp"] != "0" and not scene.fault
+    return process.thread_count > 1 or "anon_inode:[io_uring]" in kinds or has_filter
+
+
+def _of_timers(launch, folder):
+    """When the timers go off that take ptrace(2) to ask; 0.0 where there are too many, or they cannot be asked."""
+    ids = _timer_ids(folder)
+    if len(ids) > MAX_TIMERS:
+        return [0.0]
+    seconds = launch.ask_for_timers(procfs.living_thread(folder), ids)
+    return [0.0] if seconds is None else list(seconds)
 
 
 def _timer_ids(folder):
@@ -42,7 +68,7 @@ def _timer_ids(folder):
         text = procfs.read(folder + "/timers").decode("ascii", "replace")
     except OSError:
         return []
-    return re.findall(r"^ID: (\d+)$", text, re.MULTILINE)[:16]
+    return re.findall(r"^ID: (\d+)$", text, re.MULTILINE)
 
 
 def _of_timer_descriptors(folder, process):

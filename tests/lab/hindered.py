@@ -15,12 +15,16 @@ class Hindered(LabError):
     """
 
     def __init__(self, text, observed, because, in_one_check=False):
-        super().__init__(text)
+        super().__init__(text, observed, because, in_one_check)  # all that pickle needs to make it anew
+        self.text = text
         self.observed = observed  # what a learner reads if the answer is at fault
         self.because = because
         self.in_one_check = in_one_check  # if the machine is at fault, only this cannot be checked here
         self.scene = None  # the launched.Scene, once it is known
         self.by_machine = False
+
+    def __str__(self):
+        return self.text
 
 
 def init_ended():

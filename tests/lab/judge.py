@@ -147,7 +147,8 @@ class Examination:
     def _launch(self, scene):
         """Work (see turns) that launches the answer in a scene, and returns an Observation."""
         step = self.answer.step
-        return observe(self.pad, step.name, self.build, completed(step, scene), to_the_end=scene == Scene())
+        to_the_end = scene == Scene() or scene.root and any(c.scene == scene and c.on_process for c in self.checks)
+        return observe(self.pad, step.name, self.build, completed(step, scene), to_the_end)
 
     def _start_all(self, scene, turn):
         """Launches in scenes of their own are looked at side by side: one comes to rest while others are looked at."""

@@ -52,6 +52,7 @@ DISK, FILES = 64 << 20, 10000  # bytes and files of each of these
 OTHERS_TIME = 0.02  # seconds for which a launch may have to wait while others are looked at
 MAX_PUMPS_OF_OTHERS = 20  # looks at what has come for each of them
 MAX_PUMPS = 1000  # looks at what has come, before it counts as a flood
+MAX_HELD = 64  # pipes of an answer's that are kept open
 KEPT_OUTPUT = 64 * 1024  # bytes of what a job prints that are kept
 KEPT_MESSAGES = 1000  # messages to the log that are kept
 
@@ -226,6 +227,8 @@ class Launch:
                 self.init, self.pidfd = int(rest), fd
             elif word == "client":
                 self.client = socket.socket(fileno=fd)
+            elif word == "proc":
+                self._proc_fd = fd
             else:
                 self._files[word] = fd
                 os.set_blocking(fd, False)
@@ -373,6 +376,8 @@ class Launch:
         """Keep the caller's pipes open, as a child of it would."""
         inherited = {d.identity for d in procfs.read_descriptors(f"{self.proc}/{self.shell}").values()}
         for number, descriptor in procfs.read_descriptors(f"/proc/{outer}").items():
+            if len(self._held) == MAX_HELD:
+                break
             if descriptor.kind == "pipe" and descriptor.identity not in inherited:
                 self._held.append(os.open(f"/proc/{outer}/fd/{number}", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
 
@@ -406,14 +411,18 @@ class Launch:
         self._take_message(fd, self.notices)
 
     def _take_message(self, fd, messages):
+        flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
         with socket.socket(fileno=os.dup(fd)) as receiver:
             try:
-                data, ancillary, _, _ = receiver.recvmsg(8192, _ANCILLARY, socket.MSG_DONTWAIT)
+                data, ancillary, _, _ = receiver.recvmsg(8192, _ANCILLARY, flags)
             except BlockingIOError:
                 return
         sender, when = None, time.monotonic()
         for _, kind, packed in ancillary:
-            if kind == _SCM_CREDENTIALS:
+            if kind == socket.SCM_RIGHTS:
+                for passed in array.array("i", packed[: len(packed) // 4 * 4]):
+                    os.close(passed)  # nobody has asked for it
+            elif kind == _SCM_CREDENTIALS:
                 sender = self._inner(array.array("i", packed[:4])[0])
             elif kind == _SO_TIMESTAMP:
                 seconds, microseconds = struct.unpack("ll", packed)
@@ -471,7 +480,8 @@ class Launch:
         if self.sandboxed:
             self.proc = f"/proc/{self.init}/root/proc"
             try:
-                self._proc_fd = os.open(self.proc, os.O_PATH | os.O_CLOEXEC)
+                if self._proc_fd == -1:  # an older kernel: the one that the job sees
+                    self._proc_fd = os.open(self.proc, os.O_PATH | os.O_CLOEXEC)
             except (FileNotFoundError, ProcessLookupError):
                 return  # that it has ended is told next
             self.proc = f"/proc/{os.getpid()}/fd/{self._proc_fd}"
@@ -582,13 +592,18 @@ class Launch:
     def ask_for_timers(self, pid, ids):
         """Ask a process when its timers go off: that of setitimer() and alarm(), and those with these `ids`.
 
-        Returns the seconds for each that is set; () where that cannot be asked here. The
-        process is stopped for it (ptrace(2)), so that a call in which it waits may
-        end with EINTR: ask when nothing else is to be looked at.
+        Returns the seconds for each that is set; () where no machine of this kind can be
+        asked, None where this process cannot. It is stopped meanwhile (ptrace(2)), so that a
+        call in which it waits may end with EINTR: ask when nothing else is to be looked at.
         """
         self.timers = ()
-        result, *nanoseconds = self._order(" ".join(map(str, ("timers", pid, *ids))), lambda: self.timers) or (0,)
-        return tuple(each / 1e9 for each in nanoseconds if each) if result == 0 else ()
+        answer = self._order(" ".join(map(str, ("timers", pid, *ids))), lambda: self.timers)
+        if not answer:
+            return None
+        result, *nanoseconds = answer
+        if result == 0:
+            return tuple(each / 1e9 for each in nanoseconds if each)
+        return () if result == -errno.ENOSYS else None
 
     def raise_before_wait(self, number, pid):
         """Send a process a signal at the moment before the call in which it waits; returns 0 or a negative errno."""

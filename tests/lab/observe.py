@@ -63,6 +63,7 @@ CLIENT_TIME = 0.1  # seconds for a client to get something, and once more when a
 SERVED_TIME = 60.0  # seconds for all that a client gets
 MAX_SERVED = 64 * 1024  # bytes of that
 PING_TIME = 1.0  # seconds for the next sign of life to come
+AT_ONCE_FLAGS = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC  # a file with a lease on it is not waited for, fcntl(2)
 MAX_PROCESSES = 100  # that are looked at; more are too many in any case
 
 
@@ -192,23 +193,30 @@ def observe(pad: Launchpad, name, build, scene=Scene(), to_the_end=False):
     when the launch is under way. Raises LabError where the environment is at
     fault, and Hindered where the answer may be.
     """
+    if scene.then and to_the_end:  # what is done to the program then would come before its timers are asked
+        _, alarm = yield from _launch_and_look(pad, name, build, replace(scene, then=()), to_the_end)
+        is_soon = alarm is not None and alarm.after_rest < LONG_SLEEP
+        return (yield from _launch_and_look(pad, name, build, scene, awaited=alarm if is_soon else None))[0]
     seen, alarm = yield from _launch_and_look(pad, name, build, scene, to_the_end)
     if alarm is None:
         return seen
-    if alarm.after_rest < LONG_SLEEP:
-        seen, _ = yield from _launch_and_look(pad, name, build, scene, awaited=alarm)
-        note = "A timer woke your program after {:.1f} s. The lab looked at it after that."
-    else:
-        note = "A timer wakes your program after {:.0f} s. The lab does not look at what it does then."
-    return replace(seen, rest=replace(seen.rest, note=seen.rest.note or note.format(alarm.after_rest)))
+    if alarm.after_rest >= LONG_SLEEP:
+        note = f"A timer wakes your program after {alarm.after_rest:.0f} s. The lab does not look at what it does then."
+        return replace(seen, rest=replace(seen.rest, note=seen.rest.note or note))
+    again, _ = yield from _launch_and_look(pad, name, build, scene, awaited=alarm)
+    if not alarm.is_certain:
+        return again
+    note = f"A timer woke your program after {alarm.after_rest:.1f} s. The lab looked at it after that."
+    return replace(again, rest=replace(again.rest, note=again.rest.note or note))
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """When a program that is at rest will be woken."""
+    """When a program that is at rest will be woken, or may be."""
 
-    after_start: float  # seconds after its start
+    after_start: float  # seconds after its start: then it can be looked at once more
     after_rest: float  # seconds after it was seen at rest
+    is_certain: bool = True
 
 
 def _launch_and_look(pad, name, build, scene, to_the_end=False, awaited=None):
@@ -217,24 +225,39 @@ def _launch_and_look(pad, name, build, scene, to_the_end=False, awaited=None):
         launch.on_call = lambda outer: _held_signals(launch, f"/proc/{outer}")
         yield 0.0
         pad.wait_for_start(launch)
-        if scene.root:
-            look = partial(_observe_from_inside, launch, name, build)
-            launch.is_read = False  # the child does that now
-            return (yield from from_inside(launch.init, look, launch.descriptors())), None
-        seen = yield from _observe(launch, name, build, awaited)
-        return seen, _find_alarm(launch, seen) if to_the_end else None
+        if not scene.root:
+            return (yield from _look(launch, name, build, to_the_end, awaited))
+        look = partial(_look_from_inside, launch, name, build, to_the_end, awaited)
+        launch.is_read = False  # the child does that now
+        return (yield from from_inside(launch.init, look, launch.descriptors()))
+
+
+def _look_from_inside(launch, name, build, to_the_end, awaited):
+    return finish(_look(launch.of_this_process(), name, build, to_the_end, awaited))
+
+
+def _look(launch, name, build, to_the_end, awaited):
+    """Work that returns an Observation, and an Alarm or None: see observe()."""
+    seen = yield from _observe(launch, name, build, awaited)
+    return seen, _find_alarm(launch, seen) if to_the_end else None
 
 
 def _find_alarm(launch, seen):
+    """The Alarm of a program that has been looked at; None if it waits for good.
+
+    What does not wait in a plain way, or may be woken by what cannot be asked, is
+    looked at once more when LONG_SLEEP is over. So is what has a timer, since it may
+    set the next one then. But a service that a manager keeps an eye on has timers.
+    """
     asked = time.monotonic()
-    seconds = next_alarm(launch, seen.processes)
-    if seconds is None:
+    seconds = next_alarm(launch, seen.processes) if seen.rest.settled else None
+    if seconds is None and (seen.rest.is_plain or not seen.rest.settled):
         return None
-    return Alarm(asked + seconds - launch.started, asked + seconds - seen.rest.since)
-
-
-def _observe_from_inside(launch, name, build):
-    return finish(_observe(launch.of_this_process(), name, build))
+    is_certain = bool(seconds)
+    after_rest = asked + seconds - seen.rest.since if is_certain else 0.0
+    is_watched = bool(launch.scene.notify or launch.scene.listen)
+    latest = after_rest if is_watched and is_certain else max(after_rest, LONG_SLEEP)
+    return Alarm(seen.rest.since + latest - launch.started, after_rest, is_certain)
 
 
 def _observe(launch, name, build, awaited=None):
@@ -610,11 +633,11 @@ def _opened_whatever_its_mode(path, mode):
     change under way, and be a file of the caller's.
     """
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        fd = os.open(path, AT_ONCE_FLAGS)
     except PermissionError:
         os.chmod(path, mode | 0o600)
         try:
-            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            fd = os.open(path, AT_ONCE_FLAGS)
         finally:
             os.chmod(path, mode)
     try:

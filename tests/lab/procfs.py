@@ -13,6 +13,7 @@ from typing import NamedTuple
 import psutil
 
 NULL_DEVICE = os.makedev(1, 3)
+CHUNK = 65536  # bytes; `status` is longer for a process in many thousand groups
 
 
 @contextmanager
@@ -44,13 +45,17 @@ def _has_memory(folder):
 def read(path, folder=None):
     """All bytes of the file at `path`, which is in a process's `folder`, or deeper if that is given.
 
-    One read() gets all of a file that describes one thing: of a list, as
-    `children` is one, it may get a part.
+    One read() gets all of a file that describes one thing, as far as there is room:
+    of a list, as `children` is one, it may get a part.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            return os.read(fd, 65536)
+            data = part = os.read(fd, CHUNK)
+            while len(part) == CHUNK:
+                part = os.read(fd, CHUNK)
+                data += part
+            return data
         finally:
             os.close(fd)
     except (FileNotFoundError, PermissionError) as error:

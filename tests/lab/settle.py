@@ -53,6 +53,7 @@ class Rest:
     settled: bool
     why_not: str = ""  # what still went on when the time was up
     note: str = ""  # what is not seen of it, though it is at rest
+    is_plain: bool = False  # all wait in calls that are known, and have no timeout
     since: float = field(default_factory=time.monotonic)  # when that was known, in seconds of time.monotonic()
 
 
@@ -128,7 +129,7 @@ def settle(launch: Launch, watch, limit=None):
                 quick, seen = picture, 0
             seen += 1
             if seen >= LOOKS:
-                return Rest(True, note=_note(looks))
+                return Rest(True, note=_note(looks), is_plain=all(look.wakes_after == math.inf for look in looks))
             continue
 
         # Something may go on: then the state has to stay as it is for longer,

@@ -30,7 +30,9 @@ enum {
     FIRST_PRIVATE_FD = 20,
     FIRST_CONTROL_FD =
         1000, /* below those that the job can inherit, from 3000 */
-    CONTROL_FDS = 1900
+    CONTROL_FDS = 1900,
+    FEW_FDS =
+        100 /* where the limit on open files is low: to compile, it will do */
 };
 
 /* After a call has failed: whether it failed for want of something that others
@@ -163,8 +165,14 @@ static void hide_control(struct request *request)
     if (getrandom(random, sizeof(random), 0) != sizeof(random))
         broken(request, "getrandom");
     request->secret = random[0];
-    int moved = fcntl(request->control, F_DUPFD_CLOEXEC,
-                      FIRST_CONTROL_FD + (int)(random[1] % CONTROL_FDS));
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == -1)
+        broken(request, "getrlimit");
+    bool has_room = files.rlim_cur > FIRST_CONTROL_FD + CONTROL_FDS;
+    unsigned first = has_room ? FIRST_CONTROL_FD : FEW_FDS;
+    int moved =
+        fcntl(request->control, F_DUPFD_CLOEXEC,
+              (int)(first + random[1] % (has_room ? CONTROL_FDS : FEW_FDS)));
     if (moved == -1)
         broken(request, "moving the control socket");
     (void)close(request->control);
@@ -363,11 +371,11 @@ noreturn void be_init(struct request *request)
     move_groups_up(request);
     for (int i = 0; i < request->file_count; i++)
         move_up(request, &request->files[i].source);
+    leave_keyring(request);
     if (request->sandbox)
         enter_sandbox(request);
     else
         enter_fallback(request);
-    leave_keyring(request);
     umask(022);
     lay_out_files(request);
     if (request->sandbox)

@@ -26,6 +26,7 @@
  *   group PATH             a control group of the launch
  *   lab PATH               the working directory of the job, as the job sees it
  *   program DEVICE INODE   the first of the files, as fstat() tells it
+ *   proc                   with a /proc of the sandbox for pytest alone
  *   terminal, log, ...     with the descriptor that pytest looks at; of
  *                          "connect WHERE" comes "client", or
  *   refused-client ERRNO   why there is none

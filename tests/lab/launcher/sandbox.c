@@ -30,6 +30,18 @@
 
 enum { INSIDE_ID = 1000 };
 
+/* Not every libc has these yet: linux/mount.h. */
+#ifndef SYS_fsopen
+#define SYS_fsopen 430
+#define SYS_fsconfig 431
+#define SYS_fsmount 432
+#endif
+enum {
+    CLOSE_ON_EXEC = 1,       /* FSOPEN_CLOEXEC, FSMOUNT_CLOEXEC */
+    CREATE = 6,              /* FSCONFIG_CMD_CREATE */
+    NOTHING_RUNS = 2 | 4 | 8 /* MOUNT_ATTR_NOSUID, _NODEV, _NOEXEC */
+};
+
 /* For root's answers: first an ID beyond all that are handed out, then, where
    that is not mapped (in a container, say), the traditional nobody, and root
    where nobody else is mapped: that is an ordinary user, or was one, who is
@@ -150,10 +162,12 @@ static void make_dev(const struct request *request)
         make_file(request, inside);
         mount_or_refuse(request, outside, inside, NULL, MS_BIND, NULL);
     }
+    /* All terminals of the machine together have a limit, which an answer could
+       use up: kernel.pty.max in proc(5). */
     make_directory(request, BASE "/dev/pts", 0755);
     mount_or_refuse(request, "devpts", BASE "/dev/pts", "devpts",
                     MS_NOSUID | MS_NOEXEC,
-                    "newinstance,ptmxmode=0666,mode=0620");
+                    "newinstance,ptmxmode=0666,mode=0620,max=64");
     make_directory(request, BASE "/dev/shm", 01777);
     if (symlink("pts/ptmx", BASE "/dev/ptmx") == -1 ||
         symlink("/proc/self/fd", BASE "/dev/fd") == -1 ||
@@ -202,6 +216,20 @@ static void make_root(const struct request *request)
         refuse(request, "pivot_root");
     if (umount2(".", MNT_DETACH) == -1 || chdir(LAB) == -1)
         refuse(request, "leaving the old root");
+}
+
+/* A /proc of its own for pytest, which is mounted nowhere: an answer could have
+   inotify(7) tell it when somebody opens a file in the one that it sees. -1 where
+   the kernel has no such calls; from Linux 5.8 on it is another one. */
+static int open_proc(void)
+{
+    int context = (int)syscall(SYS_fsopen, "proc", CLOSE_ON_EXEC);
+    int proc = -1;
+    if (context != -1 &&
+        syscall(SYS_fsconfig, context, CREATE, NULL, NULL, 0) == 0)
+        proc = (int)syscall(SYS_fsmount, context, CLOSE_ON_EXEC, NOTHING_RUNS);
+    (void)close(context);
+    return proc;
 }
 
 /* Every message carries its sender's PID, which no text can forge: unix(7). */
@@ -354,5 +382,9 @@ void enter_sandbox(const struct request *request)
         broken(request, "prctl");
     make_root(request);
     forbid_namespaces(request);
+    int proc = open_proc();
+    if (proc != -1)
+        report_descriptor(request, "proc", proc);
+    (void)close(proc);
     report(request, "lab " LAB);
 }

@@ -231,7 +231,9 @@ static noreturn void run(const struct request *request)
 static void look_into(const struct request *request)
 {
     char text[64];
-    int fd = open(request->watched, O_RDONLY | O_CLOEXEC);
+    /* It may be anything: a FIFO, or a file with a lease on it (fcntl(2)). */
+    int fd =
+        open(request->watched, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     ssize_t size = fd == -1 ? 0 : read(fd, text, sizeof(text));
     (void)close(fd);
     report(request, "found %.*s", size > 0 ? (int)size : 0, text);
