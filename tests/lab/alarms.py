@@ -104,7 +104,10 @@ def _receive_timeout(pidfd, number):
     if fd == -1:
         return 0.0
     with socket.socket(fileno=fd) as fetched:
-        timeout = fetched.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL.size)
+        try:
+            timeout = fetched.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL.size)
+        except OSError:
+            return 0.0  # of some families of sockets Python knows nothing
     seconds, microseconds = _TIMEVAL.unpack(timeout)
     return seconds + microseconds / 1e6
 

@@ -186,7 +186,9 @@ class Launchpad:
 
         `files` are (bytes, mode, name) to be found in its working directory.
         """
-        return self._start("tool", files, [], argv, Scene())
+        launch = self._start("tool", files, [], argv, Scene())
+        launch.is_tool = True
+        return launch
 
     def shell(self, files, argv, scene=Scene()):
         """Launch a program in the place of the login shell, on a terminal; of the `scene`, `root` counts alone."""
@@ -354,13 +356,13 @@ class Launchpad:
                     "env": ENVIRONMENT,
                 }
                 process = _patiently(lambda: subprocess.Popen(words, **options))
-            weakref.finalize(self, _end_server, self._requests, process)
+            weakref.finalize(self, _end_server, self._requests, process, self.groups)
             self.server_pid = process.pid
             self._limits = procfs.read(f"/proc/{process.pid}/limits")
         return self._requests
 
 
-def _end_server(requests, process):
+def _end_server(requests, process, groups):
     """It ends when nobody is there to send requests: if somebody has stopped it, it goes on to do that."""
     requests.close()
     process.send_signal(signal.SIGCONT)
@@ -369,3 +371,4 @@ def _end_server(requests, process):
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    remove_stale(groups)  # it may have been killed before it could do that

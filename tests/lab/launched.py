@@ -37,7 +37,7 @@ PORT = "PORT"  # in arguments and deeds it stands for a port that is free
 # Faults of which pytest is told, see Launch._AT_CALL: of chdir(), of accept(), of all that can tell something.
 HOLD_CHDIR, ACCEPT_ONCE, LOOK_BEFORE = "chdir-held", "accept-once", "telling-held"
 HOLD_SETSID = "setsid-held"
-HOLD_TIME = 1.0  # seconds for which a child's setsid() is held while its parent does neither end nor wait
+HOLD_TIME = 0.3  # seconds for which a child's setsid() is held while its parent does neither end nor wait
 USER = "guest"  # whom -u names; in /etc/passwd where a job is launched as root
 USERS = {
     "passwd": b"root:x:0:0::/:/bin/sh\nguest:x:70:80::/:/bin/sh\n",
@@ -166,6 +166,7 @@ class Launch:
     flooded: bool = False  # more than KEPT_OUTPUT was printed
     pipe_closed: bool = False  # scene "pipe": its reader has got end of file
     proc: str = "/proc"  # the /proc whose PIDs are the job's own
+    is_tool: bool = False  # it runs a tool, and no answer
     is_read: bool = True  # False while nobody is to take in what it says, or somebody else does
     _trouble: Exception | None = None  # what came of it while another launch was looked at
     _proc_fd: int = -1
@@ -282,8 +283,8 @@ class Launch:
                 self.job_status = status
 
     def _broken(self, before, afterwards):
-        """What to raise where the launcher failed: before the program was started no answer can be at fault."""
-        if not self.job:
+        """What to raise where the launcher failed. Before an answer runs it cannot be at fault."""
+        if not self.job or self.is_tool:
             return LabError(before)
         return limits_changed() if self._limits_differ() else afterwards
 
@@ -341,6 +342,10 @@ class Launch:
     @staticmethod
     def _answer_call(fd, identifier, error=0):
         fcntl.ioctl(fd, _NOTIF_SEND, _RESPONSE.pack(identifier, 0, -error, 0 if error else _CONTINUE))
+
+    def holds_a_call(self):
+        """Whether a process stands still, because the lab holds a call of it."""
+        return bool(self._waiting_calls)
 
     def _let_calls_go(self):
         """Scene HOLD_SETSID: a child goes on when its parent has ended, or waits for it, or does not come to either."""

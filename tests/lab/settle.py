@@ -109,7 +109,7 @@ def settle(launch: Launch, watch, limit=None):
             return Rest(False, "it keeps making processes")
         if launch.flooded:
             return Rest(False, "it prints without end")
-        if not looks or not _is_told(launch, looks):
+        if not looks or not _is_told(launch, looks) or launch.holds_a_call():
             continue
 
         # All wait for long, and are where they were: the usual end. It needs no

@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,6 +119,10 @@ void enter_fallback(struct request *request)
 {
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == -1)
         broken(request, "PR_SET_CHILD_SUBREAPER");
+    /* Root may have this namespace alone, and with it ends what is in it: shared
+       memory, semaphores, message queues. */
+    if (geteuid() == 0)
+        (void)unshare(CLONE_NEWIPC);
     request->lab_fd = open(request->lab, O_PATH | O_DIRECTORY | O_CLOEXEC);
     move_up(request, &request->lab_fd);
     if (chdir(request->lab) == -1 || setenv("TMPDIR", request->lab, 1) == -1)

@@ -7,7 +7,8 @@
 
 /*
  * KIND says how to read the argument with the number ARG:
- *   -   none: waits until something happens
+ *   -   none: waits until something happens, if no timeout of its descriptor
+ *       ends it before: see alarms.py
  *   m   milliseconds, negative for no timeout
  *   n   the address of a struct timespec, 0 for no timeout
  *   c   as n, and the first two arguments are a clock and flags, one of which says
@@ -65,6 +66,19 @@ static const struct wait {
 #ifdef SYS_futex
     {"futex", SYS_futex, 'f', 3},
 #endif
+#ifdef SYS_recvfrom
+    {"recvfrom", SYS_recvfrom, '-', 0},
+#endif
+#ifdef SYS_recvmmsg
+    {"recvmmsg", SYS_recvmmsg, 'n', 4},
+#endif
+#ifdef SYS_semop
+    {"semop", SYS_semop, '-', 0},
+#endif
+#ifdef SYS_semtimedop
+    {"semtimedop", SYS_semtimedop, 'n', 3},
+#endif
+    {"recvmsg", SYS_recvmsg, '-', 0},
     {"rt_sigsuspend", SYS_rt_sigsuspend, '-', 0},
     {"waitid", SYS_waitid, '-', 0},
     {"accept4", SYS_accept4, '-', 0},
