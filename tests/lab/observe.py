@@ -32,6 +32,7 @@ from lab.launch import Launchpad
 from lab.launched import CONFIG, PID_FILE, Launch, Scene
 from lab.settle import (
     CHANGED,
+    FEW,
     FULL_DISK,
     LONG_SLEEP,
     LOOKS,
@@ -274,7 +275,7 @@ def _observe(launch, name, build, awaited=None):
             yield SLOW_POLL
         rest = yield from _rest(launch)
     launch.take_in()
-    found = {pid: read_process(launch, pid) for pid in sorted(launch.pids()[:MAX_PROCESSES])}
+    found = _read_processes(launch)
     living = [process for process in found.values() if process is not None]
     sockets = _own_sockets(launch, living[-1], shell) if living else {}
     launch.drain()
@@ -317,6 +318,17 @@ def _observe(launch, name, build, awaited=None):
     )
 
 
+def _read_processes(launch):
+    """{PID: a Process, None if it is gone or a zombie}.
+
+    Where there are more than a few, only the youngest one's descriptors are
+    read: it is the one that is judged, and there may be thousands in each.
+    """
+    pids = sorted(launch.pids()[:MAX_PROCESSES])
+    wanted = pids if len(pids) <= FEW else pids[-1:]
+    return {pid: read_process(launch, pid, with_descriptors=pid in wanted) for pid in pids}
+
+
 def _what_is_used_up(launch):
     """The reason why a program cannot be said to be at rest: it has taken all that there was of something; else ""."""
     if launch.was_out_of_memory():
@@ -330,7 +342,7 @@ def _what_is_used_up(launch):
 def _has_changed(launch, processes):
     """Whether one of them is not as it was when it was looked at, in what a program sets up and then keeps."""
     for process in processes:
-        again = read_process(launch, process.pid, lambda descriptor: False)
+        again = read_process(launch, process.pid, with_descriptors=False)
         if again is None or any(getattr(again, name) != getattr(process, name) for name in KEPT):
             return True
     return False
@@ -721,8 +733,8 @@ def _of_each(threads, read):
             pass
 
 
-def read_process(launch: Launch, pid, counts=lambda descriptor: True):
-    """A Process, None if it is gone or a zombie; `counts` chooses descriptors."""
+def read_process(launch: Launch, pid, counts=lambda descriptor: True, with_descriptors=True):
+    """A Process, None if it is gone or a zombie; `counts` chooses descriptors, if they are read at all."""
     try:
         threads = procfs.threads(f"{launch.proc}/{pid}")
         if not threads:
@@ -735,6 +747,7 @@ def read_process(launch: Launch, pid, counts=lambda descriptor: True):
             ppid = process.ppid()
         with procfs.process_may_end(folder):
             cwd_text = os.readlink(folder + "/cwd")
+        descriptors = procfs.read_descriptors(folder) if with_descriptors else {}
         return Process(
             pid=pid,
             ppid=ppid,
@@ -746,7 +759,7 @@ def read_process(launch: Launch, pid, counts=lambda descriptor: True):
             cwd=_identity(folder + "/cwd"),
             cwd_text=cwd_text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"),
             program=_identity(folder + "/exe"),
-            descriptors={n: d for n, d in procfs.read_descriptors(folder).items() if counts(d)},
+            descriptors={n: d for n, d in descriptors.items() if counts(d)},
             blocked=blocked,
             ignored=status.signals("SigIgn"),
             caught=status.signals("SigCgt"),
