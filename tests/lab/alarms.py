@@ -15,6 +15,7 @@ from lab import procfs
 from lab.launched import Launch
 
 _SYS_PIDFD_GETFD = 438  # the same on every architecture: pidfd_getfd(2)
+STAND_INS = ("anon_inode:[io_uring]", "anon_inode:[eventpoll]", "anon_inode:[eventfd]")
 MAX_TIMERS = 16  # of timer_create(2), that are asked
 _TIMEVAL = struct.Struct("ll")
 
@@ -45,12 +46,12 @@ def _hides_what_it_waits_for(folder, process, scene):
     """Whether more may wake a process than what is looked at.
 
     Each thread can have descriptors of its own, and change the time for which
-    another one waits. What is asked of io_uring(7) cannot be seen. A filter of its
-    own (seccomp(2)) can answer in the place of the kernel.
+    another one waits. A filter of its own (seccomp(2)) can answer instead of the
+    kernel. And some descriptors stand for others, which may be closed.
     """
-    kinds = {descriptor.kind for descriptor in process.descriptors.values()}
+    has_stand_in = any(descriptor.kind in STAND_INS for descriptor in process.descriptors.values())
     has_filter = procfs.read_status(folder)["Seccomp"] != "0" and not scene.fault
-    return process.thread_count > 1 or "anon_inode:[io_uring]" in kinds or has_filter
+    return process.thread_count > 1 or has_stand_in or has_filter
 
 
 def _of_timers(launch, folder):
