@@ -191,9 +191,12 @@ class Launchpad:
         return launch
 
     def shell(self, files, argv, scene=Scene()):
-        """Launch a program in the place of the login shell, on a terminal; of the `scene`, `root` counts alone."""
+        """Launch a program in the place of the login shell, on a terminal; of the `scene`, `root` counts alone.
+
+        It is the lab's own, and no answer: it may make namespaces.
+        """
         files = list(files)
-        words = ["network=yes", *self._root(scene, files)]
+        words = ["network=yes", "nested=yes", *self._root(scene, files)]
         return self._wait(launch := self._start("shell", files, words, argv, scene), lambda: launch.job)
 
     def _root(self, scene, files):

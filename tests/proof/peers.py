@@ -75,7 +75,7 @@ ln -sf /run/systemd/journal/dev-log dev/log
 exec /usr/sbin/chroot . "$@"
 """
 
-_ENTER = "until grep -q daemon-lab /proc/self/cgroup; do sleep 0.01; done; {}unshare -Urm --cgroup bash .world {}"
+_ENTER = "until grep -q lab-peers /proc/self/cgroup; do sleep 0.01; done; {}unshare -Urm --cgroup bash .world {}"
 
 # No user but root is in that namespace; the units are as they are otherwise.
 _START = f"""

@@ -111,6 +111,7 @@ struct request {
     bool sandbox;      /* namespaces; otherwise a child subreaper */
     bool by_root;      /* whoever started the server is root */
     bool network;      /* with a loopback interface */
+    bool nested;       /* it may make namespaces of its own */
     bool leads;        /* the job leads a session, on a terminal of its own */
     bool signals_held; /* every signal is ignored, and blocked too */
     bool no_null;      /* leave this out of /dev */

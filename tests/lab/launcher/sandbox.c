@@ -381,7 +381,8 @@ void enter_sandbox(const struct request *request)
         setenv("TMPDIR", "/tmp", 1) == -1)
         broken(request, "prctl");
     make_root(request);
-    forbid_namespaces(request);
+    if (!request->nested)
+        forbid_namespaces(request);
     int proc = open_proc();
     if (proc != -1)
         report_descriptor(request, "proc", proc);

@@ -100,6 +100,8 @@ static bool read_word(struct request *request, struct message *message,
         request->listen[request->listen_count++] = value;
     } else if (strcmp(key, "network") == 0) {
         request->network = strcmp(value, "yes") == 0;
+    } else if (strcmp(key, "nested") == 0) {
+        request->nested = strcmp(value, "yes") == 0;
     } else if (strcmp(key, "leads") == 0) {
         request->leads = strcmp(value, "yes") == 0;
     } else if (strcmp(key, "ids") == 0) {
