@@ -44,7 +44,7 @@ def header(why_no_sandbox, unlimited, is_root):
             "Run none that you do not trust."
         )
         if not is_root:
-            lines.append("What an answer leaves in /tmp, /var/tmp or /dev/shm stays there. Remove it yourself.")
+            lines.append("An answer's files in /tmp, /var/tmp and /dev/shm stay there. Remove them yourself.")
     if unlimited:
         *most, last = unlimited
         names = f"{', '.join(most)} and {last}" if most else last

@@ -381,7 +381,7 @@ def leaves_no_litter(arena, attack):
         assert done.returncode == PASSED, done.stdout + done.stderr
         left = [str(path) for path in litter if path.exists()] + shared_memory(key)
         if attack.nobody or os.geteuid() != 0:
-            assert "\nWhat an answer leaves in /tmp, /var/tmp or /dev/shm stays there." in done.stdout
+            assert "\nAn answer's files in /tmp, /var/tmp and /dev/shm stay there." in done.stdout
         else:
             assert left == []
         arena.await_nothing_left()
