@@ -7,7 +7,9 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 from conftest import run_lab
@@ -192,6 +194,14 @@ def test_the_folder_itself_may_be_a_link(tmp_path):
     assert run_lab("check", "--answers", tmp_path / "link", "--step", "3").returncode == PASSED
 
 
+def open_to_all(folder):
+    """Lets other users reach a folder of pytest's: it and those above it were made for their owner alone."""
+    shared = Path(tempfile.gettempdir()).resolve()
+    for path in (folder, *folder.parents):
+        if shared in path.parents:
+            path.chmod(0o711)
+
+
 def test_a_folder_that_cannot_be_listed_or_entered(tmp_path):
     """Without its list the answers are still found by their names; without the right to enter it nothing is."""
     program = (
@@ -200,9 +210,7 @@ def test_a_folder_that_cannot_be_listed_or_entered(tmp_path):
         "        print(answer.read().withheld, answer.read().sources.keys())\n"
         "except LabError as error: print('lab:', error)"
     )
-    for path in (tmp_path, *list(tmp_path.parents)[:3]):
-        if str(path).startswith("/tmp/pytest"):
-            path.chmod(0o711)
+    open_to_all(tmp_path)
     folder = tmp_path / "folder"
     folder.mkdir()
     shutil.copy(RIGHT, folder)

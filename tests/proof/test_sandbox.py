@@ -299,12 +299,6 @@ WAKES = {
         "pthread.h",
         "    pthread_t thread;\n    pthread_create(&thread, NULL, later, NULL);\n",
     ),
-    "what the lab opens in /proc": (
-        "sys/inotify.h unistd.h",
-        "    int watch = inotify_init();\n    char event[4096];\n"
-        '    inotify_add_watch(watch, "/proc/self/status", IN_OPEN);\n'
-        "    umask(077);\n    (void)!read(watch, event, sizeof(event));\n    umask(0);\n",
-    ),
     "a socket's timeout": (
         "sys/socket.h sys/time.h",
         "    int ends[2];\n    char byte;\n    (void)!socketpair(AF_UNIX, SOCK_STREAM, 0, ends);\n"
@@ -325,8 +319,33 @@ WAKES = {
 @pytest.mark.parametrize("how", WAKES)
 def test_what_is_right_for_a_moment_is_not_right(how, examine, edited):
     headers, code = WAKES[how]
+    examination = examine(woken(edited, headers, code), 1)
+    assert examination.build.compiles, examination.build.messages
+    assert examination.failed == {"umask_is_zero"}, describe(examination)
+
+
+def woken(edited, headers, code):
+    """The solution of step 01 with `code` before it waits."""
     source = edited(1, ("int main(void)", HANDLER), (LOOP, code + LOOP))
-    examination = examine("#define _GNU_SOURCE\n" + "".join(f"#include <{h}>\n" for h in headers.split()) + source, 1)
+    return "#define _GNU_SOURCE\n" + "".join(f"#include <{h}>\n" for h in headers.split()) + source
+
+
+WATCHES = """
+    int watch = inotify_init();
+    char event[4096];
+    inotify_add_watch(watch, "/proc/self/status", IN_OPEN);
+    umask(077);
+    (void)!read(watch, event, sizeof(event));
+    umask(0);
+"""
+
+
+def test_who_waits_for_the_look_is_not_right(examine_in_sandbox, edited):
+    """In the sandbox only: its /proc is no one else's.
+
+    Elsewhere any ps(1) on the machine opens that file, and what the program is from then on is right.
+    """
+    examination = examine_in_sandbox(woken(edited, "sys/inotify.h unistd.h", WATCHES), 1)
     assert examination.build.compiles, examination.build.messages
     assert examination.failed == {"umask_is_zero"}, describe(examination)
 
