@@ -26,7 +26,7 @@ from lab import procfs
 from lab.alarms import next_alarm
 from lab.build import Build
 from lab.environment import read_environment
-from lab.hindered import deed_failed, init_ended, invisible, look_failed
+from lab.hindered import deed_failed, has_lease, init_ended, invisible, look_failed
 from lab.inside import from_inside
 from lab.launch import Launchpad
 from lab.launched import CONFIG, PID_FILE, Launch, Scene
@@ -605,7 +605,7 @@ def _then(launch, process):
     after["done"] = tuple(done)
     after["status_after"] = launch.job_status if process.pid == launch.job else launch.reaped.get(process.pid)
     after["pid_file_after"] = _pid_file(launch)
-    again = {pid: read_process(launch, pid) for pid in launch.pids()}
+    again = {pid: read_process(launch, pid, with_descriptors=False) for pid in launch.pids()}
     after["left"] = tuple(pid for pid, found in again.items() if found is not None)
     found = again.get(process.pid)
     after["got_terminal"] = found is not None and found.terminal != 0
@@ -633,6 +633,8 @@ def _pid_file(launch):
             locked = not (_lockable(fcntl.flock, fd) and _lockable(fcntl.lockf, fd))
             text = os.pread(fd, 1000, 0).decode("utf-8", "backslashreplace")
         return PidFile(text, S_IMODE(status.st_mode), (status.st_dev, status.st_ino), locked)
+    except BlockingIOError as blocked:  # AT_ONCE_FLAGS: it does not wait
+        raise has_lease(PID_FILE) from blocked
     finally:
         os.close(found)
 

@@ -137,12 +137,13 @@ def settle(launch: Launch, watch, limit=None):
         quick = None
         if sum(_memory(launch, look.pid) for look in looks) > MUCH:
             return Rest(False, "it fills the memory")
-        state = pids, [(look.identity, watch(look.pid)) for look in looks]
+        few = FEW + FEW_EACH * len(launch.again)
+        are_few = len(looks) <= few  # of many it is not asked what they do: they may hold thousands of descriptors
+        state = pids, [(look.identity, watch(look.pid) if are_few else None) for look in looks]
         if state != slow:
             slow, slow_since, needed = state, now, LONG_QUIET
             before = {look.identity: look for look in looks}
-        few = FEW + FEW_EACH * len(launch.again)
-        if len(looks) > few and now - slow_since >= LONG_QUIET:
+        if not are_few and now - slow_since >= LONG_QUIET:
             return Rest(False, f"more than {few} processes run at once")
         needed = max(needed, *(look.timeout + WAKE_TIME for look in looks))
         work_quiet = LONG_QUIET if launch.has_spun else WORK_QUIET

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -455,6 +456,40 @@ def test_a_parent_may_wait_for_its_child(how, examine, edited):
     examination = examine(headers + source, 8)
     assert examination.build.compiles, examination.build.messages
     assert examination.failed == set(), describe(examination)
+
+
+HEADERS = "#include <sys/resource.h>\n#include <sys/stat.h>"
+CROWD = """
+    if (fork() == 0) {
+        struct rlimit limit;
+        getrlimit(RLIMIT_NOFILE, &limit);
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+        while (dup(0) != -1)
+            ;
+        for (int i = 0; i < 50 && fork() != 0; i++)
+            ;
+        for (;;)
+            pause();
+    }
+"""
+
+
+def test_many_descriptors_in_many_processes_do_not_keep_the_lab_busy(examine_in_sandbox, edited):
+    """Beside the daemon 50 processes hold thousands each. Who reads them all at every look needs minutes."""
+    source = edited(12, ("    open_log();", CROWD + "    open_log();"), ("#include <sys/stat.h>", HEADERS))
+    examination = examine_in_sandbox(source, 12)
+    assert examination.build.compiles, examination.build.messages
+    start = time.process_time()
+    assert "one_lives_on" in examination.failed
+    assert time.process_time() - start < 5
+
+
+def test_a_lease_on_the_pid_file_is_named(examine_in_sandbox, edited):
+    """fcntl(2): whoever opens such a file waits until it is given up, for 45 seconds at most."""
+    lease = "    signal(SIGURG, SIG_IGN);\n    fcntl(fd, F_SETSIG, SIGURG);\n    fcntl(fd, F_SETLEASE, F_WRLCK);\n"
+    told = describe(examine_in_sandbox(edited(11, ("    if (ftruncate(fd", lease + "    if (ftruncate(fd")), 11))
+    assert "Your program has taken a lease on it" in told
 
 
 def test_a_look_that_fails_once_is_made_again(examine_in_sandbox, edited, monkeypatch):
