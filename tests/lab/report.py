@@ -6,7 +6,7 @@ from lab.answers import odd_names
 from lab.expect.model import DOES_NOT_COMPILE, NO_SOURCE, WRONG_STATE
 from lab.judge import FAILED, FOLLOWS, PASSED, SKIPPED
 from lab.steps import STEPS
-from lab.toolbox import SKELETONS
+from lab.toolbox import SKELETONS, printable
 
 WIDTH = 100  # columns
 MARKS = {PASSED: "ok", FAILED: "NO", FOLLOWS: "--", SKIPPED: "??"}
@@ -195,8 +195,8 @@ def _row(mark, says, remark):
 
 
 def _printable(text):
-    """With what could move the cursor or look like more than text spelt out."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text.replace("\t", " " * 8))
+    """As toolbox.printable() has it, but with tabs as spaces: compilers and programs print them for good reasons."""
+    return printable(text.expandtabs())
 
 
 def _entry(name, text):
