@@ -8,12 +8,12 @@ import os
 import signal
 import time
 from collections import deque
-from dataclasses import dataclass
 
 import psutil
 
 from lab import procfs
 from lab.answers import Refused, open_folder, read_regular
+from lab.facts import Build
 from lab.launch import Launchpad
 from lab.toolbox import LabError, compiler
 
@@ -25,22 +25,6 @@ MOST_TIME = 60  # seconds for one that is still at work then, because the machin
 WAITING_TIME = 1.0  # seconds in which none of its processes was seen at work: then it waits for something
 PROGRAM = "a.out"  # what the compiler writes, in its own sandbox
 MAX_PROGRAM = 64 << 20  # bytes: the launcher lets no file become larger
-
-
-@dataclass(frozen=True)
-class Build:
-    """What the compiler made of an answer, or why it did not get it."""
-
-    program: bytes  # empty if it does not compile
-    messages: str  # the compiler's: errors, or warnings
-    withheld: tuple = ()  # a line for each header that the compiler did not get
-    refused: tuple = ()  # (what is wrong with the file, because) where it is no answer at all
-    unchecked: str = ""  # why nothing can be said of it here: the machine is at fault
-
-    @property
-    def compiles(self):
-        """Whether there is a program to launch."""
-        return bool(self.program)
 
 
 class Builder:

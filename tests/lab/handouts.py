@@ -22,8 +22,8 @@ from lab.build import Builder
 from lab.expect import arguments
 from lab.judge import Workshop
 from lab.launch import Launchpad, NoRoot
-from lab.launched import Scene
 from lab.report import describe
+from lab.scene import Scene
 from lab.steps import STEPS
 from lab.toolbox import ROOT, LabError
 from lab.tour import observe_steps, table

@@ -11,13 +11,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from lab.answers import Answer, find_step
-from lab.build import Build, Builder
+from lab.build import Builder
 from lab.expect import completed, expectations
 from lab.expect.model import LOG_TO_PASS, UNCHECKED, WRONG_STATE, Check, crash, crash_cause, fate, life_verdict
+from lab.facts import Build
 from lab.hindered import Hindered
 from lab.launch import Launchpad
-from lab.launched import Scene
 from lab.observe import observe
+from lab.scene import Scene
 from lab.toolbox import LabError
 from lab.turns import Turns, finish
 

@@ -21,8 +21,9 @@ from pathlib import Path
 from lab import procfs, refusal
 from lab.cgroups import MEMORY, find_groups, remove_stale
 from lab.idrange import COUNT, NoRange, find_range
-from lab.launched import HOSTS, HOSTS_FILE, PID_FILE, PORT, USERS, Launch, Refused, Scene
+from lab.launched import Launch, Refused
 from lab.launcher_program import launcher, look_at_null_device
+from lab.scene import HOSTS, HOSTS_FILE, PID_FILE, PORT, USERS, Scene
 from lab.sight import hidden_paths, shown_paths
 from lab.toolbox import ENVIRONMENT, LabError
 

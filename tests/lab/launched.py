@@ -19,32 +19,19 @@ import time
 import weakref
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import psutil
 
 from lab import procfs
 from lab.cgroups import was_out_of_memory
+from lab.facts import Message
 from lab.hindered import does_not_end, init_ended, launcher_failed, limits_changed
+from lab.scene import ACCEPT_ONCE, HOLD_CHDIR, HOLD_SETSID, LOOK_BEFORE, PORT, Scene
 from lab.toolbox import LabError
 
 # Limits that no launch comes near on an idle machine. A busy one takes its time.
 END_TIME = 60  # seconds for everything to be gone after the end
-PID_FILE = "daemon.pid"  # what -p names, in the working directory
-CONFIG = "daemon.conf"  # what -c names
-SOCKET = "service.sock"  # what -l names, if it is a path
-PORT = "PORT"  # in arguments and deeds it stands for a port that is free
-# Faults of which pytest is told, see Launch._AT_CALL: of chdir(), of accept(), of all that can tell something.
-HOLD_CHDIR, ACCEPT_ONCE, LOOK_BEFORE = "chdir-held", "accept-once", "telling-held"
-HOLD_SETSID = "setsid-held"
 HOLD_TIME = 0.3  # seconds for which a child's setsid() is held while its parent does neither end nor wait
-USER = "guest"  # whom -u names; in /etc/passwd where a job is launched as root
-USERS = {
-    "passwd": b"root:x:0:0::/:/bin/sh\nguest:x:70:80::/:/bin/sh\n",
-    "group": b"root:x:0:\nguest:x:80:\nmail:x:81:guest\nnews:x:82:guest\n",
-}
-HOSTS_FILE = Path("/etc/hosts")
-HOSTS = b"127.0.0.1 localhost\n::1 localhost\n"  # that file in a sandbox, for a job that is told a host
 ORDER_TIME = 30  # seconds for the launcher to do what it is told: more than it gives a process to stop
 DRAIN_TIME = 10  # seconds for what was printed to come through the terminal
 WRITABLE = ("home/lab", "tmp")  # where a sandbox has a file system for the job: launcher/sandbox.c
@@ -67,39 +54,6 @@ _ANCILLARY = socket.CMSG_SPACE(12) + socket.CMSG_SPACE(16)  # struct ucred, stru
 
 class Refused(Exception):
     """This environment allows no sandbox. Its text says what refused."""
-
-
-@dataclass(frozen=True)
-class Scene:
-    """How a program is started; the defaults are those of every answer."""
-
-    stdio: str = "terminal"  # or "closed", or "pipe" for standard output
-    fault: str = ""  # a row of the table in launcher/faults.c
-    without: tuple = ()  # "null", "log": not in /dev
-    leads: bool = False  # it leads a session on a terminal of its own, as under sshd
-    environment: tuple = ()  # of NAME=VALUE, beside toolbox.ENVIRONMENT, or NAME for none of it
-    signals: str = ""  # "held": every signal is ignored, and blocked too
-    then: tuple = ()  # what is done once it is at rest: see observe.DEEDS, or a signal's name
-    files: tuple = ()  # (name, bytes) in its working directory, and the mode if it is not 0644
-    root: bool = False  # as root of the sandbox, with USERS to become, in a directory of root's; from step 13 on
-    # the arguments tell it to become one
-    arguments: tuple | None = None  # None, here and below: as the step has it
-    notify: str | None = None  # the kind of service manager that would be told, see launcher/sockets.c; "" for none
-    listen: tuple | None = None  # the kinds of what a service manager passes, from descriptor 3 on
-
-
-@dataclass
-class Message:
-    """A datagram that arrived at /dev/log, or at the service manager's socket, and the PID of who sent it.
-
-    `sender` is the kernel's word (SO_PASSCRED, unix(7)), None if that process
-    was gone before it could be looked up; `when` is when it was sent, in seconds
-    of time.monotonic(), of a message to the log when it was read here.
-    """
-
-    text: str
-    sender: int | None
-    when: float
 
 
 _under_way = weakref.WeakSet()  # the Launches of this process that have not ended

@@ -15,7 +15,7 @@ import socket
 import struct
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from inspect import isgenerator
 from stat import S_IMODE, S_ISREG
@@ -24,35 +24,27 @@ import psutil
 
 from lab import procfs
 from lab.alarms import next_alarm
-from lab.build import Build
 from lab.environment import read_environment
+from lab.facts import (
+    CHANGED,
+    FULL_DISK,
+    OUT_OF_MEMORY,
+    TOO_MANY_FILES,
+    Done,
+    Observation,
+    PidFile,
+    Process,
+    Rest,
+    Served,
+)
 from lab.hindered import deed_failed, has_lease, init_ended, invisible, look_failed
 from lab.inside import from_inside
 from lab.launch import Launchpad
-from lab.launched import CONFIG, PID_FILE, Launch, Scene
-from lab.settle import (
-    CHANGED,
-    FEW,
-    FULL_DISK,
-    LONG_SLEEP,
-    LOOKS,
-    OUT_OF_MEMORY,
-    POLL,
-    SLOW_POLL,
-    TOO_MANY_FILES,
-    WAKE_TIME,
-    Rest,
-    awaited_signals,
-    settle,
-    waits_to_write,
-)
+from lab.launched import Launch
+from lab.scene import CONFIG, PID_FILE, Scene
+from lab.settle import FEW, LONG_SLEEP, LOOKS, POLL, SLOW_POLL, WAKE_TIME, awaited_signals, settle, waits_to_write
 from lab.toolbox import LabError
 from lab.turns import finish
-
-# Descriptors that a program makes only to wait with: none is ever inherited in
-# a launch of the lab's.
-WAITING_KINDS = ("anon_inode:[eventpoll]", "anon_inode:[signalfd]", "anon_inode:[timerfd]")
-
 
 FILL_TIME = 60.0  # seconds for the log to fill, if it does
 ENOUGH = 200  # signals: a log that nobody reads is full after a dozen messages (net.unix.max_dgram_qlen)
@@ -69,118 +61,6 @@ MAX_PROCESSES = 100  # that are looked at; more are too many in any case
 
 
 KEPT = ("ppid", "pgid", "sid", "terminal", "umask", "cwd", "program", "ignored")  # fields of Process
-
-
-@dataclass(frozen=True)
-class Process:
-    """A process, as the kernel showed it."""
-
-    pid: int
-    ppid: int
-    pgid: int
-    sid: int
-    terminal: int  # device number of the controlling terminal, 0 for none
-    state: str
-    umask: int
-    cwd: tuple  # (device, inode)
-    cwd_text: str
-    program: tuple  # (device, inode) of the executable
-    descriptors: dict  # number: procfs.Descriptor
-    blocked: frozenset = frozenset()  # numbers of signals that no thread lets through: signal(7)
-    ignored: frozenset = frozenset()
-    caught: frozenset = frozenset()  # with a handler
-    awaited: frozenset = frozenset()  # blocked, but for the time that a thread waits for them: sigwaitinfo(2)
-    thread_count: int = 1
-    environment: dict | None = None  # what it has there now; None where that cannot be found out
-    credentials: procfs.Credentials | None = None  # in a scene as root those that it sees itself
-
-    @property
-    def open_files(self):
-        """The descriptors that count: all but those that only serve to wait."""
-        return {n: d for n, d in self.descriptors.items() if d.kind not in WAITING_KINDS}
-
-
-@dataclass(frozen=True)
-class PidFile:
-    """The file that -p names, at one moment."""
-
-    text: str
-    mode: int
-    identity: tuple  # (device, inode)
-    locked: bool  # by anybody, with flock() or fcntl()
-
-
-@dataclass(frozen=True)
-class Done:
-    """What came of one deed of Scene.then."""
-
-    deed: str
-    messages: tuple  # launched.Message, to the log
-    notices: tuple  # launched.Message, to the service manager
-    printed: str
-    begun: float  # seconds on CLOCK_MONOTONIC: just before it was done
-    over: float  # the same, when it had come to rest again
-    served: Served | None = None  # "connect": what the client got
-
-
-@dataclass(frozen=True)
-class Served:
-    """What a client got."""
-
-    text: str  # all that it could read
-    how: str  # "closed" by the other side, "open" still when nothing came any more, or the reason why it failed
-
-
-@dataclass(frozen=True)
-class Observation:
-    """Everything that a check may look at."""
-
-    name: str  # of the answer, and so of its program
-    build: Build
-    rest: Rest
-    scene: Scene
-    sandboxed: bool
-    adopter: int  # PID of what adopts orphans: init, or the subreaper
-    program: tuple  # (device, inode) of the answer's executable
-    job: int  # PID of the process that the shell launched
-    job_status: int | None  # as from waitpid(); None while it lives
-    exec_errno: int
-    shell: Process  # what the job was launched with, it still has
-    shell_lost: bool  # the answer has ended or stopped it
-    root: tuple  # (device, inode) of the root directory
-    processes: tuple  # the living ones, oldest first
-    zombies: tuple  # PIDs of those that have ended, and whose parent has not waited for them
-    reaped: dict  # PID: status, of orphans that have ended
-    messages: tuple  # launched.Message, in the order of their arrival
-    notices: tuple  # the same, to the service manager
-    printed: str  # to the terminal, or to the pipe in its place
-    piped: str  # scene "pipe": that part of it that came through the pipe
-    pipe_closed: bool  # scene "pipe": the reader has got end of file
-    pid_file: PidFile | None = None  # None where there is none
-    pid_file_after: PidFile | None = None  # after scene.then
-    found: str | None = None  # what was in the PID file when the job returned
-    again: tuple = ()  # the statuses of what was started again, None for one that has not ended
-    again_printed: str = ""
-    left: tuple = ()  # PIDs that live on after scene.then was done
-    files: tuple = ()  # the names of what is in the working directory of the launch then
-    opened: int | None = None  # then="terminal": the descriptor that it got, or -errno
-    regained: tuple = ()  # then="root": 0 or -errno, for the user and for the group
-    done: tuple = ()  # a Done for each of scene.then
-    status_after: int | None = None  # of `process`, as from waitpid(); None if it lives on
-    raised: int | None = None  # then="before-wait": 0 or -errno
-    log_was_full: bool = False  # then="full-log": it came to wait for the log
-    crowd: int = 0  # then="crowd": so many clients got through
-    accept_failed: bool = False  # scene launched.ACCEPT_ONCE: its first accept() was made to fail
-    told_with: tuple = ()  # scene launched.LOOK_BEFORE: for each notice, the signals that were held when it was sent
-    got_terminal: bool = False  # then="terminal": `process` has a controlling terminal afterwards
-    log_peers: frozenset = field(default_factory=frozenset)  # descriptors that are connected to /dev/log
-    listeners: frozenset = field(default_factory=frozenset)  # its own at which clients can connect
-    pairs: frozenset = field(default_factory=frozenset)  # its own that lead to itself: socketpair(2)
-
-    @property
-    def process(self):
-        """The one to be judged: the only one that lives, or the youngest. None if none does."""
-        return self.processes[-1] if self.processes else None
 
 
 def observe(pad: Launchpad, name, build, scene=Scene(), to_the_end=False):

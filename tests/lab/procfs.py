@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import psutil
 
+from lab.facts import Credentials, Descriptor
+
 NULL_DEVICE = os.makedev(1, 3)
 CHUNK = 65536  # bytes; `status` is longer for a process in many thousand groups
 
@@ -101,15 +103,6 @@ def read_stat(folder):
 _LIBC_SIGNALS = 0b111 << 31  # 32 and 33, and 34 of musl's: libc keeps them for itself, signal(7)
 
 
-class Credentials(NamedTuple):
-    """Who a process is and what it may do: credentials(7), capabilities(7)."""
-
-    uids: tuple  # real, effective, saved, filesystem
-    gids: tuple
-    groups: frozenset  # supplementary
-    capabilities: dict  # "Inh", "Prm", "Eff", "Amb": a set of bits; the bounding set is none that it has
-
-
 class Status(dict):
     """The lines of /proc/PID/status, values as text.
 
@@ -157,32 +150,6 @@ def read_status(folder):
     """What `status` says, as a Status."""
     lines = read(folder + "/status").decode("utf-8", "replace").splitlines()
     return Status((key, value.strip()) for key, _, value in (line.partition(":") for line in lines))
-
-
-class Descriptor(NamedTuple):
-    """An open descriptor, seen from outside."""
-
-    number: int
-    kind: str  # "null", "terminal", "device", "file", "folder", "pipe", "socket", or anon_inode's
-    target: str  # the text of the link in /proc/PID/fd
-    access: str  # "r", "w" or "rw"; "" where neither is possible, as with O_PATH: open(2)
-    inherited: bool  # not close-on-exec: a program started with exec gets it too
-    identity: tuple  # (device, inode) of what is open
-    device: int  # the device number, of a device
-    locked: bool = False  # its process has locked it: flock(2), fcntl(2)
-
-    def __str__(self):
-        """In a few words, as a learner would name it."""
-        name = {
-            "null": "the null device",
-            "terminal": "a terminal",
-            "device": self.target,
-            "file": f"the file {self.target}",
-            "folder": f"the directory {self.target}",
-            "pipe": "a pipe",
-            "socket": "a socket",
-        }.get(self.kind, self.target)
-        return f"{self.number} {name}"
 
 
 _ACCESS = {os.O_RDONLY: "r", os.O_WRONLY: "w", os.O_RDWR: "rw"}

@@ -14,9 +14,10 @@ import math
 import os
 import struct
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lab import procfs
+from lab.facts import Rest
 from lab.launched import Launch
 
 LIMIT = 8.0  # seconds until an answer is judged as it stands, as Patience counts them
@@ -39,22 +40,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGESIZE")
 POLL = 0.0008  # seconds between two looks: nothing tells of a process that comes to rest
 BUSY_NOTE = "it is busy all the time: is there a loop without an end? pause() waits, and costs nothing"
-CHANGED = "it changed again after it had come to rest"
-OUT_OF_MEMORY = "it took more memory than it may have, and the kernel killed a process of it"
-FULL_DISK = "it has filled its file system"
-TOO_MANY_FILES = "it has made as many files as its file system can hold"
 SLOW_POLL = 0.003  # the same, of one that takes its time
-
-
-@dataclass(frozen=True)
-class Rest:
-    """How the waiting ended."""
-
-    settled: bool
-    why_not: str = ""  # what still went on when the time was up
-    note: str = ""  # what is not seen of it, though it is at rest
-    is_plain: bool = False  # all wait in calls that are known, and have no timeout
-    since: float = field(default_factory=time.monotonic)  # when that was known, in seconds of time.monotonic()
 
 
 class Patience:

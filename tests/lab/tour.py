@@ -6,7 +6,7 @@ from lab.answers import Answer
 from lab.expect.model import DOES_NOT_COMPILE, role, signal_name
 from lab.expect.step_07_syslog import parsed
 from lab.judge import Workshop
-from lab.launched import Scene
+from lab.scene import Scene
 from lab.steps import STEPS
 from lab.toolbox import SOLUTIONS, LabError, printable
 

@@ -14,7 +14,6 @@ from lab.launch import Launchpad
 from lab.steps import STEPS
 from lab.toolbox import SKELETONS, SOLUTIONS
 
-
 # Seconds for what takes a fraction of one, or a few: beside thirty busy loops it may take fifty times as long. Only a
 # test that fails waits until they are over.
 PATIENCE = 300

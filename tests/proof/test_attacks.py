@@ -26,8 +26,8 @@ from with_key import NO_KEYRINGS, TEXT
 
 from lab import procfs
 from lab.judge import FAILED
-from lab.launched import Scene
 from lab.observe import observe
+from lab.scene import Scene
 from lab.toolbox import ROOT
 from lab.turns import finish
 

@@ -18,12 +18,13 @@ from conftest import PATIENCE, processes_called, wait_for
 
 from lab import procfs
 from lab.answers import Answer, find_step
-from lab.build import Build, Builder
+from lab.build import Builder
 from lab.expect.model import CRASHED, DOES_NOT_COMPILE, EXITED, NEVER_SETTLED
+from lab.facts import Build
 from lab.judge import examiner
 from lab.launch import Launchpad, look_at_null_device, reserve_port
-from lab.launched import Scene
 from lab.observe import observe
+from lab.scene import Scene
 from lab.settle import settle
 from lab.toolbox import ROOT, SOLUTIONS, LabError
 from lab.turns import Turns, finish

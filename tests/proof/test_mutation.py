@@ -3,8 +3,8 @@
 import pytest
 
 from gallery.mutants import INVISIBLE, mutants
-from lab.expect.model import Scene
 from lab.judge import SKIPPED
+from lab.scene import Scene
 
 MUTANTS = mutants()
 VISIBLE = [mutant for mutant in MUTANTS if not mutant.why_invisible]

@@ -18,7 +18,7 @@ import pytest
 from conftest import wait_for
 
 from lab import alarms, cgroups, hindered, judge, launch, procfs, sight
-from lab.build import Build
+from lab.facts import Build
 from lab.judge import FAILED, FOLLOWS, PASSED, SKIPPED
 from lab.launch import Launchpad
 from lab.observe import observe

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cache
 from importlib import import_module
 
-from lab.launched import Scene
+from lab.scene import Scene
 from lab.steps import STEPS, lineage
 
 

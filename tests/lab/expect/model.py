@@ -6,7 +6,7 @@ import re
 import signal
 from dataclasses import dataclass, field
 
-from lab.launched import Scene
+from lab.scene import Scene
 
 WRONG_STATE = "wrong state"
 DOES_NOT_COMPILE = "does not compile"

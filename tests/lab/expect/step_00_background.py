@@ -4,10 +4,10 @@ import os
 
 from lab.expect.model import (
     CRASHED,
-    SHELL_LOST,
     DOES_NOT_COMPILE,
     NEVER_SETTLED,
     NO_SOURCE,
+    SHELL_LOST,
     Check,
     crash,
     crash_cause,
@@ -16,7 +16,7 @@ from lab.expect.model import (
     names,
     role,
 )
-from lab.settle import CHANGED, FULL_DISK, OUT_OF_MEMORY, TOO_MANY_FILES
+from lab.facts import CHANGED, FULL_DISK, OUT_OF_MEMORY, TOO_MANY_FILES
 
 
 def halted_by_vfork(o):

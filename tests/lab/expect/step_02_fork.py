@@ -18,7 +18,7 @@ from lab.expect.model import (
     star_for_failure,
 )
 from lab.expect.step_00_background import VFORK
-from lab.launched import PID_FILE
+from lab.scene import PID_FILE
 
 
 def job_lives(o):

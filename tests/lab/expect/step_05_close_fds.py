@@ -1,6 +1,7 @@
 """Step 05: nothing of what was inherited is open."""
 
-from lab.expect.model import Check, Scene, names
+from lab.expect.model import Check, names
+from lab.scene import Scene
 
 
 def numbers(o):

@@ -2,8 +2,8 @@
 
 import signal
 
-from lab.expect.model import Check, Scene, ended, fate
-from lab.launched import HOLD_SETSID
+from lab.expect.model import Check, ended, fate
+from lab.scene import HOLD_SETSID, Scene
 
 TIMES = 10
 # The child gets no further than its setsid() until its parent has ended, or waits for it: else chance says which comes

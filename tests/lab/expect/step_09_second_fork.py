@@ -3,10 +3,11 @@
 import os
 
 from lab.expect import still
-from lab.expect.model import SHELL_LOST, Check, Scene
+from lab.expect.model import SHELL_LOST, Check
 from lab.expect.step_00_background import VFORK
 from lab.expect.step_02_fork import job_lives
 from lab.expect.step_03_setsid import group_words
+from lab.scene import Scene
 
 
 def leader_lives(o):

@@ -2,7 +2,8 @@
 
 import signal
 
-from lab.expect.model import Check, Scene, fate, signal_name
+from lab.expect.model import Check, fate, signal_name
+from lab.scene import Scene
 
 HELD = Scene(signals="held", then=("SIGTERM",))
 

@@ -1,8 +1,8 @@
 """Step 11: a locked PID file, and so one instance at a time."""
 
-from lab.expect.model import LOG_TO_JUDGE, Check, Scene, fails_cleanly, fate, says_why
+from lab.expect.model import LOG_TO_JUDGE, Check, fails_cleanly, fate, says_why
 from lab.expect.step_07_syslog import null_device_and
-from lab.launched import PID_FILE
+from lab.scene import PID_FILE, Scene
 
 ARGUMENTS = ("-p", PID_FILE)  # relative: to the directory that it is launched in
 

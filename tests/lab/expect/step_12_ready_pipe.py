@@ -6,14 +6,13 @@ import signal
 from dataclasses import replace
 
 from lab.expect import still
-from lab.expect.model import Check, Scene, crash, ended, fate, star_for_failure
+from lab.expect.model import Check, crash, ended, fate, star_for_failure
 from lab.expect.step_05_close_fds import inherited
 from lab.expect.step_06_dev_null import with_access
 from lab.expect.step_07_syslog import extra, null_and_log, standard_holds
 from lab.expect.step_08_sighup import LEADING, TIMES
 from lab.expect.step_11_pid_file import ONCE_MORE
-from lab.launched import HOLD_CHDIR, PID_FILE
-
+from lab.scene import HOLD_CHDIR, PID_FILE, Scene
 
 # One of these is in what is said where 0, 1 and 2 are not the null device: its name, its number, the reason.
 NO_NULL = ("/dev/null", "-1", os.strerror(errno.ENOENT), "open", "dup")

@@ -3,9 +3,9 @@
 import errno
 import os
 
-from lab.expect.model import Check, Scene, ended, fails_cleanly, fate, says_why
+from lab.expect.model import Check, ended, fails_cleanly, fate, says_why
 from lab.expect.step_11_pid_file import content, holds_pid
-from lab.launched import PID_FILE, USER
+from lab.scene import PID_FILE, USER, Scene
 
 UID, GID, GROUPS = 70, 80, {81, 82}  # as launched.USERS has them
 NOBODY = "nosuchuser"

@@ -7,8 +7,8 @@ import signal
 import time
 
 from lab.expect import still
-from lab.expect.model import CRASHES, Check, Scene, crash, ended, fate, printed, says_why, signal_name
-from lab.launched import LOOK_BEFORE
+from lab.expect.model import CRASHES, Check, crash, ended, fate, printed, says_why, signal_name
+from lab.scene import LOOK_BEFORE, Scene
 
 NOTIFY = "path"
 

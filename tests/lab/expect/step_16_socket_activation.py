@@ -6,9 +6,9 @@ import re
 from dataclasses import replace
 from itertools import groupby
 
-from lab.expect.model import Check, Scene, ended, fate
+from lab.expect.model import Check, ended, fate
 from lab.expect.step_15_notify import READY, after, in_c, no_environ, stopped_well
-from lab.launched import ACCEPT_ONCE
+from lab.scene import ACCEPT_ONCE, Scene
 
 LISTEN = ("unix", "tcp4")
 FIRST = 3  # SD_LISTEN_FDS_START

@@ -8,7 +8,7 @@ import socket
 from dataclasses import replace
 
 from lab.expect import added, completed, expectations, more
-from lab.expect.model import Check, Scene, ended, fails_cleanly, fate, names, says_why
+from lab.expect.model import Check, ended, fails_cleanly, fate, names, says_why
 from lab.expect.step_05_close_fds import inherited
 from lab.expect.step_06_dev_null import with_access
 from lab.expect.step_07_syslog import came_out_right, extra, standard_holds
@@ -18,7 +18,7 @@ from lab.expect.step_13_drop_privileges import GID, GROUPS, UID, capabilities, e
 from lab.expect.step_14_signals import CONFIG_FILE, NEW, OLD, TAKEN, own_pipes
 from lab.expect.step_15_notify import READY, after, no_environ, quoted, stopped_well, variables
 from lab.expect.step_16_socket_activation import GONE, NOT_SERVED, all_served, served, told_clients
-from lab.launched import CONFIG, HOSTS_FILE, PID_FILE, PORT, SOCKET, USER
+from lab.scene import CONFIG, HOSTS_FILE, PID_FILE, PORT, SOCKET, USER, Scene
 from lab.steps import STEPS, lineage
 
 CLASSIC, NEW_STYLE = STEPS[14], STEPS[16]

@@ -1,0 +1,214 @@
+"""What was seen: frozen data, with nothing in it that needs a process any more.
+
+Whatever touches a process makes these, and whatever judges and tells reads
+them. So this is where the lab is cut in two: what is above needs no process,
+and what is below knows of no check.
+
+PIDs are as the launched program itself sees them.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from lab.scene import Scene
+
+# Why a program did not come to rest, where more than one place has to know.
+CHANGED = "it changed again after it had come to rest"
+OUT_OF_MEMORY = "it took more memory than it may have, and the kernel killed a process of it"
+FULL_DISK = "it has filled its file system"
+TOO_MANY_FILES = "it has made as many files as its file system can hold"
+
+# Descriptors that a program makes only to wait with: none is ever inherited in
+# a launch of the lab's.
+WAITING_KINDS = ("anon_inode:[eventpoll]", "anon_inode:[signalfd]", "anon_inode:[timerfd]")
+
+
+@dataclass(frozen=True)
+class Build:
+    """What the compiler made of an answer, or why it did not get it."""
+
+    program: bytes  # empty if it does not compile
+    messages: str  # the compiler's: errors, or warnings
+    withheld: tuple = ()  # a line for each header that the compiler did not get
+    refused: tuple = ()  # (what is wrong with the file, because) where it is no answer at all
+    unchecked: str = ""  # why nothing can be said of it here: the machine is at fault
+
+    @property
+    def compiles(self):
+        """Whether there is a program to launch."""
+        return bool(self.program)
+
+
+@dataclass(frozen=True)
+class Rest:
+    """How the waiting ended."""
+
+    settled: bool
+    why_not: str = ""  # what still went on when the time was up
+    note: str = ""  # what is not seen of it, though it is at rest
+    is_plain: bool = False  # all wait in calls that are known, and have no timeout
+    since: float = field(default_factory=time.monotonic)  # when that was known, in seconds of time.monotonic()
+
+
+class Credentials(NamedTuple):
+    """Who a process is and what it may do: credentials(7), capabilities(7)."""
+
+    uids: tuple  # real, effective, saved, filesystem
+    gids: tuple
+    groups: frozenset  # supplementary
+    capabilities: dict  # "Inh", "Prm", "Eff", "Amb": a set of bits; the bounding set is none that it has
+
+
+class Descriptor(NamedTuple):
+    """An open descriptor, seen from outside."""
+
+    number: int
+    kind: str  # "null", "terminal", "device", "file", "folder", "pipe", "socket", or anon_inode's
+    target: str  # the text of the link in /proc/PID/fd
+    access: str  # "r", "w" or "rw"; "" where neither is possible, as with O_PATH: open(2)
+    inherited: bool  # not close-on-exec: a program started with exec gets it too
+    identity: tuple  # (device, inode) of what is open
+    device: int  # the device number, of a device
+    locked: bool = False  # its process has locked it: flock(2), fcntl(2)
+
+    def __str__(self):
+        """In a few words, as a learner would name it."""
+        name = {
+            "null": "the null device",
+            "terminal": "a terminal",
+            "device": self.target,
+            "file": f"the file {self.target}",
+            "folder": f"the directory {self.target}",
+            "pipe": "a pipe",
+            "socket": "a socket",
+        }.get(self.kind, self.target)
+        return f"{self.number} {name}"
+
+
+@dataclass(frozen=True)
+class Message:
+    """A datagram that arrived at /dev/log, or at the service manager's socket, and the PID of who sent it.
+
+    `sender` is the kernel's word (SO_PASSCRED, unix(7)), None if that process
+    was gone before it could be looked up; `when` is when it was sent, in seconds
+    of time.monotonic(), of a message to the log when it was read here.
+    """
+
+    text: str
+    sender: int | None
+    when: float
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process, as the kernel showed it."""
+
+    pid: int
+    ppid: int
+    pgid: int
+    sid: int
+    terminal: int  # device number of the controlling terminal, 0 for none
+    state: str
+    umask: int
+    cwd: tuple  # (device, inode)
+    cwd_text: str
+    program: tuple  # (device, inode) of the executable
+    descriptors: dict  # number: Descriptor
+    blocked: frozenset = frozenset()  # numbers of signals that no thread lets through: signal(7)
+    ignored: frozenset = frozenset()
+    caught: frozenset = frozenset()  # with a handler
+    awaited: frozenset = frozenset()  # blocked, but for the time that a thread waits for them: sigwaitinfo(2)
+    thread_count: int = 1
+    environment: dict | None = None  # what it has there now; None where that cannot be found out
+    credentials: Credentials | None = None  # in a scene as root those that it sees itself
+
+    @property
+    def open_files(self):
+        """The descriptors that count: all but those that only serve to wait."""
+        return {n: d for n, d in self.descriptors.items() if d.kind not in WAITING_KINDS}
+
+
+@dataclass(frozen=True)
+class PidFile:
+    """The file that -p names, at one moment."""
+
+    text: str
+    mode: int
+    identity: tuple  # (device, inode)
+    locked: bool  # by anybody, with flock() or fcntl()
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of one deed of Scene.then."""
+
+    deed: str
+    messages: tuple  # Message, to the log
+    notices: tuple  # Message, to the service manager
+    printed: str
+    begun: float  # seconds on CLOCK_MONOTONIC: just before it was done
+    over: float  # the same, when it had come to rest again
+    served: Served | None = None  # "connect": what the client got
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a client got."""
+
+    text: str  # all that it could read
+    how: str  # "closed" by the other side, "open" still when nothing came any more, or the reason why it failed
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Everything that a check may look at."""
+
+    name: str  # of the answer, and so of its program
+    build: Build
+    rest: Rest
+    scene: Scene
+    sandboxed: bool
+    adopter: int  # PID of what adopts orphans: init, or the subreaper
+    program: tuple  # (device, inode) of the answer's executable
+    job: int  # PID of the process that the shell launched
+    job_status: int | None  # as from waitpid(); None while it lives
+    exec_errno: int
+    shell: Process  # what the job was launched with, it still has
+    shell_lost: bool  # the answer has ended or stopped it
+    root: tuple  # (device, inode) of the root directory
+    processes: tuple  # the living ones, oldest first
+    zombies: tuple  # PIDs of those that have ended, and whose parent has not waited for them
+    reaped: dict  # PID: status, of orphans that have ended
+    messages: tuple  # Message, in the order of their arrival
+    notices: tuple  # the same, to the service manager
+    printed: str  # to the terminal, or to the pipe in its place
+    piped: str  # scene "pipe": that part of it that came through the pipe
+    pipe_closed: bool  # scene "pipe": the reader has got end of file
+    pid_file: PidFile | None = None  # None where there is none
+    pid_file_after: PidFile | None = None  # after scene.then
+    found: str | None = None  # what was in the PID file when the job returned
+    again: tuple = ()  # the statuses of what was started again, None for one that has not ended
+    again_printed: str = ""
+    left: tuple = ()  # PIDs that live on after scene.then was done
+    files: tuple = ()  # the names of what is in the working directory of the launch then
+    opened: int | None = None  # then="terminal": the descriptor that it got, or -errno
+    regained: tuple = ()  # then="root": 0 or -errno, for the user and for the group
+    done: tuple = ()  # a Done for each of scene.then
+    status_after: int | None = None  # of `process`, as from waitpid(); None if it lives on
+    raised: int | None = None  # then="before-wait": 0 or -errno
+    log_was_full: bool = False  # then="full-log": it came to wait for the log
+    crowd: int = 0  # then="crowd": so many clients got through
+    accept_failed: bool = False  # scene ACCEPT_ONCE: its first accept() was made to fail
+    told_with: tuple = ()  # scene LOOK_BEFORE: for each notice, the signals that were held when it was sent
+    got_terminal: bool = False  # then="terminal": `process` has a controlling terminal afterwards
+    log_peers: frozenset = field(default_factory=frozenset)  # descriptors that are connected to /dev/log
+    listeners: frozenset = field(default_factory=frozenset)  # its own at which clients can connect
+    pairs: frozenset = field(default_factory=frozenset)  # its own that lead to itself: socketpair(2)
+
+    @property
+    def process(self):
+        """The one to be judged: the only one that lives, or the youngest. None if none does."""
+        return self.processes[-1] if self.processes else None

@@ -1,0 +1,44 @@
+"""What is asked for: how a program is started, and what is done to it once it is at rest.
+
+Data only. A step says how its program is launched, a check names the scene that
+it wants to look at, and whatever launches programs reads it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+PID_FILE = "daemon.pid"  # what -p names, in the working directory
+CONFIG = "daemon.conf"  # what -c names
+SOCKET = "service.sock"  # what -l names, if it is a path
+PORT = "PORT"  # in arguments and deeds it stands for a port that is free
+# Faults of which pytest is told, see launched.Launch._AT_CALL: of chdir(), of accept(), of all that can tell something.
+HOLD_CHDIR, ACCEPT_ONCE, LOOK_BEFORE = "chdir-held", "accept-once", "telling-held"
+HOLD_SETSID = "setsid-held"
+USER = "guest"  # whom -u names; in /etc/passwd where a job is launched as root
+USERS = {
+    "passwd": b"root:x:0:0::/:/bin/sh\nguest:x:70:80::/:/bin/sh\n",
+    "group": b"root:x:0:\nguest:x:80:\nmail:x:81:guest\nnews:x:82:guest\n",
+}
+HOSTS_FILE = Path("/etc/hosts")
+HOSTS = b"127.0.0.1 localhost\n::1 localhost\n"  # that file in a sandbox, for a job that is told a host
+
+
+@dataclass(frozen=True)
+class Scene:
+    """How a program is started; the defaults are those of every answer."""
+
+    stdio: str = "terminal"  # or "closed", or "pipe" for standard output
+    fault: str = ""  # a row of the table in launcher/faults.c
+    without: tuple = ()  # "null", "log": not in /dev
+    leads: bool = False  # it leads a session on a terminal of its own, as under sshd
+    environment: tuple = ()  # of NAME=VALUE, beside toolbox.ENVIRONMENT, or NAME for none of it
+    signals: str = ""  # "held": every signal is ignored, and blocked too
+    then: tuple = ()  # what is done once it is at rest: see observe.DEEDS, or a signal's name
+    files: tuple = ()  # (name, bytes) in its working directory, and the mode if it is not 0644
+    root: bool = False  # as root of the sandbox, with USERS to become, in a directory of root's; from step 13 on
+    # the arguments tell it to become one
+    arguments: tuple | None = None  # None, here and below: as the step has it
+    notify: str | None = None  # the kind of service manager that would be told, see launcher/sockets.c; "" for none
+    listen: tuple | None = None  # the kinds of what a service manager passes, from descriptor 3 on
