@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import pytest
 
 from lab.answers import find_answers
-from lab.expect import expectations
+from lab.checks import expectations
 from lab.judge import Workshop
 from lab.toolbox import SKELETONS, LabError, OnlyOnce, printable
 

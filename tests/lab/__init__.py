@@ -9,7 +9,7 @@ those after it:
               back is a handle, see `launched`
     settle    wait until it has come to rest
     observe   what the kernel says of its processes then
-    expect/   what has to be true after each step, and why it may not be
+    checks/   what has to be true after each step, and why it may not be
     judge     hold the one against the other: a result for each check
     report    the results, in words
 

@@ -18,7 +18,7 @@ from lab.answers import Answer, find_step
 from lab.bench_load import bench_load
 from lab.bench_service import bench_service
 from lab.build import FLAGS, Builder
-from lab.expect import expectations
+from lab.checks import expectations, since
 from lab.judge import Examination
 from lab.launch import Launchpad
 from lab.settle import settle
@@ -165,7 +165,7 @@ def judge_many(count):
         program = STEPS[step.number - turn % 2]
         examination = Examination(Answer(step, SOLUTIONS / f"{program.name}.c"), pad, builder)
         checks = [check for check in expectations(step) if not check.star]
-        expected = {check.key for check in checks if check.since.number > program.number} - examination.skipped
+        expected = {check.key for check in checks if since(check, step).number > program.number} - examination.skipped
         if examination.failed != expected:
             wrong.append(f"{program.name} as {step.name}: fails {sorted(examination.failed)}, not {sorted(expected)}")
     return wrong

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
 from lab.answers import Answer
-from lab.expect.model import NEVER_SETTLED
+from lab.checks.model import NEVER_SETTLED
 from lab.judge import SKIPPED, Workshop
 from lab.launch import Launchpad
 from lab.steps import STEPS

@@ -167,7 +167,6 @@ class Observation:
     """Everything that a check may look at."""
 
     name: str  # of the answer, and so of its program
-    build: Build
     rest: Rest
     scene: Scene
     sandboxed: bool

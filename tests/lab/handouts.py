@@ -19,7 +19,7 @@ import time
 
 from lab.answers import Answer, find_step
 from lab.build import Builder
-from lab.expect import arguments
+from lab.checks import arguments
 from lab.judge import Workshop
 from lab.launch import Launchpad, NoRoot
 from lab.report import describe

@@ -8,13 +8,12 @@ what a whole run has in common.
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 from lab.answers import Answer, find_step
 from lab.build import Builder
-from lab.expect import completed, expectations
-from lab.expect.model import LOG_TO_PASS, UNCHECKED, WRONG_STATE, Check, crash, crash_cause, fate, life_verdict
-from lab.facts import Build
+from lab.checks import completed, expectations
+from lab.checks.check import LOG_TO_PASS, UNCHECKED, WRONG_STATE, Check, Unseen
+from lab.checks.common import crash, crash_cause, fate, life_verdict
 from lab.hindered import Hindered
 from lab.launch import Launchpad
 from lab.observe import observe
@@ -23,7 +22,7 @@ from lab.toolbox import LabError
 from lab.turns import Turns, finish
 
 # A program that waits and does nothing else: if the lab cannot look at it either, the machine is at fault.
-CONTROL = Build(b"#!/bin/sh\nread line\n", "")
+CONTROL = b"#!/bin/sh\nread line\n"
 
 AT_ONCE = 24  # launches of one answer that are under way
 
@@ -149,7 +148,7 @@ class Examination:
         """Work (see turns) that launches the answer in a scene, and returns an Observation."""
         step = self.answer.step
         to_the_end = scene == Scene() or scene.root and any(c.scene == scene and c.on_process for c in self.checks)
-        return observe(self.pad, step.name, self.build, completed(step, scene), to_the_end)
+        return observe(self.pad, step.name, self.build.program, completed(step, scene), to_the_end)
 
     def _start_all(self, scene, turn):
         """Launches in scenes of their own are looked at side by side: one comes to rest while others are looked at."""
@@ -204,9 +203,10 @@ class Examination:
         """What it follows from, what cannot be checked here, and only then the check itself."""
         if self.build.unchecked:
             return Result(check, SKIPPED, UNCHECKED, because=self.build.unchecked)
+        if check.looks_at == "build":
+            return _result(check, check.judge(self.build))
         if not self.build.compiles:
-            o = SimpleNamespace(build=self.build)  # all that there is to look at
-            return _evaluate(check, o) if check.key == "compiles" else Result(check, FOLLOWS)
+            return Result(check, FOLLOWS)
         if check.star and any(self.result(other).failed for other in self.checks if not other.star):
             return Result(check, FOLLOWS)
         skipped = Result(check, SKIPPED, UNCHECKED, because=self._why_not_here(check))
@@ -217,11 +217,11 @@ class Examination:
             return Result(check, FOLLOWS) if self._is_bound_to_fail(check) else _lost(check, o)
         turns = (self.observation(check.scene, turn) for turn in range(check.times))
         # The first that is wrong, if there is one, or that cannot be looked at.
-        o = next((each for each in turns if check.unseen(each) or not check.holds(each)), o)
+        finding = next((found for each in turns if (found := check.judge(each)) is not None), None)
         self._end_unseen(check.scene)
-        if reason := check.unseen(o):
-            return Result(check, SKIPPED, UNCHECKED, because=reason)
-        result = _evaluate(check, o)
+        result = _result(check, finding)
+        if result.status == SKIPPED:
+            return result
         if result.failed and any(self.result(other).failed for other in self.checks if other.key in check.follows):
             return Result(check, FOLLOWS)
         return skipped if skipped.because and not result.failed else result
@@ -253,16 +253,18 @@ class Examination:
         return self.pad.is_sandboxed() or f"{1:032x}" in addresses
 
 
-def _evaluate(check, o):
-    if check.holds(o):
+def _result(check, finding):
+    if finding is None:
         return Result(check, PASSED)
-    return Result(check, FAILED, check.verdict(o), check.expected(o), check.observed(o), check.cause(o))
+    if isinstance(finding, Unseen):
+        return Result(check, SKIPPED, UNCHECKED, because=finding.why)
+    return Result(check, FAILED, finding.verdict, finding.expected, finding.observed, finding.because)
 
 
 def _lost(check, o):
-    """A bonus check looks for a process where there is none."""
+    """A check looks for a process where there is none."""
     because = crash_cause(o) if crash(o) else "it ended instead of living on"
-    return Result(check, FAILED, life_verdict(o), check.expected(o), fate(o), because)
+    return Result(check, FAILED, life_verdict(o), check.expects_of_the_lost(o), fate(o), because)
 
 
 @contextmanager

@@ -63,8 +63,8 @@ MAX_PROCESSES = 100  # that are looked at; more are too many in any case
 KEPT = ("ppid", "pgid", "sid", "terminal", "umask", "cwd", "program", "ignored")  # fields of Process
 
 
-def observe(pad: Launchpad, name, build, scene=Scene(), to_the_end=False):
-    """Launch `build`'s program as the answer `name`, look at it once it is at rest, and end it all.
+def observe(pad: Launchpad, name, program, scene=Scene(), to_the_end=False):
+    """Launch `program`, which is the answer `name`, look at it once it is at rest, and end it all.
 
     With `to_the_end` it is asked at last whether a timer of its own will wake it
     soon. If one will, the program is launched once more, and looked at when that
@@ -75,16 +75,16 @@ def observe(pad: Launchpad, name, build, scene=Scene(), to_the_end=False):
     fault, and Hindered where the answer may be.
     """
     if scene.then and to_the_end:  # what is done to the program then would come before its timers are asked
-        _, alarm = yield from _launch_and_look(pad, name, build, replace(scene, then=()), to_the_end)
+        _, alarm = yield from _launch_and_look(pad, name, program, replace(scene, then=()), to_the_end)
         is_soon = alarm is not None and alarm.after_rest < LONG_SLEEP
-        return (yield from _launch_and_look(pad, name, build, scene, awaited=alarm if is_soon else None))[0]
-    seen, alarm = yield from _launch_and_look(pad, name, build, scene, to_the_end)
+        return (yield from _launch_and_look(pad, name, program, scene, awaited=alarm if is_soon else None))[0]
+    seen, alarm = yield from _launch_and_look(pad, name, program, scene, to_the_end)
     if alarm is None:
         return seen
     if alarm.after_rest >= LONG_SLEEP:
         note = f"A timer wakes your program after {alarm.after_rest:.0f} s. The lab does not look at what it does then."
         return replace(seen, rest=replace(seen.rest, note=seen.rest.note or note))
-    again, _ = yield from _launch_and_look(pad, name, build, scene, awaited=alarm)
+    again, _ = yield from _launch_and_look(pad, name, program, scene, awaited=alarm)
     if not alarm.is_certain:
         return again
     note = f"A timer woke your program after {alarm.after_rest:.1f} s. The lab looked at it after that."
@@ -100,26 +100,26 @@ class Alarm:
     is_certain: bool = True
 
 
-def _launch_and_look(pad, name, build, scene, to_the_end=False, awaited=None):
+def _launch_and_look(pad, name, program, scene, to_the_end=False, awaited=None):
     """Work that returns an Observation, and an Alarm or None: see observe()."""
-    with pad.job(name, build.program, scene, high=_high_number()) as launch, _in_sight():
+    with pad.job(name, program, scene, high=_high_number()) as launch, _in_sight():
         launch.on_call = lambda outer: _held_signals(launch, f"/proc/{outer}")
         yield 0.0
         pad.wait_for_start(launch)
         if not scene.root:
-            return (yield from _look(launch, name, build, to_the_end, awaited))
-        look = partial(_look_from_inside, launch, name, build, to_the_end, awaited)
+            return (yield from _look(launch, name, to_the_end, awaited))
+        look = partial(_look_from_inside, launch, name, to_the_end, awaited)
         launch.is_read = False  # the child does that now
         return (yield from from_inside(launch.init, look, launch.descriptors()))
 
 
-def _look_from_inside(launch, name, build, to_the_end, awaited):
-    return finish(_look(launch.of_this_process(), name, build, to_the_end, awaited))
+def _look_from_inside(launch, name, to_the_end, awaited):
+    return finish(_look(launch.of_this_process(), name, to_the_end, awaited))
 
 
-def _look(launch, name, build, to_the_end, awaited):
+def _look(launch, name, to_the_end, awaited):
     """Work that returns an Observation, and an Alarm or None: see observe()."""
-    seen = yield from _observe(launch, name, build, awaited)
+    seen = yield from _observe(launch, name, awaited)
     return seen, _find_alarm(launch, seen) if to_the_end else None
 
 
@@ -141,7 +141,7 @@ def _find_alarm(launch, seen):
     return Alarm(seen.rest.since + latest - launch.started, after_rest, is_certain)
 
 
-def _observe(launch, name, build, awaited=None):
+def _observe(launch, name, awaited=None):
     """Work that returns an Observation; `awaited` is an Alarm that has to come first.
 
     What a look changes comes last: a program that watches its terminal or its
@@ -168,7 +168,6 @@ def _observe(launch, name, build, awaited=None):
         rest = Rest(False, CHANGED)
     return Observation(
         name=name,
-        build=build,
         rest=rest,
         scene=launch.scene,
         sandboxed=launch.sandboxed,

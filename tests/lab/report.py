@@ -3,7 +3,8 @@
 import textwrap
 
 from lab.answers import odd_names
-from lab.expect.model import DOES_NOT_COMPILE, NO_SOURCE, WRONG_STATE
+from lab.checks import since
+from lab.checks.model import DOES_NOT_COMPILE, NO_SOURCE, WRONG_STATE
 from lab.judge import FAILED, FOLLOWS, PASSED, SKIPPED
 from lab.steps import STEPS
 from lab.toolbox import SKELETONS, printable
@@ -186,7 +187,7 @@ def _line(step, result):
     elif check.star:
         remark = "bonus"
     else:
-        remark = f"step {check.since.number:02}" if check.since != step else ""
+        remark = f"step {since(check, step).number:02}" if since(check, step) != step else ""
     return _row((STAR_MARKS if check.star else MARKS)[result.status], check.says, remark)
 
 

@@ -3,8 +3,8 @@
 import shutil
 
 from lab.answers import Answer
-from lab.expect.model import DOES_NOT_COMPILE, role, signal_name
-from lab.expect.step_07_syslog import parsed
+from lab.checks.model import DOES_NOT_COMPILE, role, signal_name
+from lab.checks.step_07_syslog import parsed
 from lab.judge import Workshop
 from lab.scene import Scene
 from lab.steps import STEPS

@@ -505,7 +505,8 @@ def refused_as_root_of_the_sandbox(arena, attack, examine):
     if reason:
         pytest.skip(reason)
     assert examination.build.compiles, examination.build.messages
-    o = finish(observe(examination.pad, "13_drop_privileges", examination.build, Scene(root=True, arguments=())))
+    scene = Scene(root=True, arguments=())
+    o = finish(observe(examination.pad, "13_drop_privileges", examination.build.program, scene))
     assert "allowed:" not in o.printed and "tried all" in o.printed, o.printed
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from gallery import REPORTS, careless_answers, right_answers, tables, unwrapped, with_names, wrong_answers
-from lab.expect import added
+from lab.checks import added
 from lab.judge import FAILED, SKIPPED
 from lab.report import describe
 from lab.steps import STEPS

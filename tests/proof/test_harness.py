@@ -19,7 +19,7 @@ from conftest import PATIENCE, processes_called, wait_for
 from lab import procfs
 from lab.answers import Answer, find_step
 from lab.build import Builder
-from lab.expect.model import CRASHED, DOES_NOT_COMPILE, EXITED, NEVER_SETTLED
+from lab.checks.model import CRASHED, DOES_NOT_COMPILE, EXITED, NEVER_SETTLED
 from lab.facts import Build
 from lab.judge import examiner
 from lab.launch import Launchpad, look_at_null_device, reserve_port
@@ -37,8 +37,8 @@ def verdicts(examination):
 
 
 def look(pad, name, build):
-    """An Observation of a build, launched as the answer `name`."""
-    return finish(observe(pad, name, build))
+    """An Observation of a build's program, launched as the answer `name`."""
+    return finish(observe(pad, name, build.program))
 
 
 # ---- settling --------------------------------------------------------------
@@ -325,7 +325,7 @@ def test_the_log_knows_who_sent_it(examine_in_sandbox, edited):
 def test_messages_are_parsed(text, facility, tag):
     from types import SimpleNamespace
 
-    from lab.expect.step_07_syslog import parsed
+    from lab.checks.step_07_syslog import parsed
 
     o = SimpleNamespace(messages=[SimpleNamespace(text=text, sender=4)])
     assert parsed(o) == [(facility, tag, 4)]

@@ -3,6 +3,7 @@
 import pytest
 
 from gallery.mutants import INVISIBLE, mutants
+from lab.checks import since
 from lab.judge import SKIPPED
 from lab.scene import Scene
 
@@ -14,7 +15,11 @@ VISIBLE = [mutant for mutant in MUTANTS if not mutant.why_invisible]
 def test_mutant_is_caught(mutant, examine_in_sandbox):
     """By a check or by a bonus check; those of the usual launch are asked first, then those of its own step."""
     examination = examine_in_sandbox(mutant.source, mutant.step.number)
-    checks = sorted(examination.checks, key=lambda check: (check.star, check.scene != Scene(), -check.since.number))
+
+    def order(check):
+        return check.star, check.scene != Scene(), -since(check, mutant.step).number
+
+    checks = sorted(examination.checks, key=order)
     seen = any(examination.result(check).failed for check in checks)
     if not seen and any(result.status == SKIPPED for result in examination.results()):
         pytest.skip(f"judged in part: {examination.pad.why_no_root()}")

@@ -8,7 +8,7 @@ from difflib import ndiff
 import pytest
 
 from lab.answers import Answer, code, find_step
-from lab.expect import added, expectations
+from lab.checks import added, expectations, since
 from lab.handouts import typed
 from lab.judge import FAILED, PASSED, Examination
 from lab.report import explain
@@ -41,7 +41,7 @@ def test_skeleton_fails_exactly_what_its_step_adds(step, pad, programs):
     examination = Examination(Answer(step, SKELETONS / f"{step.name}.c"), pad, programs)
     required = [check for check in added(step) if not check.star]
     if before(step) or step.number == 0:
-        expected = {check.key for check in required if check.since == step and step.number}
+        expected = {check.key for check in required if since(check, step) == step and step.number}
     else:
         expected = {check.key for check in required if not holds_of_usage(check)}
     unchecked = {r.check.key for r in examination.results() if r.status == "skipped"}
@@ -67,7 +67,7 @@ def test_triangle(program, sandbox_pad, programs, record_property):
             continue
         examination = Examination(Answer(step, SOLUTIONS / f"{program.name}.c"), sandbox_pad, programs)
         required = [check for check in expectations(step) if not check.star]
-        expected = {check.key for check in required if check.since.number > program.number}
+        expected = {check.key for check in required if since(check, step).number > program.number}
         found = {check.key for check in required if examination.result(check).failed}
         cells.append(f"{len(found):>2}/{len(required):<2}")
         if missed := found ^ (expected - examination.skipped):

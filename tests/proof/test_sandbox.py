@@ -18,7 +18,6 @@ import pytest
 from conftest import wait_for
 
 from lab import alarms, cgroups, hindered, judge, launch, procfs, sight
-from lab.facts import Build
 from lab.judge import FAILED, FOLLOWS, PASSED, SKIPPED
 from lab.launch import Launchpad
 from lab.observe import observe
@@ -31,8 +30,8 @@ LOOP = "    for (;;)\n        pause();"
 
 def print_in_job(pad, commands):
     """What a shell script prints that is launched as an answer."""
-    build = Build(f"#!/bin/sh\n{commands}\n".encode(), "")
-    return finish(observe(pad, "00_background", build)).printed
+    script = f"#!/bin/sh\n{commands}\n".encode()
+    return finish(observe(pad, "00_background", script)).printed
 
 
 # ---- what is seen ------------------------------------------------------------

@@ -6,8 +6,8 @@ import re
 import signal
 import time
 
-from lab.expect import still
-from lab.expect.model import CRASHES, Check, crash, ended, fate, printed, says_why, signal_name
+from lab.checks import still
+from lab.checks.model import CRASHES, Check, crash, ended, fate, printed, says_why, signal_name
 from lab.scene import LOOK_BEFORE, Scene
 
 NOTIFY = "path"

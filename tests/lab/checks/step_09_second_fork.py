@@ -2,11 +2,11 @@
 
 import os
 
-from lab.expect import still
-from lab.expect.model import SHELL_LOST, Check
-from lab.expect.step_00_background import VFORK
-from lab.expect.step_02_fork import job_lives
-from lab.expect.step_03_setsid import group_words
+from lab.checks import still
+from lab.checks.model import SHELL_LOST, Check
+from lab.checks.step_00_background import VFORK
+from lab.checks.step_02_fork import job_lives
+from lab.checks.step_03_setsid import group_words
 from lab.scene import Scene
 
 

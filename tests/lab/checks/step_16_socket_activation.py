@@ -6,8 +6,8 @@ import re
 from dataclasses import replace
 from itertools import groupby
 
-from lab.expect.model import Check, ended, fate
-from lab.expect.step_15_notify import READY, after, in_c, no_environ, stopped_well
+from lab.checks.model import Check, ended, fate
+from lab.checks.step_15_notify import READY, after, in_c, no_environ, stopped_well
 from lab.scene import ACCEPT_ONCE, Scene
 
 LISTEN = ("unix", "tcp4")

@@ -1,6 +1,6 @@
 """Step 03: a session of its own, without a controlling terminal."""
 
-from lab.expect.model import Check, role, star_for_failure
+from lab.checks.model import Check, role, star_for_failure
 
 
 def owner(o, pid):

@@ -2,7 +2,7 @@
 
 import signal
 
-from lab.expect.model import Check, fate, signal_name
+from lab.checks.model import Check, fate, signal_name
 from lab.scene import Scene
 
 HELD = Scene(signals="held", then=("SIGTERM",))

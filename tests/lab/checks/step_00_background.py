@@ -2,7 +2,7 @@
 
 import os
 
-from lab.expect.model import (
+from lab.checks.model import (
     CRASHED,
     DOES_NOT_COMPILE,
     NEVER_SETTLED,
@@ -42,14 +42,14 @@ def lost(o):
 MAX_WITHHELD = 5  # headers that the compiler did not get, and that are named
 
 
-def what_the_compiler_got(o):
+def what_the_compiler_got(build):
     """What is wrong with the file; or which headers the compiler did not get, and what it printed."""
-    if o.build.refused:
-        return o.build.refused[0]
-    lines = list(o.build.withheld)
+    if build.refused:
+        return build.refused[0]
+    lines = list(build.withheld)
     if len(lines) > MAX_WITHHELD:
         lines[MAX_WITHHELD:] = [f"{len(lines) - MAX_WITHHELD} more headers did not get to the compiler"]
-    return "\n".join([*(line.replace("\n", "\\n") for line in lines), o.build.messages])
+    return "\n".join([*(line.replace("\n", "\\n") for line in lines), build.messages])
 
 
 CHECKS = [
@@ -58,18 +58,18 @@ CHECKS = [
         says="compiles",
         read="gcc(1)",
         on_process=False,
-        holds=lambda o: o.build.compiles,
-        expected=lambda o: "a program",
+        holds=lambda build: build.compiles,
+        expected=lambda build: "a program",
         observed=what_the_compiler_got,
         causes=(
-            (lambda o: o.build.refused, lambda o: o.build.refused[1]),
+            (lambda build: build.refused, lambda build: build.refused[1]),
             (
-                lambda o: o.build.withheld,
+                lambda build: build.withheld,
                 "The compiler did not get all headers, see the first lines above. Most likely it misses one of them.",
             ),
             (True, "the compiler's first error is the one to look at; those after it may follow from it"),
         ),
-        verdict=lambda o: NO_SOURCE if o.build.refused else DOES_NOT_COMPILE,
+        verdict=lambda build: NO_SOURCE if build.refused else DOES_NOT_COMPILE,
     ),
     Check(
         key="comes_to_rest",

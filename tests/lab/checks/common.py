@@ -1,20 +1,16 @@
-"""What a check is made of, and the words that checks have in common."""
+"""What several steps' checks have in common: who is who, what became of the processes, what they said."""
+
+from __future__ import annotations
 
 import errno
 import os
 import re
 import signal
-from dataclasses import dataclass, field
+from typing import Mapping
 
+from lab.checks.check import CRASHED, EXITED, WRONG_STATE, Check, Finding, Wrong, check
+from lab.facts import Descriptor, Observation
 from lab.scene import Scene
-
-WRONG_STATE = "wrong state"
-DOES_NOT_COMPILE = "does not compile"
-NO_SOURCE = "no source file"
-CRASHED = "crashed"
-EXITED = "exited too soon"
-NEVER_SETTLED = "never settled"
-UNCHECKED = "cannot be checked here"
 
 # A message to the log: <priority>, a time stamp if there is one (syslog(3) writes
 # one; RFC 5424 has another form, with a host before the tag), then the tag. A
@@ -25,47 +21,8 @@ FORM = re.compile(
     r"(?P<tag>[^\s\[:]*(?::(?=[\[:]))?)"
 )
 
-LOG_TO_JUDGE = "without the log there is nothing to look at"
-LOG_TO_PASS = "without the log only some of what is wrong can be seen"
 
-
-@dataclass(eq=False)
-class Check:
-    """One sentence about an answer, and what to say if it is not true.
-
-    The functions get an observe.Observation. `causes` is a table of (test,
-    text): the first test that is true gives the cause of what was observed. The
-    test may be True itself, and the text a function.
-    """
-
-    key: str  # its name in pytest's ids: letters and underscores
-    says: str  # the sentence
-    read: str  # man page and section
-    holds: object
-    expected: object
-    observed: object
-    causes: tuple
-    verdict: object = lambda o: WRONG_STATE
-    replaces: tuple = ()  # keys of checks of earlier steps that no longer hold
-    relaxes: bool = False  # what replaces another adds nothing: it counts as old as that
-    follows: tuple = ()  # keys: where one of them fails, this is bound to fail
-    on_process: bool = True  # looks at the process: there has to be one
-    star: bool = False  # a bonus check
-    scene: Scene = field(default_factory=Scene)  # what is not the usual one is a launch of its own
-    times: int = 1  # so many launches, and it has to hold in each
-    unseen: object = lambda o: ""  # why it could not be checked here, as far as the launch itself shows
-    needs_log: str = ""  # LOG_TO_JUDGE, LOG_TO_PASS: what takes a /dev/log that is the lab's
-    since: object = None  # the step that added it: set by expect.added()
-
-    def cause(self, o):
-        """The cause of what was observed, in words."""
-        for test, text in self.causes:
-            if test is True or test(o):
-                return text(o) if callable(text) else text
-        return ""
-
-
-def signal_name(number):
+def signal_name(number: int) -> str:
     """SIGSEGV for 11; a number that has no name as it is."""
     try:
         return signal.Signals(number).name
@@ -73,19 +30,19 @@ def signal_name(number):
         return f"signal {number}"
 
 
-def ended(status):
+def ended(status: int) -> str:
     """How a process ended, from its wait status: "ended with status 1"."""
     if os.WIFSIGNALED(status):
         return f"was killed by {signal_name(os.WTERMSIG(status))}"
     return f"ended with status {os.waitstatus_to_exitcode(status)}"
 
 
-def names(descriptors):
+def names(descriptors: Mapping[int, Descriptor]) -> str:
     """Descriptors in a few words, "none" for none."""
     return ", ".join(str(d) for d in descriptors.values()) or "none"
 
 
-def role(o, pid):
+def role(o: Observation, pid: int) -> str:
     """Who a PID is, as far as the lab knows."""
     return {
         0: "nobody",
@@ -95,7 +52,7 @@ def role(o, pid):
     }.get(pid, f"process {pid}")
 
 
-def printed(o):
+def printed(o: Observation) -> str:
     """What the answer printed, for the end of a sentence; nothing if it did not."""
     text = " ".join(o.printed.split())
     if not text:
@@ -103,7 +60,7 @@ def printed(o):
     return f'; it printed "{text[:200]}{"..." if len(text) > 200 else ""}"'
 
 
-def fate(o):
+def fate(o: Observation) -> str:
     """What became of the processes, in words."""
     parts = []
     if o.shell_lost:
@@ -126,15 +83,13 @@ def fate(o):
     return "; ".join(parts) + printed(o)
 
 
-# A row for the causes of checks on the processes' lives.
 SHELL_LOST = (
-    lambda o: o.shell_lost,
     "the answer sent a signal to the shell that launched it: kill() with 0, -1 or getppid() reaches more than "
-    "the process itself",
+    "the process itself"
 )
 
 
-def crash(o):
+def crash(o: Observation) -> int:
     """The signal that ended one of the answer's processes, 0 if none did."""
     statuses = [s for s in (o.job_status, *o.reaped.values()) if s is not None]
     return next((os.WTERMSIG(s) for s in statuses if os.WIFSIGNALED(s)), 0)
@@ -152,13 +107,13 @@ CRASHES = {
 }
 
 
-def crash_cause(o):
+def crash_cause(o: Observation) -> str:
     """Why a signal ended a process, as far as the signal tells."""
     number = crash(o)
     return CRASHES.get(number, f"{signal_name(number)} was sent to it, by itself or by another process")
 
 
-def life_verdict(o):
+def life_verdict(o: Observation) -> str:
     """The verdict where the processes did not live as they should."""
     if o.shell_lost:
         return WRONG_STATE
@@ -169,25 +124,25 @@ def life_verdict(o):
     return WRONG_STATE
 
 
-def fails_cleanly(o):
+def fails_cleanly(o: Observation) -> bool:
     """Whether a start that could not work left nothing behind, and failed."""
     statuses = [o.job_status, *o.reaped.values()]
     return not o.processes and any(s is not None and os.WIFEXITED(s) and s != 0 for s in statuses)
 
 
-def said(o):
+def said(o: Observation) -> str:
     """What it printed and logged, but for its name and what syslog() puts in front: these say nothing of a reason."""
     logged = (re.sub(r"^\[\d+\]", "", FORM.sub("", message.text, 1)) for message in o.messages)
     return "\n".join([o.printed, *logged]).replace(o.name, "")
 
 
-def says_why(o, *words):
+def says_why(o: Observation, *words: str) -> bool:
     """Whether what it printed or logged holds one of these words."""
     text = said(o).lower()
     return any(word.lower() in text for word in words)
 
 
-def star_for_failure(call, error, half, *words):
+def bonus_for_failure(call: str, error: str, half: str, *words: str) -> Check:
     """The bonus check of an answer that says so when `call` fails, and ends.
 
     `error` is the errno that the call is made to give, by name; `half` says
@@ -195,20 +150,30 @@ def star_for_failure(call, error, half, *words):
     says, too, in place of the call's name and the reason.
     """
     reason = os.strerror(getattr(errno, error))
-    return Check(
+
+    @check(
         key=f"{call}_fails",
         says=f"says so when {call}() fails, and ends",
         read=f"{call}(2)",
-        star=True,
-        on_process=False,
+        bonus=True,
         scene=Scene(fault=f"{call}-{error}"),
-        holds=lambda o: fails_cleanly(o) and says_why(o, call, reason, *words),
-        expected=lambda o: "the reason on standard error, a status other than 0, nothing that lives on",
-        observed=lambda o: f"{call}() was made to fail ({error}); {fate(o)}",
-        causes=(
-            (lambda o: o.processes, f"what {call}() returns is not looked at: {half}"),
-            (lambda o: not fails_cleanly(o), "it ends as if all were well: whoever started it cannot tell"),
-            (lambda o: not printed(o), "it does not say why it ends: perror() knows"),
-            (True, "what it prints names neither the call nor the reason: perror() knows both"),
-        ),
     )
+    def call_fails(o: Observation) -> Finding:
+        if fails_cleanly(o) and says_why(o, call, reason, *words):
+            return None
+        return Wrong(
+            expected="the reason on standard error, a status other than 0, nothing that lives on",
+            observed=f"{call}() was made to fail ({error}); {fate(o)}",
+            because=why_not(o),
+        )
+
+    def why_not(o: Observation) -> str:
+        if o.processes:
+            return f"what {call}() returns is not looked at: {half}"
+        if not fails_cleanly(o):
+            return "it ends as if all were well: whoever started it cannot tell"
+        if not printed(o):
+            return "it does not say why it ends: perror() knows"
+        return "what it prints names neither the call nor the reason: perror() knows both"
+
+    return call_fails

@@ -5,13 +5,13 @@ import os
 import signal
 from dataclasses import replace
 
-from lab.expect import still
-from lab.expect.model import Check, crash, ended, fate, star_for_failure
-from lab.expect.step_05_close_fds import inherited
-from lab.expect.step_06_dev_null import with_access
-from lab.expect.step_07_syslog import extra, null_and_log, standard_holds
-from lab.expect.step_08_sighup import LEADING, TIMES
-from lab.expect.step_11_pid_file import ONCE_MORE
+from lab.checks import still
+from lab.checks.model import Check, crash, ended, fate, star_for_failure
+from lab.checks.step_05_close_fds import inherited
+from lab.checks.step_06_dev_null import with_access
+from lab.checks.step_07_syslog import extra, null_and_log, standard_holds
+from lab.checks.step_08_sighup import LEADING, TIMES
+from lab.checks.step_11_pid_file import ONCE_MORE
 from lab.scene import HOLD_CHDIR, PID_FILE, Scene
 
 # One of these is in what is said where 0, 1 and 2 are not the null device: its name, its number, the reason.

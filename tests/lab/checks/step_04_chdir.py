@@ -1,6 +1,6 @@
 """Step 04: the root directory as working directory."""
 
-from lab.expect.model import Check, star_for_failure
+from lab.checks.model import Check, star_for_failure
 
 CHECKS = [
     Check(

@@ -7,17 +7,17 @@ import signal
 import socket
 from dataclasses import replace
 
-from lab.expect import added, completed, expectations, more
-from lab.expect.model import Check, ended, fails_cleanly, fate, names, says_why
-from lab.expect.step_05_close_fds import inherited
-from lab.expect.step_06_dev_null import with_access
-from lab.expect.step_07_syslog import came_out_right, extra, standard_holds
-from lab.expect.step_10_reset_signals import kept
-from lab.expect.step_11_pid_file import content, holds_pid
-from lab.expect.step_13_drop_privileges import GID, GROUPS, UID, capabilities, extra_groups, has, ids
-from lab.expect.step_14_signals import CONFIG_FILE, NEW, OLD, TAKEN, own_pipes
-from lab.expect.step_15_notify import READY, after, no_environ, quoted, stopped_well, variables
-from lab.expect.step_16_socket_activation import GONE, NOT_SERVED, all_served, served, told_clients
+from lab.checks import added, completed, expectations, more, since
+from lab.checks.model import Check, ended, fails_cleanly, fate, names, says_why
+from lab.checks.step_05_close_fds import inherited
+from lab.checks.step_06_dev_null import with_access
+from lab.checks.step_07_syslog import came_out_right, extra, standard_holds
+from lab.checks.step_10_reset_signals import kept
+from lab.checks.step_11_pid_file import content, holds_pid
+from lab.checks.step_13_drop_privileges import GID, GROUPS, UID, capabilities, extra_groups, has, ids
+from lab.checks.step_14_signals import CONFIG_FILE, NEW, OLD, TAKEN, own_pipes
+from lab.checks.step_15_notify import READY, after, no_environ, quoted, stopped_well, variables
+from lab.checks.step_16_socket_activation import GONE, NOT_SERVED, all_served, served, told_clients
 from lab.scene import CONFIG, HOSTS_FILE, PID_FILE, PORT, SOCKET, USER, Scene
 from lab.steps import STEPS, lineage
 
@@ -41,7 +41,7 @@ def in_the_classic_way(check):
     scene = check.scene
     if scene.arguments is not None:
         scene = replace(scene, arguments=(*AS_DAEMON, *scene.arguments))
-    return replace(check, scene=scene, replaces=())
+    return replace(check, scene=scene, replaces=(), since=since(check, CLASSIC))
 
 
 def in_the_new_style(check):
@@ -49,7 +49,15 @@ def in_the_new_style(check):
     follows = tuple(f"fg_{key}" for key in check.follows)
     scene = replace(completed(NEW_STYLE, check.scene), arguments=check.scene.arguments or ())
     says = f"in the foreground: {check.says}"
-    return replace(check, key=f"fg_{check.key}", says=says, scene=scene, follows=follows, replaces=())
+    return replace(
+        check,
+        key=f"fg_{check.key}",
+        says=says,
+        scene=scene,
+        follows=follows,
+        replaces=(),
+        since=since(check, NEW_STYLE),
+    )
 
 
 def bonus(step):
@@ -381,7 +389,7 @@ BONUS = [
         if key not in NOT_OF_A_SERVICE | COMES_UP | {UNREMOVABLE.key}
     ),
     # At a path there would be two files that cannot be removed.
-    replace(UNREMOVABLE, scene=replace(UNREMOVABLE.scene, arguments=(*AT_HOST, *ROOT_ARGUMENTS))),
+    replace(UNREMOVABLE, scene=replace(UNREMOVABLE.scene, arguments=(*AT_HOST, *ROOT_ARGUMENTS)), since=CLASSIC),
     *(comes_up(bonus(CLASSIC)[key]) for key in sorted(COMES_UP)),
     *(in_the_new_style(check) for check in bonus(NEW_STYLE).values()),
 ]

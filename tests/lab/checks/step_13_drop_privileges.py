@@ -3,8 +3,8 @@
 import errno
 import os
 
-from lab.expect.model import Check, ended, fails_cleanly, fate, says_why
-from lab.expect.step_11_pid_file import content, holds_pid
+from lab.checks.model import Check, ended, fails_cleanly, fate, says_why
+from lab.checks.step_11_pid_file import content, holds_pid
 from lab.scene import PID_FILE, USER, Scene
 
 UID, GID, GROUPS = 70, 80, {81, 82}  # as launched.USERS has them

@@ -10,16 +10,30 @@ from functools import cache
 from importlib import import_module
 
 from lab.scene import Scene
-from lab.steps import STEPS, lineage
+from lab.steps import STEPS, before, lineage
 
 
 @cache
 def added(step):
     """The checks that `step` adds, in the order in which they are reported."""
-    checks = import_module(f"{__name__}.step_{step.name}").CHECKS
-    for check in checks:
-        check.since = check.since or step
-    return checks
+    return import_module(f"{__name__}.step_{step.name}").CHECKS
+
+
+def since(check, step):
+    """The step that a check of an answer to `step` counts as old as: the one that added it, unless it says another."""
+    return _ages(step)[check]
+
+
+@cache
+def _ages(step):
+    """{check: the step that it counts as old as} of all checks that `step` and those before it add."""
+    earlier = before(step)
+    ages = dict(_ages(earlier)) if earlier else {}
+    in_force = _in_force(earlier) if earlier else {}
+    for check in added(step):
+        replaced = [in_force[key] for key in check.replaces]
+        ages[check] = check.since or (ages[replaced[-1]] if check.relaxes else step)
+    return ages
 
 
 def more(check, *, causes=(), follows=(), **other):
@@ -30,11 +44,11 @@ def more(check, *, causes=(), follows=(), **other):
 def still(number, key, **other):
     """The check `key` of step `number` once more, for a later step, see more(). It keeps its age."""
     check = next(each for each in expectations(STEPS[number]) if each.key == key)
-    return more(check, replaces=(), **other)
+    return more(check, replaces=(), since=since(check, STEPS[number]), **other)
 
 
 @cache
-def in_force(step, name, otherwise):
+def setting(step, name, otherwise):
     """What `name` stands for in the step's module, or else in the latest one before it that has it.
 
     ARGUMENTS is what the program is launched with, ROOT_ARGUMENTS what besides where it is root; NOTIFY and LISTEN
@@ -46,37 +60,39 @@ def in_force(step, name, otherwise):
 
 def arguments(step, root=False):
     """What the step's program is launched with."""
-    return in_force(step, "ARGUMENTS", ()) + (in_force(step, "ROOT_ARGUMENTS", ()) if root else ())
+    return setting(step, "ARGUMENTS", ()) + (setting(step, "ROOT_ARGUMENTS", ()) if root else ())
 
 
 def completed(step, scene):
     """The scene, with what it leaves open (None) as the step has it."""
     usual = {
         "arguments": arguments(step, scene.root),
-        "notify": in_force(step, "NOTIFY", ""),
-        "listen": in_force(step, "LISTEN", ()),
+        "notify": setting(step, "NOTIFY", ""),
+        "listen": setting(step, "LISTEN", ()),
     }
     return replace(scene, **{name: value for name, value in usual.items() if getattr(scene, name) is None})
 
 
-@cache
-def expectations(step):
-    """All checks that an answer to `step` has to pass, then the step's own bonus."""
+def _in_force(step):
+    """{key: check} of what holds after `step`, bonus checks of earlier steps left out."""
     checks = {}
     for earlier in lineage(step):
         for check in added(earlier):
             if check.star and earlier != step:
                 continue
             for key in check.replaces:
-                # A check that takes another's place keeps its age, if it says so.
-                old = checks.pop(key)
-                if check.relaxes:
-                    check.since = old.since
+                del checks[key]
             checks[check.key] = check
+    return checks
+
+
+@cache
+def expectations(step):
+    """All checks that an answer to `step` has to pass, then the step's own bonus."""
 
     # Whether there is a process to look at comes before what it looks like, and
     # the usual launch before those with scenes of their own.
     def order(check):
-        return check.star, check.scene != Scene(), check.on_process, check.since.number
+        return check.star, check.scene != Scene(), check.on_process, since(check, step).number
 
-    return tuple(sorted(checks.values(), key=order))
+    return tuple(sorted(_in_force(step).values(), key=order))

@@ -2,7 +2,7 @@
 
 import signal
 
-from lab.expect.model import Check, ended, fate
+from lab.checks.model import Check, ended, fate
 from lab.scene import HOLD_SETSID, Scene
 
 TIMES = 10

@@ -1,7 +1,7 @@
 """Step 11: a locked PID file, and so one instance at a time."""
 
-from lab.expect.model import LOG_TO_JUDGE, Check, fails_cleanly, fate, says_why
-from lab.expect.step_07_syslog import null_device_and
+from lab.checks.model import LOG_TO_JUDGE, Check, fails_cleanly, fate, says_why
+from lab.checks.step_07_syslog import null_device_and
 from lab.scene import PID_FILE, Scene
 
 ARGUMENTS = ("-p", PID_FILE)  # relative: to the directory that it is launched in

@@ -1,7 +1,7 @@
 """Step 06: 0, 1 and 2 are the null device."""
 
-from lab.expect.model import Check, fails_cleanly, fate, names
-from lab.expect.step_05_close_fds import inherited
+from lab.checks.model import Check, fails_cleanly, fate, names
+from lab.checks.step_05_close_fds import inherited
 from lab.scene import Scene
 
 STANDARD = {0: "r", 1: "w", 2: "w"}  # what each has to be good for

@@ -6,12 +6,12 @@ import re
 import signal
 from datetime import datetime, time, timedelta, timezone
 
-from lab.expect import still
-from lab.expect.model import CRASHES, LOG_TO_JUDGE, Check, ended, fails_cleanly, fate, names, says_why, signal_name
-from lab.expect.step_05_close_fds import inherited
-from lab.expect.step_07_syslog import FORM, extra, null_and_log, standard_holds
-from lab.expect.step_10_reset_signals import kept, observed_sets
-from lab.expect.step_11_pid_file import content
+from lab.checks import still
+from lab.checks.model import CRASHES, LOG_TO_JUDGE, Check, ended, fails_cleanly, fate, names, says_why, signal_name
+from lab.checks.step_05_close_fds import inherited
+from lab.checks.step_07_syslog import FORM, extra, null_and_log, standard_holds
+from lab.checks.step_10_reset_signals import kept, observed_sets
+from lab.checks.step_11_pid_file import content
 from lab.scene import CONFIG, PID_FILE, USER, Scene
 
 OLD, NEW = "good morning", "good evening"

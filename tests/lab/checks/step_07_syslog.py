@@ -2,9 +2,9 @@
 
 import os
 
-from lab.expect.model import FORM, LOG_TO_JUDGE, LOG_TO_PASS, Check, fails_cleanly, fate, says_why
-from lab.expect.step_05_close_fds import inherited
-from lab.expect.step_06_dev_null import CAUSES, STANDARD, is_null, others, with_access, wrong_access
+from lab.checks.model import FORM, LOG_TO_JUDGE, LOG_TO_PASS, Check, fails_cleanly, fate, says_why
+from lab.checks.step_05_close_fds import inherited
+from lab.checks.step_06_dev_null import CAUSES, STANDARD, is_null, others, with_access, wrong_access
 from lab.scene import Scene
 
 DAEMON = 3  # the facility LOG_DAEMON, RFC 3164 section 4.1.1

@@ -1,6 +1,6 @@
 """Step 01: the process's umask takes nothing away."""
 
-from lab.expect.model import Check
+from lab.checks.model import Check
 
 # Numbers that look like octal ones, and are decimal without a leading 0.
 DECIMAL = {n & 0o777: n for n in (22, 26, 27, 77, 600, 640, 644, 664, 666, 750, 755, 775, 777)}

@@ -3,7 +3,7 @@
 import os
 import signal
 
-from lab.expect.model import (
+from lab.checks.model import (
     CRASHED,
     SHELL_LOST,
     Check,
@@ -17,7 +17,7 @@ from lab.expect.model import (
     signal_name,
     star_for_failure,
 )
-from lab.expect.step_00_background import VFORK
+from lab.checks.step_00_background import VFORK
 from lab.scene import PID_FILE
 
 

@@ -1,6 +1,6 @@
 """Step 05: nothing of what was inherited is open."""
 
-from lab.expect.model import Check, names
+from lab.checks.model import Check, names
 from lab.scene import Scene
 
 
