@@ -6,7 +6,7 @@ import pytest
 
 from lab.answers import find_answers
 from lab.checks import expectations
-from lab.judge import Workshop
+from lab.judge.examination import Workshop
 from lab.toolbox import SKELETONS, LabError, OnlyOnce, printable
 
 

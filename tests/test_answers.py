@@ -6,7 +6,7 @@
 
 import pytest
 
-from lab.judge import FOLLOWS, SKIPPED
+from lab.judge.examination import FOLLOWS, SKIPPED
 from lab.report import explain
 
 

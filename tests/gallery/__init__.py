@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from lab.steps import STEPS
+from lab.course import STEPS
 from lab.toolbox import SOLUTIONS
 
 FOLDER = Path(__file__).parent

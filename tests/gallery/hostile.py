@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gallery import Row
 from lab.checks.model import CRASHED, DOES_NOT_COMPILE, EXITED, NEVER_SETTLED, NO_SOURCE, WRONG_STATE
-from lab.steps import STEPS
+from lab.course import STEPS
 from lab.toolbox import ROOT, SOLUTIONS
 
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from lab.steps import STEPS, before
+from lab.course import STEPS, before
 from lab.toolbox import SOLUTIONS
 
 # What cannot be seen from outside, and why: (step, the line, what was done to it).

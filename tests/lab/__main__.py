@@ -27,7 +27,7 @@ PYTHON = os.environ.pop("DAEMON_LAB_PYTHON", "tried")
 def run_check(options):
     """Check answers."""
     from lab.answers import find_answers
-    from lab.judge import Workshop
+    from lab.judge.examination import Workshop
 
     workshop = Workshop(find_answers(options.answers, options.step), options.sandbox)
     try:
@@ -55,49 +55,49 @@ def run_handouts(options):
 
 def run_gallery(options):
     """Write anew what learners are told of known wrong answers."""
-    from lab.develop import keep_reports
+    from lab.dev.develop import keep_reports
 
     return keep_reports()
 
 
 def run_test(options):
     """Prove that the lab itself is right."""
-    from lab.develop import test
+    from lab.dev.develop import test
 
     return test(options.rest)
 
 
 def run_lint(options):
     """Look at the style of the C and the Python."""
-    from lab.develop import lint
+    from lab.dev.develop import lint
 
     return lint()
 
 
 def run_bench(options):
     """Measure how long things take, or judge the solutions beside a load."""
-    from lab.bench import bench, bench_beside
+    from lab.dev.bench import bench, bench_beside
 
     return bench() if options.load is None else bench_beside(options)
 
 
 def run_matrix(options):
     """Judge all known answers in every environment that can be had here."""
-    from lab.matrix import matrix
+    from lab.dev.matrix import matrix
 
     return matrix(options.only, options.until)
 
 
 def run_distributions(options):
     """Run the lab's own tests on Debian 11, 12 and 13, in root directories made for it."""
-    from lab.distributions import distributions
+    from lab.dev.distributions import distributions
 
     return distributions(options.only, options.quick)
 
 
 def run_verdicts(options):
     """Judge all known answers in this environment: what `matrix` runs in each of its own."""
-    from lab.matrix import verdicts
+    from lab.dev.matrix import verdicts
 
     return verdicts(options.sandbox, options.output, options.right, options.until, options.repeat, options.workers)
 

@@ -13,7 +13,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.steps import STEPS, Step, before
+from lab.course import STEPS, Step, before
 from lab.toolbox import SOLUTIONS, LabError
 
 MAX_SOURCE = 1 << 20  # bytes; a longer one is no answer to anything here

@@ -7,7 +7,7 @@ import pytest
 
 from lab import report
 from lab.answers import Answer
-from lab.build import Builder
+from lab.judge.compiling import Builder
 from lab.toolbox import ROOT, LabError
 
 # Where this does not compile, the machine is at fault. Its "step" is a name only.

@@ -18,13 +18,13 @@ import re
 import time
 
 from lab.answers import Answer, find_step
-from lab.build import Builder
 from lab.checks import arguments
-from lab.judge import Workshop
-from lab.launch import Launchpad, NoRoot
+from lab.course import STEPS
+from lab.judge.compiling import Builder
+from lab.judge.examination import Workshop
 from lab.report import describe
+from lab.sandbox.server import Launchpad, NoRoot
 from lab.scene import Scene
-from lab.steps import STEPS
 from lab.toolbox import ROOT, LabError
 from lab.tour import observe_steps, table
 

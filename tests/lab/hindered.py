@@ -20,7 +20,7 @@ class Hindered(LabError):
         self.observed = observed  # what a learner reads if the answer is at fault
         self.because = because
         self.in_one_check = in_one_check  # if the machine is at fault, only this cannot be checked here
-        self.scene = None  # the launched.Scene, once it is known
+        self.scene = None  # the scene.Scene, once it is known
         self.by_machine = False
 
     def __str__(self):

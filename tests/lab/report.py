@@ -5,8 +5,8 @@ import textwrap
 from lab.answers import odd_names
 from lab.checks import since
 from lab.checks.model import DOES_NOT_COMPILE, NO_SOURCE, WRONG_STATE
-from lab.judge import FAILED, FOLLOWS, PASSED, SKIPPED
-from lab.steps import STEPS
+from lab.course import STEPS
+from lab.judge.examination import FAILED, FOLLOWS, PASSED, SKIPPED
 from lab.toolbox import SKELETONS, printable
 
 WIDTH = 100  # columns

@@ -13,7 +13,7 @@ PID_FILE = "daemon.pid"  # what -p names, in the working directory
 CONFIG = "daemon.conf"  # what -c names
 SOCKET = "service.sock"  # what -l names, if it is a path
 PORT = "PORT"  # in arguments and deeds it stands for a port that is free
-# Faults of which pytest is told, see launched.Launch._AT_CALL: of chdir(), of accept(), of all that can tell something.
+# Faults of which pytest is told, see sandbox.launch.Launch._AT_CALL: of chdir(), of accept(), of all that can tell something.
 HOLD_CHDIR, ACCEPT_ONCE, LOOK_BEFORE = "chdir-held", "accept-once", "telling-held"
 HOLD_SETSID = "setsid-held"
 USER = "guest"  # whom -u names; in /etc/passwd where a job is launched as root
@@ -35,7 +35,7 @@ class Scene:
     leads: bool = False  # it leads a session on a terminal of its own, as under sshd
     environment: tuple = ()  # of NAME=VALUE, beside toolbox.ENVIRONMENT, or NAME for none of it
     signals: str = ""  # "held": every signal is ignored, and blocked too
-    then: tuple = ()  # what is done once it is at rest: see observe.DEEDS, or a signal's name
+    then: tuple = ()  # what is done once it is at rest: see DEEDS in watch/observe.py, or a signal's name
     files: tuple = ()  # (name, bytes) in its working directory, and the mode if it is not 0644
     root: bool = False  # as root of the sandbox, with USERS to become, in a directory of root's; from step 13 on
     # the arguments tell it to become one

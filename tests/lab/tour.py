@@ -5,9 +5,9 @@ import shutil
 from lab.answers import Answer
 from lab.checks.model import DOES_NOT_COMPILE, role, signal_name
 from lab.checks.step_07_syslog import parsed
-from lab.judge import Workshop
+from lab.course import STEPS
+from lab.judge.examination import Workshop
 from lab.scene import Scene
-from lab.steps import STEPS
 from lab.toolbox import SOLUTIONS, LabError, printable
 
 COLUMNS = ("step", "PID", "PPID", "PGID", "SID", "TTY", "umask", "cwd", "descriptors", "sig", "UID", "log")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import launch
+from lab.sandbox import server as launch
 from lab.toolbox import BUILD, ROOT, SOLUTIONS
 
 ATTACKS = ROOT / "tests" / "gallery" / "attacks"

@@ -8,10 +8,10 @@ import pytest
 from skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401
 
 from lab.answers import Answer, find_step
-from lab.build import Builder
-from lab.judge import examiner
-from lab.launch import Launchpad
-from lab.steps import STEPS
+from lab.course import STEPS
+from lab.judge.compiling import Builder
+from lab.judge.examination import examiner
+from lab.sandbox.server import Launchpad
 from lab.toolbox import SKELETONS, SOLUTIONS
 
 # Seconds for what takes a fraction of one, or a few: beside thirty busy loops it may take fifty times as long. Only a

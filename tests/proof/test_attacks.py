@@ -24,12 +24,12 @@ from arena import ATTACKS, NOBODY, Arena, solution
 from conftest import wait_for
 from with_key import NO_KEYRINGS, TEXT
 
-from lab import procfs
-from lab.judge import FAILED
-from lab.observe import observe
+from lab.judge.examination import FAILED
+from lab.kernel import procfs
 from lab.scene import Scene
 from lab.toolbox import ROOT
 from lab.turns import finish
+from lab.watch.observe import observe
 
 PASSED, WRONG, BROKEN = 0, 1, 2
 RANDOM_SEED = 58
@@ -476,7 +476,7 @@ def killed_during_a_look(arena, attack):
 
 
 def root_scene_reason():
-    from lab.launch import Launchpad
+    from lab.sandbox.server import Launchpad
 
     reason = Launchpad().why_no_root()
     return f"the lab can launch nothing as root here: {reason}" if reason else ""

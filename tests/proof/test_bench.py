@@ -9,9 +9,9 @@ import psutil
 import pytest
 from conftest import PATIENCE, run_lab, wait_for
 
-from lab import bench_load, distributions
 from lab.answers import find_step
-from lab.launch import Launchpad
+from lab.dev import bench_load, distributions
+from lab.sandbox.server import Launchpad
 from lab.toolbox import ROOT, SOLUTIONS, LabError
 
 WORDS = ["bench", "--load", "2", "--step", "3"]
@@ -88,7 +88,7 @@ def test_what_is_wrong_is_counted_by_its_kind(here, edited, tmp_path, monkeypatc
     right = (SOLUTIONS / "03_setsid.c").read_text(encoding="utf-8")
     assert judge(here, right, tmp_path) == []
     assert set(judge(here, edited(3, ("    start_session();\n", "")), tmp_path)) == {bench_load.FAIL}
-    monkeypatch.setattr("lab.settle.LIMIT", 0.5)
+    monkeypatch.setattr("lab.watch.rest.LIMIT", 0.5)
     busy = "    for (;;) { if (fork() == 0) _exit(0); wait(0); }"
     never = "#include <sys/wait.h>\n" + edited(3, ("    for (;;)\n        pause();", busy))
     assert bench_load.TIME_OUT in judge(here, never, tmp_path)

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from conftest import PATIENCE, run_lab
 
-from lab.steps import STEPS
+from lab.course import STEPS
 from lab.toolbox import ROOT, SOLUTIONS
 
 PASSED, WRONG, BROKEN = 0, 1, 2

@@ -23,8 +23,9 @@ from pathlib import Path
 import pytest
 from conftest import run_lab, wait_for
 
-from lab import needs, refusal
-from lab.steps import STEPS
+from lab import needs
+from lab.course import STEPS
+from lab.sandbox import refusal
 from lab.toolbox import ROOT, SKELETONS, SOLUTIONS, printable
 
 PASSED, WRONG, BROKEN = 0, 1, 2

@@ -15,10 +15,10 @@ import pytest
 from conftest import run_lab
 
 from lab.answers import MAX_HEADERS, Answer, find_answers, find_step, odd_names
-from lab.build import Builder
-from lab.judge import Examination
-from lab.launch import Launchpad
+from lab.judge.compiling import Builder
+from lab.judge.examination import Examination
 from lab.report import describe
+from lab.sandbox.server import Launchpad
 from lab.toolbox import SOLUTIONS, LabError
 
 PASSED, WRONG, BROKEN = 0, 1, 2
@@ -258,7 +258,7 @@ def test_a_misnamed_file_is_mentioned(name, tmp_path):
 
 
 def test_other_files_are_not_mentioned():
-    for folder in ("solutions", "steps", "tests/proof", "tests/lab/launcher"):
+    for folder in ("solutions", "steps", "tests/proof", "tests/lab/sandbox/launcher"):
         assert odd_names(SOLUTIONS.parent / folder) == []
 
 
@@ -292,8 +292,8 @@ def test_misnamed_files_in_a_run(tmp_path):
 @pytest.fixture
 def little_time(monkeypatch):
     """A compilation has less time."""
-    monkeypatch.setattr("lab.build.TIME", 2)
-    monkeypatch.setattr("lab.build.MOST_TIME", 4)
+    monkeypatch.setattr("lab.judge.compiling.TIME", 2)
+    monkeypatch.setattr("lab.judge.compiling.MOST_TIME", 4)
 
 
 def build_with(pad, tmp_path, monkeypatch, command):

@@ -4,9 +4,9 @@ import pytest
 
 from gallery import REPORTS, careless_answers, right_answers, tables, unwrapped, with_names, wrong_answers
 from lab.checks import added
-from lab.judge import FAILED, SKIPPED
+from lab.course import STEPS
+from lab.judge.examination import FAILED, SKIPPED
 from lab.report import describe
-from lab.steps import STEPS
 
 
 def identify(row):

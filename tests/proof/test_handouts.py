@@ -5,9 +5,9 @@ import shutil
 
 import pytest
 
+from lab.course import STEPS
 from lab.handouts import BLOCK, Handouts, paths
-from lab.launch import NoRoot
-from lab.steps import STEPS
+from lab.sandbox.server import NoRoot
 from lab.toolbox import ROOT
 
 SECTIONS = [

@@ -16,18 +16,18 @@ import psutil
 import pytest
 from conftest import PATIENCE, processes_called, wait_for
 
-from lab import procfs
 from lab.answers import Answer, find_step
-from lab.build import Builder
 from lab.checks.model import CRASHED, DOES_NOT_COMPILE, EXITED, NEVER_SETTLED
 from lab.facts import Build
-from lab.judge import examiner
-from lab.launch import Launchpad, look_at_null_device, reserve_port
-from lab.observe import observe
+from lab.judge.compiling import Builder
+from lab.judge.examination import examiner
+from lab.kernel import procfs
+from lab.sandbox.server import Launchpad, look_at_null_device, reserve_port
 from lab.scene import Scene
-from lab.settle import settle
 from lab.toolbox import ROOT, SOLUTIONS, LabError
 from lab.turns import Turns, finish
+from lab.watch.observe import observe
+from lab.watch.rest import settle
 
 SLEEP = "usleep(300000);"
 
@@ -103,7 +103,7 @@ def test_dying_a_moment_later_is_seen(examine, edited):
 
 def test_never_settling_is_told(examine, edited, monkeypatch):
     """Judged as it stands, when its time is up; what is right of it is said to be right."""
-    monkeypatch.setattr("lab.settle.LIMIT", 2.0)
+    monkeypatch.setattr("lab.watch.rest.LIMIT", 2.0)
     forever = "    for (;;) { if (fork() == 0) _exit(0); wait(0); }"
     source = "#include <sys/wait.h>\n" + edited(2, ("    for (;;)\n        pause();", forever))
     examination = examine(source, 2)
@@ -471,7 +471,7 @@ def test_an_answer_never_runs_as_root(sandbox_pad, tmp_path):
 def test_the_lab_is_not_in_sight(sandbox_pad, monkeypatch):
     """Not even where it lies in what is shown, /usr/local or /opt say: an answer would find the solutions."""
     assert print_in_job(sandbox_pad, "ls /usr/share/") != ""
-    monkeypatch.setattr("lab.sight.ROOT", Path("/usr/share"))
+    monkeypatch.setattr("lab.sandbox.sight.ROOT", Path("/usr/share"))
     assert print_in_job(Launchpad(), "ls /usr/share/") == ""
 
 

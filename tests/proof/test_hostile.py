@@ -11,11 +11,11 @@ import psutil
 import pytest
 
 from gallery.hostile import HOSTILE, RUNNING
-from lab import procfs
-from lab.judge import examiner
-from lab.launch import Launchpad
-from lab.launcher_program import SOURCES
+from lab.judge.examination import examiner
+from lab.kernel import procfs
 from lab.report import describe
+from lab.sandbox.program import SOURCES
+from lab.sandbox.server import Launchpad
 from lab.toolbox import ROOT
 
 MAX_TIME = 15  # seconds, where the machine is idle

@@ -4,7 +4,7 @@ import pytest
 
 from gallery.mutants import INVISIBLE, mutants
 from lab.checks import since
-from lab.judge import SKIPPED
+from lab.judge.examination import SKIPPED
 from lab.scene import Scene
 
 MUTANTS = mutants()

@@ -13,8 +13,8 @@ from conftest import wait_for
 from peers import SOON, UNITS, installed, own_group, typed_under_systemd, why_no_systemd
 
 from lab.answers import Answer, find_step
+from lab.course import STEPS
 from lab.handouts import typed
-from lab.steps import STEPS
 from lab.toolbox import SOLUTIONS
 
 START_STOP_DAEMON = installed("start-stop-daemon")
@@ -170,7 +170,7 @@ def test_the_units_are_what_systemd_understands(under_systemd):
 
 def test_nothing_is_left_where_pytest_is_killed(under_systemd):
     """Neither processes nor control groups: one that has processes cannot be removed."""
-    run = "import lab.launch, peers; peers.typed_under_systemd(lab.launch.Launchpad(), ['sleep 60'])"
+    run = "import lab.sandbox.server, peers; peers.typed_under_systemd(lab.sandbox.server.Launchpad(), ['sleep 60'])"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen([sys.executable, "-c", run], env=environment) as process:
         ours = f"lab-peers-{process.pid}-*"

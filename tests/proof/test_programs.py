@@ -9,10 +9,10 @@ import pytest
 
 from lab.answers import Answer, code, find_step
 from lab.checks import added, expectations, since
+from lab.course import STEPS, before, lineage
 from lab.handouts import typed
-from lab.judge import FAILED, PASSED, Examination
+from lab.judge.examination import FAILED, PASSED, Examination
 from lab.report import explain
-from lab.steps import STEPS, before, lineage
 from lab.toolbox import ROOT, SKELETONS, SOLUTIONS
 
 MAX_DIFF = 40  # lines of code that a step may change
@@ -155,7 +155,7 @@ def test_works_with_musl(pad, tmp_path, monkeypatch):
     """Built against musl, the solutions pass as well."""
     if shutil.which("musl-gcc") is None:
         pytest.skip("musl-gcc is not installed")
-    from lab.judge import Workshop
+    from lab.judge.examination import Workshop
 
     monkeypatch.setenv("CC", "musl-gcc")
     answers = [Answer(step, SOLUTIONS / f"{step.name}.c") for step in STEPS]

@@ -17,13 +17,19 @@ from types import SimpleNamespace
 import pytest
 from conftest import wait_for
 
-from lab import alarms, cgroups, hindered, judge, launch, procfs, sight
-from lab.judge import FAILED, FOLLOWS, PASSED, SKIPPED
-from lab.launch import Launchpad
-from lab.observe import observe
+from lab import hindered
+from lab.judge import examination as judge
+from lab.judge.examination import FAILED, FOLLOWS, PASSED, SKIPPED
+from lab.kernel import procfs
 from lab.report import describe
+from lab.sandbox import cgroups
+from lab.sandbox import server as launch
+from lab.sandbox import sight
+from lab.sandbox.server import Launchpad
 from lab.toolbox import ROOT, LabError
 from lab.turns import finish
+from lab.watch import alarms
+from lab.watch.observe import observe
 
 LOOP = "    for (;;)\n        pause();"
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 from functools import cache
 from importlib import import_module
 
+from lab.course import STEPS, before, lineage
 from lab.scene import Scene
-from lab.steps import STEPS, before, lineage
 
 
 @cache
@@ -52,7 +52,7 @@ def setting(step, name, otherwise):
     """What `name` stands for in the step's module, or else in the latest one before it that has it.
 
     ARGUMENTS is what the program is launched with, ROOT_ARGUMENTS what besides where it is root; NOTIFY and LISTEN
-    are what a service manager has for it, see launched.Scene.
+    are what a service manager has for it, see scene.Scene.
     """
     modules = [import_module(f"{__name__}.step_{each.name}") for each in lineage(step)]
     return next((getattr(module, name) for module in reversed(modules) if hasattr(module, name)), otherwise)

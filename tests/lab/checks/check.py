@@ -24,9 +24,9 @@ import inspect
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Sequence, Union
 
+from lab.course import Step
 from lab.facts import Build, Observation
 from lab.scene import Scene
-from lab.steps import Step
 
 # Which kind of wrong an answer is.
 WRONG_STATE = "wrong state"

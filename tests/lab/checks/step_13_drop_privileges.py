@@ -7,7 +7,7 @@ from lab.checks.model import Check, ended, fails_cleanly, fate, says_why
 from lab.checks.step_11_pid_file import content, holds_pid
 from lab.scene import PID_FILE, USER, Scene
 
-UID, GID, GROUPS = 70, 80, {81, 82}  # as launched.USERS has them
+UID, GID, GROUPS = 70, 80, {81, 82}  # as scene.USERS has them
 NOBODY = "nosuchuser"
 
 ROOT_ARGUMENTS = ("-u", USER)
@@ -21,7 +21,7 @@ NOT_ROOT = Scene(arguments=("-p", PID_FILE, "-u", "root"))  # a name that is kno
 
 
 def has(o):
-    """Who the process is, as procfs.Credentials."""
+    """Who the process is, as facts.Credentials."""
     return o.process.credentials
 
 

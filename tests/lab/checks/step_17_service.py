@@ -18,8 +18,8 @@ from lab.checks.step_13_drop_privileges import GID, GROUPS, UID, capabilities, e
 from lab.checks.step_14_signals import CONFIG_FILE, NEW, OLD, TAKEN, own_pipes
 from lab.checks.step_15_notify import READY, after, no_environ, quoted, stopped_well, variables
 from lab.checks.step_16_socket_activation import GONE, NOT_SERVED, all_served, served, told_clients
+from lab.course import STEPS, lineage
 from lab.scene import CONFIG, HOSTS_FILE, PID_FILE, PORT, SOCKET, USER, Scene
-from lab.steps import STEPS, lineage
 
 CLASSIC, NEW_STYLE = STEPS[14], STEPS[16]
 

@@ -11,8 +11,8 @@ import socket
 import struct
 import termios
 
-from lab import procfs
-from lab.launched import Launch
+from lab.kernel import procfs
+from lab.sandbox.launch import Launch
 
 _SYS_PIDFD_GETFD = 438  # the same on every architecture: pidfd_getfd(2)
 STAND_INS = ("anon_inode:[io_uring]", "anon_inode:[eventpoll]", "anon_inode:[eventfd]")
@@ -21,7 +21,7 @@ _TIMEVAL = struct.Struct("ll")
 
 
 def next_alarm(launch: Launch, processes):
-    """In how many seconds the first of `processes` (observe.Process) may be woken; None if none is known to be.
+    """In how many seconds the first of `processes` (facts.Process) may be woken; None if none is known to be.
 
     0.0 where that cannot be told: of a process with threads, for example, or
     with timers that cannot be asked. What has no trace in /proc is asked for with

@@ -21,9 +21,9 @@ from dataclasses import asdict, dataclass, field
 
 from lab.answers import Answer
 from lab.checks.model import NEVER_SETTLED
-from lab.judge import SKIPPED, Workshop
-from lab.launch import Launchpad
-from lab.steps import STEPS
+from lab.course import STEPS
+from lab.judge.examination import SKIPPED, Workshop
+from lab.sandbox.server import Launchpad
 from lab.toolbox import BUILD, ROOT, SOLUTIONS, LabError
 
 LOOP = ["sh", "-c", "while :; do :; done"]

@@ -9,7 +9,7 @@ import subprocess
 import zlib
 from pathlib import Path
 
-from lab import procfs
+from lab.kernel import procfs
 from lab.toolbox import BUILD, ROOT, LabError, compiler
 
 SOURCES = Path(__file__).with_name("launcher")

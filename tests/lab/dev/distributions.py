@@ -23,8 +23,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.bench_load import end_with_parent, sigterm_as_ctrl_c
-from lab.cgroups import own_directories
+from lab.dev.bench_load import end_with_parent, sigterm_as_ctrl_c
+from lab.sandbox.cgroups import own_directories
 from lab.toolbox import BUILD, ROOT, LabError
 
 ARCHIVES = BUILD / "distributions"

@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from lab.judge import examiner
-from lab.launch import Launchpad
+from lab.judge.examination import examiner
 from lab.report import describe
+from lab.sandbox.server import Launchpad
 from lab.toolbox import ROOT
 
 TESTS = ROOT / "tests"

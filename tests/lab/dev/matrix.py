@@ -22,9 +22,9 @@ from pathlib import Path
 
 from gallery import Careless, careless_answers, right_answers, wrong_answers
 from lab.answers import find_step
-from lab.distributions import ENVIRONMENTS
-from lab.judge import FAILED, SKIPPED, examiner
-from lab.launch import Launchpad
+from lab.dev.distributions import ENVIRONMENTS
+from lab.judge.examination import FAILED, SKIPPED, examiner
+from lab.sandbox.server import Launchpad
 from lab.toolbox import BUILD, ROOT, LabError, compiler
 
 WORKERS = 3 * (os.cpu_count() or 1)  # answers at a time: most of them wait

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.answers import Answer, find_step
-from lab.build import Builder
 from lab.checks import completed, expectations
 from lab.checks.check import LOG_TO_PASS, UNCHECKED, WRONG_STATE, Check, Unseen
 from lab.checks.common import crash, crash_cause, fate, life_verdict
 from lab.hindered import Hindered
-from lab.launch import Launchpad
-from lab.observe import observe
+from lab.judge.compiling import Builder
+from lab.sandbox.server import Launchpad
 from lab.scene import Scene
 from lab.toolbox import LabError
 from lab.turns import Turns, finish
+from lab.watch.observe import observe
 
 # A program that waits and does nothing else: if the lab cannot look at it either, the machine is at fault.
 CONTROL = b"#!/bin/sh\nread line\n"
@@ -78,7 +78,7 @@ class Examination:
 
     @property
     def build(self):
-        """The compiler's part: a build.Build."""
+        """The compiler's part: a facts.Build."""
         return self.builder.build(self.answer)
 
     def result(self, check):

@@ -22,10 +22,10 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from lab import procfs
-from lab.cgroups import was_out_of_memory
 from lab.facts import Message
 from lab.hindered import does_not_end, init_ended, launcher_failed, limits_changed
+from lab.kernel import procfs
+from lab.sandbox.cgroups import was_out_of_memory
 from lab.scene import ACCEPT_ONCE, HOLD_CHDIR, HOLD_SETSID, LOOK_BEFORE, PORT, Scene
 from lab.toolbox import LabError
 

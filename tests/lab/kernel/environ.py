@@ -10,7 +10,7 @@ import os
 import struct
 from stat import S_ISREG
 
-from lab import procfs
+from lab.kernel import procfs
 
 POINTER = struct.Struct("N")
 MAX_VARIABLES = 1000

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from lab.build import FLAGS
+from lab.judge.compiling import FLAGS
 from lab.toolbox import SOLUTIONS, LabError, compiler
 
 STARTS = 100

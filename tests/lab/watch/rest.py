@@ -16,9 +16,9 @@ import struct
 import time
 from dataclasses import dataclass
 
-from lab import procfs
 from lab.facts import Rest
-from lab.launched import Launch
+from lab.kernel import procfs
+from lab.sandbox.launch import Launch
 
 LIMIT = 8.0  # seconds until an answer is judged as it stands, as Patience counts them
 MOST_LIMITS = 8  # so many times as long by the clock, whatever Patience says

@@ -22,9 +22,6 @@ from stat import S_IMODE, S_ISREG
 
 import psutil
 
-from lab import procfs
-from lab.alarms import next_alarm
-from lab.environment import read_environment
 from lab.facts import (
     CHANGED,
     FULL_DISK,
@@ -38,13 +35,16 @@ from lab.facts import (
     Served,
 )
 from lab.hindered import deed_failed, has_lease, init_ended, invisible, look_failed
-from lab.inside import from_inside
-from lab.launch import Launchpad
-from lab.launched import Launch
+from lab.kernel import procfs
+from lab.kernel.environ import read_environment
+from lab.sandbox.launch import Launch
+from lab.sandbox.server import Launchpad
 from lab.scene import CONFIG, PID_FILE, Scene
-from lab.settle import FEW, LONG_SLEEP, LOOKS, POLL, SLOW_POLL, WAKE_TIME, awaited_signals, settle, waits_to_write
 from lab.toolbox import LabError
 from lab.turns import finish
+from lab.watch.alarms import next_alarm
+from lab.watch.inside import from_inside
+from lab.watch.rest import FEW, LONG_SLEEP, LOOKS, POLL, SLOW_POLL, WAKE_TIME, awaited_signals, settle, waits_to_write
 
 FILL_TIME = 60.0  # seconds for the log to fill, if it does
 ENOUGH = 200  # signals: a log that nobody reads is full after a dozen messages (net.unix.max_dgram_qlen)

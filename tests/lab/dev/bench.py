@@ -15,16 +15,16 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from lab.answers import Answer, find_step
-from lab.bench_load import bench_load
-from lab.bench_service import bench_service
-from lab.build import FLAGS, Builder
 from lab.checks import expectations, since
-from lab.judge import Examination
-from lab.launch import Launchpad
-from lab.settle import settle
-from lab.steps import STEPS
+from lab.course import STEPS
+from lab.dev.bench_load import bench_load
+from lab.dev.bench_service import bench_service
+from lab.judge.compiling import FLAGS, Builder
+from lab.judge.examination import Examination
+from lab.sandbox.server import Launchpad
 from lab.toolbox import ROOT, SOLUTIONS, LabError, compiler
 from lab.turns import finish
+from lab.watch.rest import settle
 
 ROUNDS = 9
 LAUNCHES = 200

@@ -18,13 +18,14 @@ import weakref
 from functools import partial
 from pathlib import Path
 
-from lab import procfs, refusal
-from lab.cgroups import MEMORY, find_groups, remove_stale
-from lab.idrange import COUNT, NoRange, find_range
-from lab.launched import Launch, Refused
-from lab.launcher_program import launcher, look_at_null_device
+from lab.kernel import procfs
+from lab.kernel.id_ranges import COUNT, NoRange, find_range
+from lab.sandbox import refusal
+from lab.sandbox.cgroups import MEMORY, find_groups, remove_stale
+from lab.sandbox.launch import Launch, Refused
+from lab.sandbox.program import launcher, look_at_null_device
+from lab.sandbox.sight import hidden_paths, shown_paths
 from lab.scene import HOSTS, HOSTS_FILE, PID_FILE, PORT, USERS, Scene
-from lab.sight import hidden_paths, shown_paths
 from lab.toolbox import ENVIRONMENT, LabError
 
 SEND_TIME = 30.0  # seconds for a request to be taken, where many are on their way

@@ -11,10 +11,10 @@ from collections import deque
 
 import psutil
 
-from lab import procfs
 from lab.answers import Refused, open_folder, read_regular
 from lab.facts import Build
-from lab.launch import Launchpad
+from lab.kernel import procfs
+from lab.sandbox.server import Launchpad
 from lab.toolbox import LabError, compiler
 
 # Warnings are there to be read; they fail no answer.
