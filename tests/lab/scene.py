@@ -13,7 +13,7 @@ PID_FILE = "daemon.pid"  # what -p names, in the working directory
 CONFIG = "daemon.conf"  # what -c names
 SOCKET = "service.sock"  # what -l names, if it is a path
 PORT = "PORT"  # in arguments and deeds it stands for a port that is free
-# Faults of which pytest is told, see sandbox.launch.Launch._AT_CALL: of chdir(), of accept(), of all that can tell something.
+# Faults that hold a call until pytest has had a look: chdir(), accept(), all that can tell something, setsid().
 HOLD_CHDIR, ACCEPT_ONCE, LOOK_BEFORE = "chdir-held", "accept-once", "telling-held"
 HOLD_SETSID = "setsid-held"
 USER = "guest"  # whom -u names; in /etc/passwd where a job is launched as root

@@ -1,5 +1,6 @@
 """What the lab's own tests share: examining a C source as an answer."""
 
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from lab.answers import Answer, find_step
 from lab.course import STEPS
 from lab.judge.compiling import Builder
 from lab.judge.examination import examiner
+from lab.judge.tape import Tape
 from lab.sandbox.server import Launchpad
 from lab.toolbox import SKELETONS, SOLUTIONS
 
@@ -55,6 +57,19 @@ def programs():
     builder = Builder(launchpad, answers)
     yield builder
     builder.close()
+
+
+@pytest.fixture(scope="session")
+def tape(sandbox_pad):
+    """What was seen of known answers in earlier runs, a tape.Tape; None with TAPE=no."""
+    return None if os.environ.get("TAPE") == "no" else Tape.of(sandbox_pad)
+
+
+@pytest.fixture
+def examine_known(sandbox_pad, tape, tmp_path):
+    """The same as examine_in_sandbox, for the gallery: what is on the tape is not launched again."""
+    with examiner(sandbox_pad, tmp_path, tape) as start:
+        yield start
 
 
 @pytest.fixture

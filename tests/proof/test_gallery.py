@@ -14,9 +14,9 @@ def identify(row):
 
 
 @pytest.mark.parametrize("row", wrong_answers(), ids=identify)
-def test_wrong_answer(row, examine_in_sandbox):
+def test_wrong_answer(row, examine_known):
     """Fails exactly the checks that its row names, and says why; the report is the one that was reviewed."""
-    examination = examine_in_sandbox(row.source(), row.step.number)
+    examination = examine_known(row.source(), row.step.number)
     assert examination.failed - set(row.at_times.split()) == set(row.fails.split()) - examination.skipped
     if examination.skipped:
         pytest.skip(f"judged in part: {examination.pad.why_no_root()}")
@@ -28,18 +28,18 @@ def test_wrong_answer(row, examine_in_sandbox):
 
 
 @pytest.mark.parametrize("row", right_answers(), ids=identify)
-def test_right_answer(row, examine_in_sandbox):
+def test_right_answer(row, examine_known):
     """Passes; without a sandbox, and in other environments, is what `make matrix` looks at."""
-    examination = examine_in_sandbox(row.source(), row.step.number)
+    examination = examine_known(row.source(), row.step.number)
     assert examination.failed == set()
     if examination.skipped:
         pytest.skip(f"judged in part: {examination.pad.why_no_root()}")
 
 
 @pytest.mark.parametrize("row", careless_answers(), ids=identify)
-def test_careless_answer(row, examine_in_sandbox):
+def test_careless_answer(row, examine_known):
     """Passes, and misses exactly the bonus checks that its row names."""
-    examination = examine_in_sandbox(row.source(), row.step.number)
+    examination = examine_known(row.source(), row.step.number)
     assert examination.failed == set()
     assert examination.bonus(FAILED) == set(row.misses.split()) - examination.bonus(SKIPPED)
     if examination.skipped:

@@ -12,9 +12,9 @@ VISIBLE = [mutant for mutant in MUTANTS if not mutant.why_invisible]
 
 
 @pytest.mark.parametrize("mutant", VISIBLE, ids=str)
-def test_mutant_is_caught(mutant, examine_in_sandbox):
+def test_mutant_is_caught(mutant, examine_known):
     """By a check or by a bonus check; those of the usual launch are asked first, then those of its own step."""
-    examination = examine_in_sandbox(mutant.source, mutant.step.number)
+    examination = examine_known(mutant.source, mutant.step.number)
 
     def order(check):
         return check.star, check.scene != Scene(), -since(check, mutant.step).number

@@ -30,10 +30,11 @@ MAX_PROGRAM = 64 << 20  # bytes: the launcher lets no file become larger
 class Builder:
     """Compiles answers ahead of the time when they are asked for.
 
-    What several answers share, their source, is compiled once.
+    What several answers share, their source, is compiled once. Not `ahead`, they
+    are compiled when they are asked for.
     """
 
-    def __init__(self, pad: Launchpad, answers, at_once=None):
+    def __init__(self, pad: Launchpad, answers, at_once=None, ahead=True):
         self.pad = pad
         self.compiler = compiler()
         self.at_once = at_once or os.cpu_count() or 1
@@ -41,7 +42,8 @@ class Builder:
         self.answers = {answer.path: answer for answer in answers}
         self.running = {}  # path: _Compilation
         self.done = {}  # path: Build
-        self.advance()
+        if ahead:
+            self.advance()
 
     def advance(self):
         """Take in what is ready, start as many as may run at once. Raises LabError."""

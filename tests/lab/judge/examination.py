@@ -5,6 +5,8 @@ once for all that only look, and once more for every bonus check. Workshop is
 what a whole run has in common.
 """
 
+from __future__ import annotations
+
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from lab.checks.check import LOG_TO_PASS, UNCHECKED, WRONG_STATE, Check, Unseen
 from lab.checks.common import crash, crash_cause, fate, life_verdict
 from lab.hindered import Hindered
 from lab.judge.compiling import Builder
+from lab.judge.tape import Reel
 from lab.sandbox.server import Launchpad
 from lab.scene import Scene
 from lab.toolbox import LabError
@@ -67,10 +70,11 @@ class Workshop:
 class Examination:
     """One answer, from file to results."""
 
-    def __init__(self, answer: Answer, pad: Launchpad, builder: Builder):
+    def __init__(self, answer: Answer, pad: Launchpad, builder: Builder, reel: Reel | None = None):
         self.answer = answer
         self.pad = pad
         self.builder = builder
+        self.reel = reel
         self.checks = expectations(answer.step)
         self._turns = Turns()  # (scene, turn): what becomes its Observation
         self._observations = {}  # (scene, turn): Observation
@@ -78,8 +82,13 @@ class Examination:
 
     @property
     def build(self):
-        """The compiler's part: a facts.Build."""
-        return self.builder.build(self.answer)
+        """What the compiler made of it: a facts.Build. From a tape it comes without the program."""
+        if self.reel and self.reel.build:
+            return self.reel.build
+        build = self.builder.build(self.answer)
+        if self.reel:
+            self.reel.keep_build(build)
+        return build
 
     def result(self, check):
         """The Result of one of `checks`; builds and launches when it has to."""
@@ -120,6 +129,16 @@ class Examination:
 
     def _observe(self, scene, turn):
         """An Observation, or the Hindered that keeps from one: twice, and not by the machine's fault."""
+        name, completed_scene = self.answer.step.name, completed(self.answer.step, scene)
+        if self.reel and (kept := self.reel.find(name, completed_scene, turn)):
+            return kept
+        seen = self._launch_and_look(scene, turn)
+        if self.reel and not isinstance(seen, Hindered):
+            self.reel.keep(name, completed_scene, turn, seen)
+        return seen
+
+    def _launch_and_look(self, scene, turn):
+        """The same, by a launch."""
         self.builder.advance()
         if (scene, turn) not in self._turns:
             self._start_all(scene, turn)
@@ -148,7 +167,7 @@ class Examination:
         """Work (see turns) that launches the answer in a scene, and returns an Observation."""
         step = self.answer.step
         to_the_end = scene == Scene() or scene.root and any(c.scene == scene and c.on_process for c in self.checks)
-        return observe(self.pad, step.name, self.build.program, completed(step, scene), to_the_end)
+        return observe(self.pad, step.name, self.builder.build(self.answer).program, completed(step, scene), to_the_end)
 
     def _start_all(self, scene, turn):
         """Launches in scenes of their own are looked at side by side: one comes to rest while others are looked at."""
@@ -158,8 +177,13 @@ class Examination:
         for each in wanted:
             if len(self._turns) >= AT_ONCE and each != (scene, turn):
                 break  # what they send waits to be taken in, and there is a limit on that: unix(7), ETOOMANYREFS
-            if each not in self._turns and each not in self._observations:
+            if each not in self._turns and each not in self._observations and not self._is_kept(*each):
                 self._turns.begin(each, self._launch(each[0]))
+
+    def _is_kept(self, scene, turn):
+        """Whether that launch is on the tape."""
+        step = self.answer.step
+        return self.reel is not None and self.reel.find(step.name, completed(step, scene), turn) is not None
 
     def _like(self, scene):
         """The checks with scenes of their own that are looked at together: bonus checks apart from the others."""
@@ -173,8 +197,10 @@ class Examination:
         self._results.clear()
 
     def close(self):
-        """End what was launched and not asked for."""
+        """End what was launched and not asked for; keep what was seen, if there is a tape."""
         self._turns.drop()
+        if self.reel:
+            self.reel.write()
 
     def _end_unseen(self, scene):
         """End the launches in a scene that nobody needs to look at: one was wrong before them."""
@@ -268,18 +294,20 @@ def _lost(check, o):
 
 
 @contextmanager
-def examiner(pad, folder):
+def examiner(pad, folder, tape=None):
     """A function for as long as the context lasts: C source and a step's number in, an Examination out.
 
-    The source is written to a file in `folder` (a Path).
+    The source is written to a file in `folder` (a Path). With a tape.Tape only
+    what is not on it is compiled and launched.
     """
     builders, examinations = [], []
 
     def examine(source, step):
         answer = Answer(find_step(str(step)), folder / f"answer{len(builders)}.c")
         answer.path.write_bytes(source if isinstance(source, bytes) else source.encode("utf-8"))
-        builders.append(Builder(pad, [answer]))
-        examinations.append(Examination(answer, pad, builders[-1]))
+        reel = tape.reel(answer.read().sources) if tape else None
+        builders.append(Builder(pad, [answer], ahead=not (reel and reel.build)))
+        examinations.append(Examination(answer, pad, builders[-1], reel))
         return examinations[-1]
 
     try:
