@@ -120,8 +120,8 @@ def check(
             look=look,
             looks_at=_LOOKS_AT[tuple(inspect.signature(look).parameters)],
             star=bonus,
-            replaces=tuple(each.key for each in replaces),
-            follows=tuple(each.key for each in follows),
+            replaces=tuple(getattr(each, "key", each) for each in replaces),
+            follows=tuple(getattr(each, "key", each) for each in follows),
             **{**named, **more},
         )
 
