@@ -1,0 +1,122 @@
+"""The lab is built in floors: a module knows what lies below it, and nothing that lies beside it or above."""
+
+import ast
+
+from lab.toolbox import ROOT
+
+LAB = ROOT / "tests" / "lab"
+
+# From the ground up: folders and modules of the package lab. Modules of one folder may know each other, in one direction.
+FLOORS = (
+    ("toolbox", "turns", "needs"),
+    ("hindered", "scene", "course"),
+    ("facts", "answers"),
+    ("kernel",),
+    ("sandbox",),
+    ("watch",),
+    ("checks",),
+    ("judge",),
+    ("report",),
+    ("check", "tour"),
+    ("handouts",),
+    ("dev",),
+    ("__main__",),
+    ("start", "__init__"),
+)
+
+# Who may not know whom, though it lies below: the lab is cut in two at what was seen.
+FORBIDDEN = {
+    ("checks", "kernel"),
+    ("checks", "sandbox"),
+    ("checks", "watch"),
+    ("report", "kernel"),
+    ("report", "sandbox"),
+    ("report", "watch"),
+}
+
+MOST_OF_ALL = 1 / 3  # of all lines, on one floor
+
+
+def floor_of(room):
+    """The number of the floor that a folder or module of the package is on. Fails for one that is on none."""
+    found = [number for number, rooms in enumerate(FLOORS) if room in rooms]
+    assert len(found) == 1, f"lab.{room} is on {len(found)} floors: the table FLOORS has to name it once"
+    return found[0]
+
+
+def modules():
+    """{name as it is imported, such as lab.kernel.procfs: its path}."""
+    found = {}
+    for path in sorted(LAB.rglob("*.py")):
+        words = path.relative_to(LAB.parent).with_suffix("").parts
+        found[".".join(words).removesuffix(".__init__") if len(words) > 2 else ".".join(words)] = path
+    return found
+
+
+def imports(path):
+    """What a module imports of the package, as dotted names; an import inside a function counts too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are written with the package's name"
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if name in modules()}
+
+
+def room_of(name):
+    """The folder or module of the package that a dotted name belongs to."""
+    return name.split(".")[1]
+
+
+def test_every_module_is_on_a_floor():
+    assert {room_of(name) for name in modules()} == {room for rooms in FLOORS for room in rooms}
+
+
+def test_no_module_looks_up():
+    looks_up = []
+    for name, path in modules().items():
+        own = room_of(name)
+        for other in imports(path):
+            below = room_of(other)
+            if own != below and floor_of(below) >= floor_of(own):
+                looks_up.append(f"{name} -> {other}")
+    assert looks_up == []
+
+
+def test_nobody_knows_what_is_forbidden():
+    known = {(room_of(name), room_of(other)) for name, path in modules().items() for other in imports(path)}
+    assert known & FORBIDDEN == set()
+
+
+def test_modules_of_a_folder_do_not_know_each_other_in_a_circle():
+    known = {}
+    for name, path in modules().items():
+        known[name] = {other for other in imports(path) if room_of(other) == room_of(name) and other != name}
+    circles = [name for name in known if name in reached_from(name, known)]
+    assert circles == []
+
+
+def reached_from(name, known):
+    """All modules that a module knows, or one that it knows."""
+    found, waiting = set(), list(known[name])
+    while waiting:
+        each = waiting.pop()
+        if each not in found:
+            found.add(each)
+            waiting += known[each]
+    return found
+
+
+def test_no_floor_holds_most_of_the_house():
+    """Who looks for something on a floor with half of all lines has not been told where to look."""
+    lines = dict.fromkeys(range(len(FLOORS)), 0)
+    for path in (path for path in LAB.rglob("*") if path.suffix in (".py", ".c", ".h")):
+        room = path.relative_to(LAB).parts[0].removesuffix(".py").removesuffix(".c")
+        number = floor_of(room) if room != "smallest" else floor_of("check")
+        lines[number] += path.read_text(encoding="utf-8").count("\n")
+    total = sum(lines.values())
+    crowded = {FLOORS[number]: count for number, count in lines.items() if count > total * MOST_OF_ALL}
+    assert not crowded, f"of {total} lines"
