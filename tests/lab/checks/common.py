@@ -95,7 +95,7 @@ def crash(o: Observation) -> int:
     return next((os.WTERMSIG(s) for s in statuses if os.WIFSIGNALED(s)), 0)
 
 
-CRASHES = {
+CRASHES: dict[int, str] = {
     signal.SIGSEGV: "it used memory that is not its own, or that it may only read: a bad pointer, a string constant "
     "written to, or a stack that grew too far",
     signal.SIGBUS: "it used memory that has nothing behind it, such as what is mapped beyond the end of a file",
@@ -122,6 +122,23 @@ def life_verdict(o: Observation) -> str:
     if not o.processes:
         return EXITED
     return WRONG_STATE
+
+
+def killed(o: Observation) -> int:
+    """The signal that ended the process after it had come to rest, 0 if none did."""
+    if o.status_after is None or not os.WIFSIGNALED(o.status_after):
+        return 0
+    return os.WTERMSIG(o.status_after)
+
+
+def is_left(o: Observation) -> bool:
+    """Whether the process lives on after what was done to it."""
+    return o.process is not None and o.process.pid in o.left
+
+
+def stopped_well(o: Observation) -> bool:
+    """Whether all of it has ended after what was done to it, and the process itself with status 0."""
+    return o.process is not None and not o.left and o.status_after == 0
 
 
 def fails_cleanly(o: Observation) -> bool:
