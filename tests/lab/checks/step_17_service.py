@@ -17,7 +17,7 @@ from lab.checks.step_11_pid_file import content, holds_pid
 from lab.checks.step_13_drop_privileges import GID, GROUPS, UID, capabilities, extra_groups, has, ids
 from lab.checks.step_14_signals import CONFIG_FILE, NEW, OLD, TAKEN, own_pipes
 from lab.checks.step_15_notify import READY, after, no_environ, quoted, stopped_well, variables
-from lab.checks.step_16_socket_activation import GONE, NOT_SERVED, all_served, served, told_clients
+from lab.checks.step_16_socket_activation import GONE, all_served, served, told_clients, why_not_served
 from lab.course import STEPS, lineage
 from lab.scene import CONFIG, HOSTS_FILE, PID_FILE, PORT, SOCKET, USER, Scene
 
@@ -194,7 +194,7 @@ def serves(key, says, read, scene, texts, cause, follows=("serves_at_path",), en
         causes=(
             *causes,
             *served_and_then(texts, ends),
-            *(() if "SIGKILL" in scene.then else NOT_SERVED),
+            *(() if "SIGKILL" in scene.then else ((why_not_served, why_not_served),)),
             (True, cause),
         ),
         **other,
