@@ -1,128 +1,44 @@
-"""Step 17: one service in both styles. What the steps before asked for, it is asked for again, in its own scenes."""
+"""Step 17: one service in both styles. What the steps before asked for, it is asked for again, in its own scenes.
+
+    launches.py     how it is launched, and what there is to be seen of it
+    again.py        a check of an earlier step, asked again
+    daemon.py       with -d: steps 00 to 14 again
+    foreground.py   without: steps 15 and 16 again
+    descriptors.py  what it has open
+"""
 
 import errno
 import os
 import pwd
-import signal
 import socket
 from dataclasses import replace
 
-from lab.checks import added, completed, expectations, more, since
-from lab.checks.model import Check, ended, fails_cleanly, fate, names, says_why
-from lab.checks.step_05_close_fds import inherited
-from lab.checks.step_06_dev_null import with_access
-from lab.checks.step_07_syslog import came_out_right, extra, standard_holds
-from lab.checks.step_10_reset_signals import kept
+from lab.checks import completed, more
+from lab.checks.model import Check, fails_cleanly, fate, says_why
 from lab.checks.step_11_pid_file import content, holds_pid
 from lab.checks.step_13_drop_privileges import GID, GROUPS, UID, capabilities, extra_groups, has, ids
-from lab.checks.step_14_signals import CONFIG_FILE, NEW, OLD, TAKEN, own_pipes
-from lab.checks.step_15_notify import READY, after, no_environ, quoted, stopped_well, variables
+from lab.checks.step_14_signals import CONFIG_FILE, NEW, OLD
+from lab.checks.step_15_notify import READY, after, quoted, stopped_well
 from lab.checks.step_16_socket_activation import GONE, all_served, served, told_clients, why_not_served
-from lab.course import STEPS, lineage
+from lab.checks.step_17_service import daemon, descriptors, foreground
+from lab.checks.step_17_service.foreground import NEW_STYLE
+from lab.checks.step_17_service.launches import (
+    ARGUMENTS,
+    AS_DAEMON,
+    AT_HOST,
+    GENERIC,
+    NOT_ALLOWED,
+    NOT_CONFIGURED,
+    ROOT_ARGUMENTS,
+    USAGE,
+    WITH_CONFIG,
+    fate_of_second,
+    has_status,
+    remains,
+)
 from lab.scene import CONFIG, HOSTS_FILE, PID_FILE, PORT, SOCKET, USER, Scene
 
-CLASSIC, NEW_STYLE = STEPS[14], STEPS[16]
-
-AS_DAEMON = ("-d", "-l", SOCKET)
-ARGUMENTS = (*AS_DAEMON, "-p", PID_FILE)
-AT_HOST = ("-d", "-l", f"127.0.0.1:{PORT}", "-p", PID_FILE)
-ROOT_ARGUMENTS = ("-u", USER)
 BY_HAND = ("-l", SOCKET, "-p", PID_FILE)  # in the foreground, where nobody passes a socket
-
-# LSB Core 5.0, "Init Script Actions".
-GENERIC, USAGE, NOT_ALLOWED, NOT_CONFIGURED = 1, 2, 4, 6
-
-# A server may ignore that a client, or a child, has gone, or take it as it takes the rest.
-OF_CLIENTS = {signal.SIGPIPE, signal.SIGCHLD}
-
-
-def in_the_classic_way(check):
-    """A check of step 14, of the service with -d."""
-    scene = check.scene
-    if scene.arguments is not None:
-        scene = replace(scene, arguments=(*AS_DAEMON, *scene.arguments))
-    return replace(check, scene=scene, replaces=(), since=since(check, CLASSIC))
-
-
-def in_the_new_style(check):
-    """A check of step 16, of the service in the foreground. Its key gets a name of its own."""
-    follows = tuple(f"fg_{key}" for key in check.follows)
-    scene = replace(completed(NEW_STYLE, check.scene), arguments=check.scene.arguments or ())
-    says = f"in the foreground: {check.says}"
-    return replace(
-        check,
-        key=f"fg_{check.key}",
-        says=says,
-        scene=scene,
-        follows=follows,
-        replaces=(),
-        since=since(check, NEW_STYLE),
-    )
-
-
-def bonus(step):
-    """The bonus checks of all steps up to `step`, by their keys."""
-    return {check.key: check for each in lineage(step) for check in added(each) if check.star}
-
-
-def comes_up(check):
-    """A bonus check of what is no reason not to start: it is the same daemon as always, but for the log."""
-    return replace(
-        in_the_classic_way(check),
-        on_process=False,
-        holds=lambda o: o.process is not None and o.job_status == 0 and only_listens(o),
-        expected=lambda o: "status 0, and what step 14 allows, and sockets at which clients can connect",
-        observed=lambda o: fate(o) + (f"; open: {with_access(o)}" if o.process else ""),
-    )
-
-
-def is_kept(o, descriptor):
-    """Whether a server has made this for itself, and for good: in reserve for accept(), to be woken, to lock.
-
-    What it only needs for its start is none of these: a file that is read, /proc, one end of the pipe of step 12.
-    """
-    launched = {each.identity for each in o.shell.descriptors.values()}
-    return (
-        not descriptor.inherited
-        and descriptor.identity not in launched
-        and (
-            descriptor.kind == "null"
-            or descriptor.kind.startswith("anon_inode")
-            or descriptor.locked
-            or descriptor.number in o.pairs
-            or (descriptor.kind == "folder" and not descriptor.target.startswith("/proc"))
-        )
-    )
-
-
-def not_its_own(o):
-    """What is open beside 0 to 2, FILE, the log, where it listens, and what a server keeps: Descriptors by number."""
-    own = o.listeners | o.log_peers | own_pipes(o)
-    return {n: d for n, d in extra(o).items() if n not in own and not is_kept(o, d)}
-
-
-def only_listens(o):
-    """Whether 0 to 2 are as they should be, clients can connect, and nothing is open that is not its own."""
-    return (
-        bool(o.listeners)
-        and standard_holds(o)
-        and not not_its_own(o)
-        and len(set(extra(o)) & (o.log_peers - o.listeners)) <= 1
-    )
-
-
-def has_status(status, number):
-    """Whether a wait status is that of an exit with this number."""
-    return status is not None and os.WIFEXITED(status) and os.WEXITSTATUS(status) == number
-
-
-def second(o):
-    """What became of the one that was started again, for the end of a sentence; "" if none was."""
-    if not o.again:
-        return ""
-    how = "does not end" if o.again[0] is None else ended(o.again[0])
-    printed = o.again_printed.strip()
-    return f"; the second: {how}" + (f', and printed "{printed[:200]}"' if printed else "")
 
 
 def exits(key, says, number, scene, holds, expected, cause, **other):
@@ -190,7 +106,7 @@ def serves(key, says, read, scene, texts, cause, follows=("serves_at_path",), en
         expected=lambda o: f"{'; '.join(scene.then)}: "
         + ", ".join(f'"{text.strip()}"' if text else GONE for text in texts)
         + (", and status 0" if ends else ""),
-        observed=lambda o: f"{told_clients(o)}; {after(o)}{second(o)}" if o.process else fate(o),
+        observed=lambda o: f"{told_clients(o)}; {after(o)}{fate_of_second(o)}" if o.process else fate(o),
         causes=(
             *causes,
             *served_and_then(texts, ends),
@@ -199,16 +115,6 @@ def serves(key, says, read, scene, texts, cause, follows=("serves_at_path",), en
         ),
         **other,
     )
-
-
-def told_of_manager(o):
-    """What a service manager has told in its environment, and is there yet."""
-    return variables(o, "NOTIFY_SOCKET", "WATCHDOG_USEC")
-
-
-def remains(o):
-    """What the service has made, and is still there."""
-    return [name for name in (PID_FILE, SOCKET) if name in o.files]
 
 
 def refuses(key, what, address, cause):
@@ -248,8 +154,6 @@ def somebody_else():
 
 
 HELLO = "hello\n"
-WITH_CONFIG = (*ARGUMENTS, "-c", CONFIG)
-
 IS_NOT_ROOT = exits(
     "not_allowed",
     "-u where it is not root: status 4",
@@ -259,7 +163,6 @@ IS_NOT_ROOT = exits(
     "and the reason on standard error of the launched process",
     "4 is what the LSB has for a user who is not allowed that",
 )
-
 STARTED_BY_HAND = Scene(
     arguments=(*BY_HAND, "-c", CONFIG),
     files=(CONFIG_FILE,),
@@ -270,176 +173,13 @@ STARTED_BY_HAND = Scene(
 AS_ROOT_BY_HAND = replace(STARTED_BY_HAND, arguments=(*STARTED_BY_HAND.arguments, *ROOT_ARGUMENTS), root=True, then=())
 FAILS_BY_HAND = replace(STARTED_BY_HAND, arguments=(*BY_HAND, "-c", "nowhere"), files=(), then=())
 
-GAVE_UP = (
-    lambda o: not o.processes and o.job_status and says_why(o, "read-only", "denied") and says_why(o, SOCKET, PID_FILE),
-    "a name that does not start with / is meant from the directory of the launch, and the daemon has left that: make "
-    "it absolute before chdir()",
-)
-
-
-# What else is to be said of them where it is a server: see more().
-OF_A_SERVER = {
-    "one_lives_on": lambda c: {"causes": (GAVE_UP,)},
-    "signals_reset": lambda c: {
-        "holds": lambda o: o.process is not None
-        and o.process.blocked | o.process.awaited <= TAKEN | OF_CLIENTS
-        and kept(o) <= OF_CLIENTS,
-        "expected": lambda o: f"{c.expected(o)}; and what tells of clients and children (SIGPIPE, SIGCHLD)",
-    },
-    "one_of_many": lambda c: {"follows": ("takes_over_path",)},
-    "second_is_told": lambda c: {
-        "holds": lambda o: c.holds(o) and has_status(o.again[0], GENERIC),
-        "expected": lambda o: f"{c.expected(o)}: 1",
-        "causes": (
-            (
-                lambda o: c.holds(o),
-                "its status is another one than 1, which the LSB has for what is neither of the others: nothing was "
-                "forbidden (4), and it was called as it should be (2)",
-            ),
-        ),
-    },
-    "written_as_root": lambda c: {
-        "causes": (
-            (
-                lambda o: not o.processes and says_why(o, "denied") and says_why(o, SOCKET),
-                "root's rights were given up before the socket was made: in a directory of root's only root can make "
-                "one. What takes root comes first, the sockets too",
-            ),
-        )
-    },
-    "sigterm_ends": lambda c: {
-        "causes": (
-            (
-                lambda o: o.process is not None and o.left and signal.SIGTERM in o.process.blocked,
-                "SIGTERM is blocked, and nothing comes of it: either nothing takes it, or what comes after it does not "
-                "end, such as an accept() that waits where nobody comes any more",
-            ),
-        )
-    },
-    # A program that says it otherwise than with the three numbers.
-    "names_wrong_numbers": lambda c: {
-        "says": "says so and ends with 1 if 0, 1 and 2 are not the null device",
-        "holds": lambda o: came_out_right(o)
-        or (
-            not o.processes
-            and any(has_status(each, 1) for each in o.reaped.values())
-            and says_why(o, "/dev/null", *"0123456789")
-            and not says_why(o, "success", "no error")
-        ),
-        "expected": lambda o: "an error in the log that says so, status 1, nothing that lives on",
-        "causes": (
-            (
-                lambda o: says_why(o, "success", "no error"),
-                "errno tells why a call failed, and none did: /dev/null was opened, at another number than was "
-                "expected. That is what there is to say",
-            ),
-        ),
-    },
-    "fg_lives": lambda c: {
-        "causes": (
-            (
-                lambda o: not o.processes and o.job_status and o.printed.strip(),
-                "it gave up, and what it printed tells why. Without -d it keeps what it was launched with: the sockets "
-                "that were passed are descriptors from 3 on",
-            ),
-        )
-    },
-    "fg_launch_umask": lambda c: {
-        "causes": (
-            (
-                lambda o: o.process.umask == 0,
-                "umask(0) is step 01, for -d. In the foreground the umask is that of whoever has started it",
-            ),
-        )
-    },
-}
-
-
-def of_a_server(check):
-    """A check of an earlier step, with what OF_A_SERVER has of it."""
-    return more(check, **OF_A_SERVER.get(check.key, lambda c: {})(check))
-
-
-# None of these looks at what the service is for: as a daemon, and in the foreground.
-INHERITED = [
-    of_a_server(check)
-    for check in (
-        *(in_the_classic_way(c) for c in expectations(CLASSIC) if not c.star and c.key != "null_device_log_and_file"),
-        *(in_the_new_style(c) for c in expectations(NEW_STYLE) if not c.star and c.key != "compiles"),
-    )
-]
-
-# What the classic steps ask of a daemon that is no server, or the service is asked for above.
-NOT_OF_A_SERVICE = {
-    "no_dev_null",
-    "no_close_range",
-    "close_range_refused",
-    "started_with_none_open",
-    "unwritable_file",
-    "no_config_at_start",
-}
-COMES_UP = {"ready_with_none_open", "ready_without_close_range", "nobody_listens"}
-
-UNREMOVABLE = bonus(CLASSIC)["unremovable_file"]
-
-BONUS = [
-    *(
-        of_a_server(in_the_classic_way(check))
-        for key, check in bonus(CLASSIC).items()
-        if key not in NOT_OF_A_SERVICE | COMES_UP | {UNREMOVABLE.key}
-    ),
-    # At a path there would be two files that cannot be removed.
-    replace(UNREMOVABLE, scene=replace(UNREMOVABLE.scene, arguments=(*AT_HOST, *ROOT_ARGUMENTS)), since=CLASSIC),
-    *(comes_up(bonus(CLASSIC)[key]) for key in sorted(COMES_UP)),
-    *(in_the_new_style(check) for check in bonus(NEW_STYLE).values()),
-]
-
 CHECKS = [
-    *INHERITED,
-    *BONUS,
-    Check(
-        key="null_device_log_file_and_sockets",
-        says="0, 1 and 2 are the null device; beside them the log, FILE, and where it listens",
-        read="null(4), listen(2)",
-        needs_log="without the log only some of what is wrong can be seen",
-        holds=only_listens,
-        expected=lambda o: "what step 14 allows, and sockets at which clients can connect",
-        observed=lambda o: names(not_its_own(o) or extra(o)) if standard_holds(o) else with_access(o),
-        causes=(
-            (lambda o: not standard_holds(o), "0, 1 and 2 are not as step 06 has them"),
-            (lambda o: not o.listeners, "it does not listen: -l says where"),
-            (
-                lambda o: inherited(o) & set(not_its_own(o)),
-                "this was open when it was launched: step 05 closes it, and its sockets are made after that",
-            ),
-            (
-                not_its_own,
-                "this is left from its start: what was opened to look something up, or for the pipe of step 12, is "
-                "closed once that is done. What is meant to stay is close-on-exec (O_CLOEXEC)",
-            ),
-            (True, "more than one socket to the log is open"),
-        ),
-    ),
-    Check(
-        key="keeps_no_variable",
-        says="-d: what a service manager has told in its environment does not count",
-        read="clearenv(3), daemon(7), sd_notify(3)",
-        scene=Scene(arguments=ARGUMENTS, notify="path", environment=("WATCHDOG_USEC=60000000",)),
-        follows=("one_lives_on",),
-        unseen=no_environ,
-        holds=lambda o: not told_of_manager(o) and not o.notices,
-        expected=lambda o: "neither NOTIFY_SOCKET nor WATCHDOG_USEC, and nobody is told anything",
-        observed=lambda o: "; ".join(
-            [*(f"{name}={value}" for name, value in told_of_manager(o).items()), f"told: {quoted(o.notices)}"]
-        ),
-        causes=(
-            (
-                True,
-                "a daemon is started by hand, or by a script: what is in the environment was meant for whoever started "
-                "it. A watchdog that nobody asked it for sends SIGALRM, which ends it. clearenv() leaves nothing",
-            ),
-        ),
-    ),
+    *daemon.DAEMON.values(),
+    *foreground.FOREGROUND.values(),
+    *daemon.BONUS,
+    *foreground.BONUS,
+    descriptors.null_device_log_file_and_sockets,
+    daemon.keeps_no_variable,
     exits(
         "help",
         "-h: it tells how it is used, on standard output",
@@ -799,7 +539,8 @@ CHECKS = [
         and bool(o.again)
         and has_status(o.again[0], GENERIC),
         expected=lambda o: "a second one, without -p, is told no (status 1); the first one serves on",
-        observed=lambda o: f"{told_clients(o)}; {' and '.join(map(str, o.left)) or 'nobody'} lives on{second(o)}",
+        observed=lambda o: f"{told_clients(o)}; {' and '.join(map(str, o.left)) or 'nobody'} lives on"
+        + fate_of_second(o),
         causes=(
             (
                 lambda o: len(o.left) > 1,

@@ -1,0 +1,75 @@
+"""What earlier steps ask for, asked again of the service: see asked_again()."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable, Optional, Sequence
+
+from lab.checks import added, expectations
+from lab.checks.check import Check, Finding, Look, Wrong
+from lab.course import Step, lineage
+from lab.facts import Build, Observation, Process
+from lab.scene import Scene
+
+BetterCause = Callable[[Observation], Optional[str]]
+
+
+def required(step: Step) -> dict[str, Check]:
+    """What an answer to `step` has to pass, by its keys."""
+    return {check.key: check for check in expectations(step) if not check.star}
+
+
+def bonus(step: Step) -> dict[str, Check]:
+    """The bonus checks of all steps up to `step`, by their keys."""
+    return {check.key: check for each in lineage(step) for check in added(each) if check.star}
+
+
+@dataclass(frozen=True, eq=False)
+class Again(Check):
+    """A check that asks for the same as an earlier one."""
+
+    earlier: Check | None = None
+
+    def expects_of_the_lost(self, o: Observation) -> str:
+        """What the earlier one expects: that may depend on what was seen."""
+        assert self.earlier is not None
+        return self.earlier.expects_of_the_lost(o)
+
+
+def asked_again(
+    earlier: Check,
+    *,
+    since: Step,
+    scene: Scene,
+    key: str = "",
+    says: str = "",
+    follows: Sequence[str] = (),
+    better: BetterCause | None = None,
+    look: Look | None = None,
+) -> Check:
+    """The check of an earlier step in a scene of this one; it counts as old as it was, which is `since`.
+
+    Where it is wrong, `better` may know a better cause. Where something else is
+    asked for, `look` looks at the launch in its place.
+    """
+
+    def look_again(seen: Observation | Build, *_: Process) -> Finding:
+        finding = earlier.judge(seen)  # it finds the process itself, if that is what it looks at
+        if better and isinstance(finding, Wrong) and isinstance(seen, Observation):
+            return finding.instead(better(seen))
+        return finding
+
+    return Again(
+        key=key or earlier.key,
+        says=says or earlier.says,
+        look=look or look_again,
+        looks_at="launch" if look else earlier.looks_at,
+        read=earlier.read,
+        scene=scene,
+        times=earlier.times,
+        star=earlier.star,
+        follows=tuple(follows),
+        needs_log=earlier.needs_log,
+        since=since,
+        earlier=earlier,
+    )

@@ -1,0 +1,39 @@
+"""How the service is launched, and what there is to be seen of it afterwards."""
+
+from __future__ import annotations
+
+import os
+
+from lab.checks.common import ended
+from lab.facts import Observation
+from lab.scene import CONFIG, PID_FILE, PORT, SOCKET, USER
+
+AS_DAEMON = ("-d", "-l", SOCKET)
+ARGUMENTS = (*AS_DAEMON, "-p", PID_FILE)
+ROOT_ARGUMENTS = ("-u", USER)
+AT_HOST = ("-d", "-l", f"127.0.0.1:{PORT}", "-p", PID_FILE)
+WITH_CONFIG = (*ARGUMENTS, "-c", CONFIG)
+
+# LSB Core 5.0, "Init Script Actions".
+GENERIC, USAGE, NOT_ALLOWED, NOT_CONFIGURED = 1, 2, 4, 6
+
+
+def has_status(status: int | None, number: int) -> bool:
+    """Whether a wait status is that of an exit with this number."""
+    return status is not None and os.WIFEXITED(status) and os.WEXITSTATUS(status) == number
+
+
+def remains(o: Observation) -> list[str]:
+    """What the service has made, and is still there."""
+    return [name for name in (PID_FILE, SOCKET) if name in o.files]
+
+
+def fate_of_second(o: Observation) -> str:
+    """What became of the one that was started again, for the end of a sentence; "" if none was."""
+    if not o.again:
+        return ""
+    how = "does not end" if o.again[0] is None else ended(o.again[0])
+    printed = o.again_printed.strip()
+    if not printed:
+        return f"; the second: {how}"
+    return f'; the second: {how}, and printed "{printed[:200]}"'
