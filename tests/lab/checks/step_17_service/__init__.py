@@ -5,27 +5,26 @@
     daemon.py       with -d: steps 00 to 14 again
     foreground.py   without: steps 15 and 16 again
     descriptors.py  what it has open
+    addresses.py    -l: where it listens, and what clients get there
 """
 
 import errno
 import os
 import pwd
-import socket
 from dataclasses import replace
 
 from lab.checks import completed, more
 from lab.checks.model import Check, fails_cleanly, fate, says_why
 from lab.checks.step_11_pid_file import content, holds_pid
 from lab.checks.step_13_drop_privileges import GID, GROUPS, UID, capabilities, extra_groups, has, ids
-from lab.checks.step_14_signals import CONFIG_FILE, NEW, OLD
+from lab.checks.step_14_signals import CONFIG_FILE, OLD
 from lab.checks.step_15_notify import READY, after, quoted, stopped_well
-from lab.checks.step_16_socket_activation import GONE, all_served, served, told_clients, why_not_served
-from lab.checks.step_17_service import daemon, descriptors, foreground
+from lab.checks.step_16_socket_activation import GONE, served, told_clients, why_not_served
+from lab.checks.step_17_service import addresses, daemon, descriptors, foreground
+from lab.checks.step_17_service.addresses import HELLO
 from lab.checks.step_17_service.foreground import NEW_STYLE
 from lab.checks.step_17_service.launches import (
     ARGUMENTS,
-    AS_DAEMON,
-    AT_HOST,
     GENERIC,
     NOT_ALLOWED,
     NOT_CONFIGURED,
@@ -36,7 +35,7 @@ from lab.checks.step_17_service.launches import (
     has_status,
     remains,
 )
-from lab.scene import CONFIG, HOSTS_FILE, PID_FILE, PORT, SOCKET, USER, Scene
+from lab.scene import CONFIG, PID_FILE, SOCKET, USER, Scene
 
 BY_HAND = ("-l", SOCKET, "-p", PID_FILE)  # in the foreground, where nobody passes a socket
 
@@ -117,31 +116,6 @@ def serves(key, says, read, scene, texts, cause, follows=("serves_at_path",), en
     )
 
 
-def refuses(key, what, address, cause):
-    """The bonus check that it does not start with such an address."""
-    return Check(
-        key=key,
-        says=f"-l {what}: it says so, and ends",
-        read="getaddrinfo(3), unix(7)",
-        star=True,
-        on_process=False,
-        scene=Scene(arguments=("-d", "-l", address)),
-        holds=lambda o: fails_cleanly(o) and o.job_status != 0 and bool(o.printed.strip()),
-        expected=lambda o: "the reason on standard error, a status other than 0, nothing that lives on",
-        observed=lambda o: f"-l {address[:40]}{'...' * (len(address) > 40)}: {fate(o)}",
-        causes=((True, cause),),
-    )
-
-
-def localhost_is_both():
-    """Whether the name stands for an address of each family."""
-    try:
-        found = {family for family, *_ in socket.getaddrinfo("localhost", 1, type=socket.SOCK_STREAM)}
-    except OSError:
-        return False
-    return {socket.AF_INET, socket.AF_INET6} <= found
-
-
 def somebody_else():
     """The name of a user who is neither root, whom some refuse first, nor who runs this; "root" if there is none."""
     for name in ("daemon", "nobody", "bin"):
@@ -153,7 +127,6 @@ def somebody_else():
     return "root"
 
 
-HELLO = "hello\n"
 IS_NOT_ROOT = exits(
     "not_allowed",
     "-u where it is not root: status 4",
@@ -252,103 +225,14 @@ CHECKS = [
         follows=("serves_at_host",),
         unseen=lambda o: "everybody may have port 1 here: ip_unprivileged_port_start" * bool(o.processes),
     ),
-    serves(
-        "serves_at_path",
-        "-l PATH: it serves there, and takes the name away when it stops",
-        "unix(7), unlink(2)",
-        Scene(then=(f"connect {SOCKET}", f"connect {SOCKET}", "SIGTERM", f"connect {SOCKET}")),
-        (HELLO, HELLO, ""),
-        "a relative path is meant from the directory of the launch, which the daemon has left; and what bind() made "
-        "stays until unlink()",
-        follows=("one_lives_on",),
-        ends=True,
-        causes=(
-            (
-                lambda o: [each.how for each in served(o)[:2]] == ["closed", GONE],
-                "after the first client the name is gone: unlink() was called while it serves. In a child, too, exit() "
-                "calls what atexit() was given; _exit() does not",
-            ),
-        ),
-    ),
-    serves(
-        "serves_at_host",
-        "-l HOST:PORT: it serves there",
-        "getaddrinfo(3), ip(7)",
-        Scene(arguments=AT_HOST, then=(f"connect tcp4:{PORT}",)),
-        (HELLO,),
-        "HOST ends at the last colon: getaddrinfo() takes both parts as text",
-    ),
-    Check(
-        key="stays_locked",
-        says="and FILE is still locked when a client has been served",
-        read="flock(2), fcntl(2)",
-        scene=Scene(arguments=AT_HOST, then=(f"connect tcp4:{PORT}",)),
-        follows=("serves_at_host", "pid_file_locked"),
-        holds=lambda o: o.pid_file_after is not None and o.pid_file_after.locked,
-        expected=lambda o: f"{PID_FILE} is locked, as it was before",
-        observed=lambda o: f"{content(o.pid_file_after)}; not locked",
-        causes=(
-            (
-                True,
-                "a lock of flock() belongs to what was opened: LOCK_UN in a child gives it up for all. One of fcntl() "
-                "is given up when its process closes any descriptor of the file",
-            ),
-        ),
-    ),
-    serves(
-        "serves_at_all",
-        "-l HOST:PORT: it serves at all addresses that HOST has",
-        "getaddrinfo(3)",
-        Scene(
-            arguments=("-d", "-l", f"localhost:{PORT}", "-p", PID_FILE),
-            then=(f"connect tcp4:{PORT}", f"connect tcp6:{PORT}"),
-        ),
-        (HELLO, HELLO),
-        "localhost is 127.0.0.1 and ::1: getaddrinfo() gives a list, and each of it wants a socket of its own",
-        follows=("serves_at_host", "serves_at_version_6", "fg_serves"),
-        unseen=lambda o: ""
-        if (o.sandboxed and HOSTS_FILE.exists()) or localhost_is_both()
-        else "localhost is not both 127.0.0.1 and ::1 here: hosts(5)",
-    ),
-    serves(
-        "serves_at_version_6",
-        "-l [HOST]:PORT: it serves there with IPv6",
-        "getaddrinfo(3), ipv6(7)",
-        Scene(arguments=("-d", "-l", f"[::1]:{PORT}", "-p", PID_FILE), then=(f"connect tcp6:{PORT}",)),
-        (HELLO,),
-        "an address of IPv6 has colons itself, so it stands in brackets; getaddrinfo() wants it without",
-    ),
-    serves(
-        "greets_as_configured",
-        "-c FILE: that is what clients get, and after SIGHUP what FILE holds then",
-        "open(2), send(2)",
-        Scene(
-            arguments=WITH_CONFIG,
-            files=(CONFIG_FILE, ("next", f"greeting={NEW}\n".encode())),
-            then=(f"connect {SOCKET}", "config next", "SIGHUP", f"connect {SOCKET}"),
-        ),
-        (f"{OLD}\n", f"{NEW}\n"),
-        "the log tells of a greeting that clients do not get: a line with what greeting=TEXT says",
-    ),
-    serves(
-        "reload_loses_nobody",
-        "who connects while it reloads is served",
-        "listen(2)",
-        Scene(then=(f"queue {SOCKET} 20 SIGHUP", f"connect {SOCKET}")),
-        (HELLO, HELLO),
-        "20 had connected before it took SIGHUP: who closes the socket and makes it anew sends them away. A reload "
-        "changes what it says, not where it listens",
-    ),
-    serves(
-        "stop_loses_nobody",
-        "who has connected when SIGTERM comes is served before it stops",
-        "accept(2)",
-        Scene(then=(f"queue {SOCKET} 20 SIGTERM",)),
-        (HELLO,),
-        "20 had connected before it took SIGTERM, and wait in the queue of the socket: accept() until there is none, "
-        "and end then",
-        ends=True,
-    ),
+    addresses.serves_at_path,
+    addresses.serves_at_host,
+    addresses.stays_locked,
+    addresses.serves_at_all,
+    addresses.serves_at_version_6,
+    addresses.greets_as_configured,
+    addresses.reload_loses_nobody,
+    addresses.stop_loses_nobody,
     Check(
         key="leaves_nothing",
         says="a start that fails leaves neither FILE nor the path behind",
@@ -367,18 +251,7 @@ CHECKS = [
             ),
         ),
     ),
-    Check(
-        key="interrupted",
-        says="-d: SIGINT stops it as SIGTERM does",
-        read="signal(7)",
-        on_process=False,
-        scene=Scene(then=("SIGINT",)),
-        follows=("stops", "removes_pid_file", "serves_at_path"),
-        holds=lambda o: stopped_well(o) and not remains(o),
-        expected=lambda o: f"after kill -INT: status 0, no {PID_FILE}, no {SOCKET}",
-        observed=lambda o: f"{after(o)}; still there: {' and '.join(remains(o)) or 'neither'}",
-        causes=((True, "SIGINT is what Ctrl-C sends, and what somebody sends by kill -INT: it says stop, too"),),
-    ),
+    addresses.interrupted,
     Check(
         key="config_of_user",
         says="-c FILE is read as USER",
@@ -490,105 +363,13 @@ CHECKS = [
         "-l is for where nothing is passed: with both, clients come by a way that the service manager knows nothing of",
         follows=("fg_serves", "serves_at_path"),
     ),
-    serves(
-        "takes_over_path",
-        "takes over a path that one has left who was killed",
-        "unix(7), bind(2)",
-        Scene(then=("SIGKILL", "again 1", f"connect {SOCKET}")),
-        (HELLO,),
-        "bind() fails where there is a name already, and the name of a socket outlives its process. Where nobody "
-        "serves, connect() fails with ECONNREFUSED: then unlink() is right",
-    ),
-    serves(
-        "starts_at_once",
-        "-l HOST:PORT: it can be started again at once where clients were served",
-        "ip(7), socket(7)",
-        Scene(arguments=AT_HOST, then=(f"connect tcp4:{PORT}", "SIGKILL", "again 1", f"connect tcp4:{PORT}")),
-        (HELLO, HELLO),
-        "who closes a connection first keeps its address for a minute (TIME_WAIT), and bind() says that it is in use, "
-        "unless SO_REUSEADDR is set before",
-        follows=("serves_at_host", "takes_over_path"),
-    ),
-    Check(
-        key="no_socket_there",
-        says="leaves a file at the path alone that is no socket",
-        read="stat(2), unix(7)",
-        on_process=False,
-        scene=Scene(arguments=AS_DAEMON, files=((SOCKET, b"dear to somebody\n"),)),
-        follows=("serves_at_path",),
-        holds=lambda o: fails_cleanly(o) and o.job_status != 0,
-        expected=lambda o: f"{SOCKET} is a regular file: it says so, and nothing lives on",
-        observed=fate,
-        causes=(
-            (
-                True,
-                "the file was removed, and was somebody's. Whoever does not ask first removes what he finds; and "
-                "connecting to a file that is no socket fails as it does where nobody serves (ECONNREFUSED). "
-                "S_ISSOCK() tells the two apart",
-            ),
-        ),
-    ),
-    Check(
-        key="path_in_use",
-        says="does not take it over from one that lives",
-        read="unix(7), connect(2)",
-        scene=Scene(arguments=AS_DAEMON, then=("again 1", f"connect {SOCKET}")),
-        follows=("serves_at_path",),
-        holds=lambda o: o.left == (o.process.pid,)
-        and all_served(o)
-        and bool(o.again)
-        and has_status(o.again[0], GENERIC),
-        expected=lambda o: "a second one, without -p, is told no (status 1); the first one serves on",
-        observed=lambda o: f"{told_clients(o)}; {' and '.join(map(str, o.left)) or 'nobody'} lives on"
-        + fate_of_second(o),
-        causes=(
-            (
-                lambda o: len(o.left) > 1,
-                "both live, and the second has taken the name from the first: unlink() before bind() asks nobody. "
-                "First see whether somebody answers there",
-            ),
-            (
-                lambda o: o.left and o.again and o.again[0] and served(o) and served(o)[0].how == GONE,
-                "the second one was told no, and has taken the first one's name away when it ended: what it has not "
-                "bound itself it must not remove",
-            ),
-            (
-                lambda o: o.left and o.again and o.again[0] and all_served(o),
-                "the second one was told no, with another status than 1: nothing was forbidden (4), and it was called "
-                "as it should be (2)",
-            ),
-            (True, "somebody serves there: bind() says so (EADDRINUSE), and that is the end of the second one"),
-        ),
-    ),
-    refuses(
-        "port_too_high",
-        "with a port above 65535",
-        "127.0.0.1:70000",
-        "getaddrinfo() of glibc takes the number, and cuts it off: 70000 becomes 4464, and nobody looks for it there",
-    ),
-    refuses(
-        "no_port",
-        "with a colon and no port",
-        "127.0.0.1:",
-        "without a port the kernel chooses one, and nobody knows which: getaddrinfo() with no service is no error",
-    ),
-    refuses(
-        "port_unknown",
-        "with a port that has no such name",
-        "127.0.0.1:nowhere",
-        "getaddrinfo() has a word for it (gai_strerror()), and no list: its result has to be looked at first",
-    ),
-    refuses(
-        "not_our_address",
-        "with an address that is not this machine's",
-        "192.0.2.1:7017",  # TEST-NET-1, RFC 5737
-        "bind() fails for it: who passes over such addresses, since localhost may have some, has none left then, and "
-        "listens nowhere",
-    ),
-    refuses(
-        "path_too_long",
-        "with a path that is too long",
-        120 * "x",
-        "sun_path has 108 bytes: strcpy() writes beyond them, and strncpy() makes another name of it",
-    ),
+    addresses.takes_over_path,
+    addresses.starts_at_once,
+    addresses.no_socket_there,
+    addresses.path_in_use,
+    addresses.port_too_high,
+    addresses.no_port,
+    addresses.port_unknown,
+    addresses.not_our_address,
+    addresses.path_too_long,
 ]
