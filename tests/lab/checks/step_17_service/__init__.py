@@ -6,31 +6,27 @@
     foreground.py   without: steps 15 and 16 again
     descriptors.py  what it has open
     addresses.py    -l: where it listens, and what clients get there
+    statuses.py     where it does not start
 """
 
 import errno
 import os
-import pwd
 from dataclasses import replace
 
-from lab.checks import completed, more
-from lab.checks.model import Check, fails_cleanly, fate, says_why
+from lab.checks import completed
+from lab.checks.model import Check, fate
 from lab.checks.step_11_pid_file import content, holds_pid
 from lab.checks.step_13_drop_privileges import GID, GROUPS, UID, capabilities, extra_groups, has, ids
 from lab.checks.step_14_signals import CONFIG_FILE, OLD
 from lab.checks.step_15_notify import READY, after, quoted, stopped_well
 from lab.checks.step_16_socket_activation import GONE, served, told_clients, why_not_served
-from lab.checks.step_17_service import addresses, daemon, descriptors, foreground
+from lab.checks.step_17_service import addresses, daemon, descriptors, foreground, statuses
 from lab.checks.step_17_service.addresses import HELLO
 from lab.checks.step_17_service.foreground import NEW_STYLE
-from lab.checks.step_17_service.launches import (
+from lab.checks.step_17_service.launches import (  # noqa: F401
     ARGUMENTS,
-    GENERIC,
-    NOT_ALLOWED,
     NOT_CONFIGURED,
     ROOT_ARGUMENTS,
-    USAGE,
-    WITH_CONFIG,
     fate_of_second,
     has_status,
     remains,
@@ -116,26 +112,6 @@ def serves(key, says, read, scene, texts, cause, follows=("serves_at_path",), en
     )
 
 
-def somebody_else():
-    """The name of a user who is neither root, whom some refuse first, nor who runs this; "root" if there is none."""
-    for name in ("daemon", "nobody", "bin"):
-        try:
-            if pwd.getpwnam(name).pw_uid not in (0, os.geteuid()):
-                return name
-        except KeyError:
-            pass
-    return "root"
-
-
-IS_NOT_ROOT = exits(
-    "not_allowed",
-    "-u where it is not root: status 4",
-    NOT_ALLOWED,
-    Scene(arguments=(*ARGUMENTS, "-u", somebody_else())),
-    lambda o: o.printed.strip(),
-    "and the reason on standard error of the launched process",
-    "4 is what the LSB has for a user who is not allowed that",
-)
 STARTED_BY_HAND = Scene(
     arguments=(*BY_HAND, "-c", CONFIG),
     files=(CONFIG_FILE,),
@@ -153,78 +129,14 @@ CHECKS = [
     *foreground.BONUS,
     descriptors.null_device_log_file_and_sockets,
     daemon.keeps_no_variable,
-    exits(
-        "help",
-        "-h: it tells how it is used, on standard output",
-        0,
-        Scene(arguments=("-h",), stdio="pipe"),
-        lambda o: all(f"-{letter}" in o.piped for letter in "dlpuch"),
-        "and a text that names all options",
-        "that was asked for, so it is no error: standard output, and status 0",
-    ),
-    exits(
-        "misused",
-        "an option that there is not: it tells how it is used, on standard error",
-        USAGE,
-        Scene(arguments=("-x",), stdio="pipe"),
-        lambda o: not o.piped and "-l" in o.printed,
-        "and the same text, on standard error",
-        "2 is what the LSB has for wrong arguments, and what most programs use",
-    ),
-    exits(
-        "value_missing",
-        "an option without its value: it tells how it is used, too",
-        USAGE,
-        Scene(arguments=("-d", "-l"), stdio="pipe"),
-        lambda o: not o.piped and "-p" in o.printed,
-        "and the same text, on standard error",
-        "a colon behind the letter tells getopt() that a value comes; without one it gives '?'",
-    ),
-    exits(
-        "word_too_many",
-        "a word too many: it tells how it is used, too",
-        USAGE,
-        Scene(arguments=("-d", "-l", SOCKET, "more"), stdio="pipe"),
-        lambda o: not o.piped and "-p" in o.printed,
-        "and the same text, on standard error",
-        "getopt() stops at the first word that is no option: optind is its index, and has to be argc",
-    ),
-    exits(
-        "no_address",
-        "neither an ADDRESS nor a socket that was passed: status 1",
-        GENERIC,
-        Scene(arguments=("-d",)),
-        lambda o: o.printed.strip(),
-        "and the reason on standard error of the launched process",
-        "nothing is wrong with the arguments (2): where a socket is passed it needs no -l. 1 is for all else",
-    ),
-    exits(
-        "no_config",
-        "a configuration that cannot be read: status 6",
-        NOT_CONFIGURED,
-        Scene(arguments=(*ARGUMENTS, "-c", "nowhere")),
-        lambda o: "nowhere" in o.printed,
-        "and the reason on standard error of the launched process",
-        "6 is what the LSB has for a service that is not configured. The daemon knows the reason, and its caller "
-        "waits: the pipe of step 12 can carry a number too",
-    ),
-    # An ID that the sandbox does not have is none (EINVAL, user_namespaces(7)): who comes to it first is told so.
-    more(
-        IS_NOT_ROOT,
-        holds=lambda o: IS_NOT_ROOT.holds(o) or (fails_cleanly(o) and says_why(o, os.strerror(errno.EINVAL))),
-    ),
-    exits(
-        "port_not_allowed",
-        "-l with a port below 1024 where it is not root: status 4",
-        NOT_ALLOWED,
-        Scene(arguments=("-d", "-l", "127.0.0.1:1")),
-        lambda o: o.printed.strip(),
-        "and the reason on standard error of the launched process",
-        "bind() fails with EACCES: 4 is what the LSB has for what is not allowed, and what the pipe of step 12 has to "
-        "carry",
-        follows=("serves_at_host",),
-        unseen=lambda o: "everybody may have port 1 here: ip_unprivileged_port_start" * bool(o.processes),
-    ),
+    statuses.help,
+    statuses.misused,
+    statuses.value_missing,
+    statuses.word_too_many,
+    statuses.no_address,
+    statuses.no_config,
+    statuses.not_allowed,
+    statuses.port_not_allowed,
     addresses.serves_at_path,
     addresses.serves_at_host,
     addresses.stays_locked,
@@ -233,44 +145,9 @@ CHECKS = [
     addresses.greets_as_configured,
     addresses.reload_loses_nobody,
     addresses.stop_loses_nobody,
-    Check(
-        key="leaves_nothing",
-        says="a start that fails leaves neither FILE nor the path behind",
-        read="unlink(2), atexit(3)",
-        on_process=False,
-        scene=Scene(arguments=(*ARGUMENTS, "-c", "nowhere")),
-        follows=("no_config", "serves_at_path"),
-        holds=lambda o: not o.processes and not remains(o),
-        expected=lambda o: f"without a configuration it does not start: no {PID_FILE}, no {SOCKET}",
-        observed=lambda o: f"still there: {', '.join(remains(o)) or 'neither'}; {fate(o)}",
-        causes=(
-            (
-                True,
-                "what was made on the way stays when a later call fails: who ends, at whatever place, has to take away "
-                "what is its own. One function that does so, and that all errors go through, is enough",
-            ),
-        ),
-    ),
+    statuses.leaves_nothing,
     addresses.interrupted,
-    Check(
-        key="config_of_user",
-        says="-c FILE is read as USER",
-        read="open(2), setresuid(2)",
-        on_process=False,
-        scene=Scene(root=True, arguments=(*WITH_CONFIG, *ROOT_ARGUMENTS), files=((*CONFIG_FILE, 0o600),)),
-        follows=("written_as_root", "no_config"),
-        holds=lambda o: has_status(o.job_status, NOT_CONFIGURED) and not o.processes,
-        expected=lambda o: f"-u {USER}, and {CONFIG} is root's alone: it does not start, status 6",
-        observed=fate,
-        causes=(
-            (
-                lambda o: o.processes,
-                "it read as root what it cannot read again as USER, when SIGHUP comes: root's rights are given up "
-                "first",
-            ),
-            (True, "it does not start, and its status is not that of a configuration that cannot be read"),
-        ),
-    ),
+    statuses.config_of_user,
     serves(
         "by_hand_served",
         "without -d: -l PATH and -c FILE count, and the path is gone when it has stopped",
