@@ -1,0 +1,172 @@
+"""Without -d, where nobody passes a socket: started by hand it is the same service."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Iterable
+
+from lab.checks import completed
+from lab.checks.check import Finding, Wrong, check
+from lab.checks.step_11_pid_file import content, holds_pid
+from lab.checks.step_13_drop_privileges import GID, GROUPS, UID, capabilities, extra_groups, has, ids
+from lab.checks.step_14_signals import CONFIG_FILE, OLD
+from lab.checks.step_15_notify import READY, quoted
+from lab.checks.step_16_socket_activation import GONE, served
+from lab.checks.step_17_service.addresses import HELLO, NOBODY, greets_as_configured, serves_at_path, unless_served
+from lab.checks.step_17_service.daemon import DAEMON
+from lab.checks.step_17_service.foreground import FOREGROUND, NEW_STYLE
+from lab.checks.step_17_service.launches import NOT_CONFIGURED, ROOT_ARGUMENTS, remains
+from lab.checks.step_17_service.statuses import leaves_nothing, no_config, unless_it_exits
+from lab.facts import Observation, Process
+from lab.scene import CONFIG, PID_FILE, SOCKET, USER, Scene
+
+BY_HAND = ("-l", SOCKET, "-p", PID_FILE)
+
+STARTED = Scene(
+    arguments=(*BY_HAND, "-c", CONFIG),
+    files=(CONFIG_FILE,),
+    notify="path",
+    listen=(),
+    then=(f"connect {SOCKET}", "SIGTERM", f"connect {SOCKET}"),
+)
+AS_ROOT = replace(STARTED, arguments=(*BY_HAND, "-c", CONFIG, *ROOT_ARGUMENTS), root=True, then=())
+FAILS = replace(STARTED, arguments=(*BY_HAND, "-c", "nowhere"), files=(), then=())
+
+
+@check(
+    read="unix(7), unlink(2)",
+    scene=STARTED,
+    follows=[FOREGROUND["lives"], serves_at_path, greets_as_configured],
+)
+def by_hand_served(o: Observation) -> Finding:
+    """without -d: -l PATH and -c FILE count, and the path is gone when it has stopped."""
+    wrong = unless_served(
+        o,
+        (f"{OLD}\n", NOBODY),
+        "in the foreground it is the same service: all options but -d count as they do with it",
+        ends=True,
+    )
+    if wrong is None:
+        return None
+    return wrong.instead(why_it_is_another_service(o))
+
+
+def why_it_is_another_service(o: Observation) -> str | None:
+    if o.process is None:
+        return "without -d it does not start with -l, -p and -c"
+    if served(o)[0].text == f"{OLD}\n" and served(o)[-1].how != GONE:
+        return (
+            "its client is served, and the path stays when it has stopped: what it has made it takes away, in the "
+            "foreground too"
+        )
+    return None
+
+
+@check(
+    read="flock(2), unlink(2)",
+    scene=STARTED,
+    follows=[FOREGROUND["lives"], DAEMON["pid_file"], DAEMON["removes_pid_file"]],
+    expects=f"{PID_FILE} holds its PID, and is locked; after kill -TERM there is none",
+)
+def by_hand_pid_file(o: Observation, p: Process) -> Finding:
+    """without -d: -p FILE holds its PID, is locked, and is gone when it has stopped."""
+    file = o.pid_file
+    if file is not None and holds_pid(file, p.pid) and file.locked and o.pid_file_after is None:
+        return None
+    return Wrong(
+        expected=f"{PID_FILE} holds {p.pid}, and is locked; after kill -TERM there is none",
+        observed=f"{content(file)}; after kill -TERM: {content(o.pid_file_after)}",
+        because=why_the_file_is_another(o, p),
+    )
+
+
+def why_the_file_is_another(o: Observation, p: Process) -> str:
+    if o.pid_file is None:
+        return "-p counts in the foreground too: a script, or a second one, looks there"
+    if not holds_pid(o.pid_file, p.pid):
+        return "it is made, and not as step 11 makes it"
+    if not o.pid_file.locked:
+        return "it is not locked: a second one starts all the same"
+    return "it stays when the service stops: the next one to read it sends a signal to whoever has that PID then"
+
+
+def groups_in_words(groups: Iterable[int]) -> str:
+    """Numbers of groups, "none" for none."""
+    return ", ".join(map(str, sorted(groups))) or "none"
+
+
+ALL_OF_USER = f"UID {UID}, GID {GID}, groups {groups_in_words(GROUPS)}, no capabilities"
+
+
+@check(
+    says=f"without -d: -u {USER} gives up all rights of root",
+    read="initgroups(3), setresuid(2)",
+    scene=AS_ROOT,
+    follows=[
+        FOREGROUND["lives"],
+        DAEMON["user_ids"],
+        DAEMON["group_ids"],
+        DAEMON["supplementary_groups"],
+        DAEMON["no_capabilities"],
+    ],
+    expects=ALL_OF_USER,
+)
+def by_hand_user(o: Observation, p: Process) -> Finding:
+    """As step 13 asks for it of a daemon."""
+    has_ids = has(o).uids == (UID,) * 4 and has(o).gids == (GID,) * 4
+    if has_ids and extra_groups(o) == GROUPS and capabilities(o) == "none":
+        return None
+    return Wrong(
+        expected=ALL_OF_USER,
+        observed=(
+            f"UID {ids(has(o).uids)}, GID {ids(has(o).gids)}, groups {groups_in_words(extra_groups(o))}, "
+            f"capabilities {capabilities(o)}"
+        ),
+        because="-u counts in the foreground too: whoever starts it as root relies on that",
+    )
+
+
+@check(read="getopt(3), exit(3)", scene=FAILS, follows=[no_config])
+def by_hand_no_config(o: Observation) -> Finding:
+    """without -d: a configuration that cannot be read is status 6, too."""
+    return unless_it_exits(
+        o,
+        status=NOT_CONFIGURED,
+        text="and the reason on standard error",
+        is_told="nowhere" in o.printed,
+        because="the status says the same whether -d is given or not",
+    )
+
+
+@check(read="unlink(2), sd_notify(3)", scene=FAILS, follows=[by_hand_no_config, leaves_nothing, by_hand_served])
+def by_hand_leaves_nothing(o: Observation) -> Finding:
+    """without -d: a start that fails leaves nothing, and nobody is told that it is ready."""
+    is_told_ready = any(READY in each.text for each in o.notices)
+    if not o.processes and not remains(o) and not is_told_ready:
+        return None
+    still_there = " and ".join(remains(o)) or "neither"
+    return Wrong(
+        expected=f"without a configuration: no {PID_FILE}, no {SOCKET}, and nobody is told {READY}",
+        observed=f"still there: {still_there}; told: {quoted(o.notices)}",
+        because=why_something_is_left(o),
+    )
+
+
+def why_something_is_left(o: Observation) -> str:
+    if remains(o):
+        return "what was made on the way stays when a later call fails: who ends takes away what is its own"
+    return "READY=1 came before all was done that can fail: what waited for it starts, and finds nobody"
+
+
+@check(
+    read="sd_listen_fds(3)",
+    scene=completed(NEW_STYLE, Scene(arguments=("-l", SOCKET), then=("connect 0", f"connect {SOCKET}"))),
+    follows=[FOREGROUND["serves"], serves_at_path],
+)
+def passed_first(o: Observation) -> Finding:
+    """without -d: where sockets are passed these are served, and not ADDRESS."""
+    return unless_served(
+        o,
+        (HELLO, NOBODY),
+        "-l is for where nothing is passed: with both, clients come by a way that the service manager knows nothing of",
+    )
