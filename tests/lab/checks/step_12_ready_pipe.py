@@ -1,53 +1,327 @@
 """Step 12: the launched process returns when the daemon is ready, or says why it is not."""
 
+from __future__ import annotations
+
 import errno
 import os
 import signal
-from dataclasses import replace
 
-from lab.checks import still
-from lab.checks.model import Check, crash, ended, fate, star_for_failure
+from lab.checks import step_08_sighup as step_08
+from lab.checks import step_09_second_fork as step_09
+from lab.checks import step_11_pid_file as step_11
+from lab.checks.check import LOG_TO_PASS, Finding, Wrong, check
+from lab.checks.common import bonus_for_failure, crash, ended, fate
 from lab.checks.step_05_close_fds import inherited
 from lab.checks.step_06_dev_null import with_access
 from lab.checks.step_07_syslog import extra, null_and_log, standard_holds
-from lab.checks.step_08_sighup import LEADING, TIMES
-from lab.checks.step_11_pid_file import ONCE_MORE
+from lab.course import STEPS
+from lab.facts import Observation, Process
 from lab.scene import HOLD_CHDIR, PID_FILE, Scene
 
 # One of these is in what is said where 0, 1 and 2 are not the null device: its name, its number, the reason.
 NO_NULL = ("/dev/null", "-1", os.strerror(errno.ENOENT), "open", "dup")
 
+HELD_OPEN = Scene(fault=HOLD_CHDIR)
+NONE_OPEN = Scene(stdio="closed")
+NO_CLOSE_RANGE = Scene(fault="close_range-ENOSYS")
 
-def failed_to_start(o):
+WAITS_FOR_EVER = (
+    "the launched process waits for ever, for what does not come from a daemon that has ended. A pipe gives end of "
+    "file only when nobody has a write end any more, and the launched process has one itself until it closes it. "
+    "A file, or a signal that is waited for alone, tells of no end at all"
+)
+LIVES_ON_UNTOLD = "something lives on that nobody has been told of"
+OTHER_WAY_OF_CLOSING = "the other way of closing has to leave the pipe out too, and nothing but the pipe"
+
+
+def failed_to_start(o: Observation) -> bool:
     """Whether the launched process told its caller so: it exited with a status other than 0, and nothing lives."""
     return o.job_status is not None and os.WIFEXITED(o.job_status) and o.job_status != 0 and not o.processes
 
 
-def second(o):
+def second(o: Observation) -> int | None:
     """The status of the one that was started again, None if it has not ended."""
     return o.again[0] if o.again else None
 
 
-HANGS = (
-    lambda o: o.job_status is None,
-    "the launched process waits for ever, for what does not come from a daemon that has ended. A pipe gives end of "
-    "file only when nobody has a write end any more, and the launched process has one itself until it closes it. "
-    "A file, or a signal that is waited for alone, tells of no end at all",
+def is_up(o: Observation) -> bool:
+    """Whether there is a daemon, and the launched process has told its caller so."""
+    return o.process is not None and o.job_status == 0
+
+
+def was_ready(o: Observation) -> bool:
+    """Whether the daemon's PID was in FILE at the moment when the launched process said that it is up."""
+    return is_up(o) and o.found == f"{o.process.pid}\n"
+
+
+def found_text(o: Observation) -> str:
+    """What was in FILE at that moment, without its newline."""
+    return (o.found or "").strip()
+
+
+def why_status_does_not_tell(status: int | None, printed: str) -> str | None:
+    """What is wrong where no daemon comes up and the launched process has this status; None if the status is right."""
+    if status is None:
+        return WAITS_FOR_EVER
+    if status == 0 and printed.strip():
+        return (
+            "it says that there is no daemon, and returns 0 all the same: the status is what scripts look at. If it "
+            "hands on what wait(2) gave it: that is no exit status, and _exit() takes the lower 8 bits of it. "
+            "WEXITSTATUS() is one"
+        )
+    if status == 0:
+        return (
+            "it returned 0 although no daemon came of it: it did not wait for the daemon's word, or whatever comes "
+            "through the pipe counts as good. End of file without a word means that the daemon has ended"
+        )
+    return None
+
+
+@check(read="fork(2), _exit(2)", since=STEPS[2])
+def one_lives_on(o: Observation) -> Finding:
+    """the launched process ends with status 0, one process lives on."""
+    finding = step_09.one_lives_on.judge(o)
+    if not isinstance(finding, Wrong):
+        return finding
+    return finding.instead(why_the_word_was_not_passed(o))
+
+
+def why_the_word_was_not_passed(o: Observation) -> str | None:
+    if o.job_status is None and len(o.processes) == 2:
+        return (
+            "the daemon is up, and the launched process still waits, or has run on: it did not get the daemon's "
+            "word. What is written with stdio stays in a buffer until fflush(). And if it reads to end of file, "
+            "somebody still has a write end: the daemon, a child of it, or the launched process itself. One "
+            "newline is enough"
+        )
+    if o.job_status and os.WIFEXITED(o.job_status) and len(o.processes) == 1:
+        return (
+            "the daemon is up, and the launched process says that it is not: it got end of file without a word, or "
+            "took the word for a failure. The daemon's end was closed with the other descriptors, or before it was "
+            "used"
+        )
+    if crash(o) == signal.SIGPIPE and not o.processes:
+        return (
+            "SIGPIPE ended the daemon: it gave its word to a pipe whose read end nobody has any more. The pipe was "
+            "made after the fork, so that each has one of its own; or the launched process did not wait"
+        )
+    return None
+
+
+@check(
+    read="open(2), credentials(7)",
+    follows=[one_lives_on, step_09.leads_nothing, "no_terminal"],
+    scene=step_09.gets_no_terminal.scene,
+    expects=step_09.gets_no_terminal.expects,
+    since=STEPS[9],
 )
-KNOWS_BETTER = (
-    "it says that there is no daemon, and returns 0 all the same: the status is what scripts look at. If it hands on "
-    "what wait(2) gave it: that is no exit status, and _exit() takes the lower 8 bits of it. WEXITSTATUS() is one"
+def gets_no_terminal(o: Observation, p: Process) -> Finding:
+    """opening a terminal without O_NOCTTY does not get it one."""
+    return step_09.gets_no_terminal.judge(o)
+
+
+@check(read="null(4), syslog(3)", needs_log=LOG_TO_PASS, since=STEPS[6])
+def null_device_log_and_file(o: Observation, p: Process) -> Finding:
+    """0, 1 and 2 are the null device; beside them at most a socket to the log, and FILE."""
+    finding = step_11.null_device_log_and_file.judge(o)
+    if not isinstance(finding, Wrong):
+        return finding
+    return finding.instead(why_a_pipe_is_open(o))
+
+
+def why_a_pipe_is_open(o: Observation) -> str | None:
+    has_pipe = any(each.kind == "pipe" for each in extra(o).values())
+    if has_pipe and standard_holds(o) and not inherited(o):
+        return (
+            "an end of the pipe is still open: the read end is the launched process's alone, and the write end has "
+            "done its work once the word is given"
+        )
+    return None
+
+
+@check(
+    read="flock(2), open(2)",
+    scene=step_11.ONCE_MORE,
+    follows=[one_lives_on, step_11.pid_file, step_11.pid_file_locked],
+    since=STEPS[11],
 )
-DID_NOT_WAIT = (
-    "it returned 0 although no daemon came of it: it did not wait for the daemon's word, or whatever comes through the "
-    "pipe counts as good. End of file without a word means that the daemon has ended"
+def second_does_not_start(o: Observation) -> Finding:
+    """a second one does not start, and leaves FILE alone."""
+    finding = step_11.second_does_not_start.judge(o)
+    if isinstance(finding, Wrong) and o.again and second(o) is None:
+        return finding.instead(WAITS_FOR_EVER)
+    return finding
+
+
+@check(
+    says=f"when the launched process returns 0, FILE is complete, {step_08.TIMES} times of {step_08.TIMES}",
+    read="pipe(7)",
+    scene=step_08.LEADING,
+    times=step_08.TIMES,
+    follows=[one_lives_on, step_11.pid_file, step_08.survives_hangup],
 )
-RETURNS_0 = (
-    (lambda o: o.job_status == 0 and o.printed.strip(), KNOWS_BETTER),
-    (lambda o: o.job_status == 0, DID_NOT_WAIT),
-)
-LIVES_ON = (lambda o: o.processes, "something lives on that nobody has been told of")
-PIPE_FAILS = star_for_failure(
+def ready_when_it_returns(o: Observation) -> Finding:
+    if was_ready(o):
+        return None
+    if o.job_status == 0:
+        observed = f'at the moment when it returned there was "{found_text(o)}" in {PID_FILE}'
+    else:
+        observed = fate(o)
+    return Wrong(
+        expected=f"status 0, and at that moment the daemon's PID in {PID_FILE}",
+        observed=observed,
+        because=why_it_was_not_ready(o),
+    )
+
+
+def why_it_was_not_ready(o: Observation) -> str:
+    if o.job_status is not None and o.job_status != 0:
+        return (
+            f"the launched process {ended(o.job_status)}, although the daemon came up: it did not get "
+            "the daemon's word, or took it for a failure"
+        )
+    return (
+        "the launched process did not wait for the daemon, or the daemon gave its word too early: the last "
+        "thing that can fail comes first, then the word"
+    )
+
+
+@check(read="pipe(7), stderr(3)", scene=step_11.ONCE_MORE, follows=[one_lives_on, second_does_not_start])
+def second_is_told(o: Observation) -> Finding:
+    """a second one is told: a status other than 0, and the reason on its standard error."""
+    status, reason = second(o), o.again_printed.strip()
+    if status is not None and os.WIFEXITED(status) and status != 0 and reason:
+        return None
+    how = f"it {ended(status)}" if status is not None else "it has not ended"
+    what = f'printed "{reason[:200]}"' if reason else "printed nothing"
+    return Wrong(
+        expected="launched once more: a status other than 0, and a reason",
+        observed=f"{how}, and {what}",
+        because=why_the_second_is_not_told(o),
+    )
+
+
+def why_the_second_is_not_told(o: Observation) -> str:
+    cause = why_status_does_not_tell(second(o), o.again_printed)
+    if cause is not None:
+        return cause
+    return "the reason went to the log, or nowhere: send it through the pipe, and print it where it is read"
+
+
+@check(read="pipe(7), stderr(3), strerror(3)", scene=step_11.UNWRITABLE, follows=[one_lives_on, step_11.pid_file])
+def caller_is_told(o: Observation) -> Finding:
+    """FILE cannot be made: a status other than 0, the reason on standard error, nothing lives on."""
+    if failed_to_start(o) and "No such file" in o.printed:
+        return None
+    return Wrong(
+        expected='a status other than 0, and "No such file or directory"',
+        observed=f"launched with -p nowhere/{PID_FILE}; {fate(o)}",
+        because=why_the_caller_is_not_told(o),
+    )
+
+
+def why_the_caller_is_not_told(o: Observation) -> str:
+    cause = why_status_does_not_tell(o.job_status, o.printed)
+    if cause is not None:
+        return cause
+    if o.processes:
+        return LIVES_ON_UNTOLD
+    if not o.printed.strip():
+        return (
+            "the status is right, but the reason is not heard: by then the daemon's standard error is closed, or "
+            "the null device. Send it through the pipe, for the launched process to print"
+        )
+    return "what it prints is not the daemon's own reason: send the text, not only that it failed"
+
+
+@check(read="pipe(7), read(2)", scene=HELD_OPEN, follows=[one_lives_on, step_11.pid_file, ready_when_it_returns])
+def ready_though_held(o: Observation) -> Finding:
+    """returns when the daemon is ready, even if a child of it holds the pipe."""
+    if was_ready(o):
+        return None
+    return Wrong(
+        expected="the lab keeps open every pipe that there is when it calls chdir(): it returns 0, "
+        f"and its PID is in {PID_FILE}",
+        observed=f'status 0, and "{found_text(o)}" in {PID_FILE}' if o.job_status == 0 else fate(o),
+        because=why_it_is_not_ready_though_held(o),
+    )
+
+
+def why_it_is_not_ready_though_held(o: Observation) -> str:
+    if o.job_status is None:
+        return (
+            "the launched process waits for end of file, which does not come as long as anybody has the write "
+            "end: a helper that the daemon has started on its way, say. One byte that says it is ready is enough"
+        )
+    return "when the end of the pipe does not come, it takes something else for the word"
+
+
+def tells_of_killed(o: Observation, call: str) -> Finding:
+    """Whether a daemon that is killed half-way, in `call`, is no daemon for the caller either."""
+    if o.job_status not in (None, 0) and not o.processes:
+        return None
+    return Wrong(
+        expected="the launched process ends with a status other than 0, and nothing lives on",
+        observed=f"{call}() was made to kill its caller; {fate(o)}",
+        because=why_it_does_not_tell_of_killed(o),
+    )
+
+
+def why_it_does_not_tell_of_killed(o: Observation) -> str:
+    cause = why_status_does_not_tell(o.job_status, o.printed)
+    if cause is not None:
+        return cause
+    return LIVES_ON_UNTOLD
+
+
+@check(read="pipe(7), wait(2)", scene=Scene(fault="setsid-killed"), follows=[one_lives_on])
+def killed_early(o: Observation) -> Finding:
+    """returns with a status other than 0 when the child is killed in setsid()."""
+    return tells_of_killed(o, "setsid")
+
+
+@check(read="pipe(7), wait(2)", scene=Scene(fault="chdir-killed"), follows=[one_lives_on])
+def killed_later(o: Observation) -> Finding:
+    """returns with a status other than 0 when the daemon is killed in chdir()."""
+    return tells_of_killed(o, "chdir")
+
+
+def comes_out_the_same(o: Observation, because: str) -> Finding:
+    """Whether it is the same daemon as always, and its caller knows; else with this cause."""
+    if is_up(o) and null_and_log(o):
+        return None
+    return Wrong(
+        expected="status 0, and a daemon with 0, 1 and 2 on the null device",
+        observed=with_access(o) if is_up(o) else fate(o),
+        because=because,
+    )
+
+
+@check(read="stdin(3), fcntl(2) (F_DUPFD)", bonus=True, scene=NONE_OPEN)
+def ready_with_none_open(o: Observation) -> Finding:
+    """comes out the same when 0, 1 and 2 are closed at its start."""
+    return comes_out_the_same(o, why_none_open_makes_a_difference(o))
+
+
+def why_none_open_makes_a_difference(o: Observation) -> str:
+    if is_up(o) and standard_holds(o):
+        return (
+            "0, 1 and 2 are as they should be, and something else is open: what is closed has to be the same whatever "
+            "0, 1 and 2 were at its start"
+        )
+    return (
+        "the pipe got one of the numbers 0, 1, 2, which were free: a copy above 2 is out of the way "
+        "(F_DUPFD_CLOEXEC)"
+    )
+
+
+@check(read="close_range(2), proc(5)", bonus=True, scene=NO_CLOSE_RANGE)
+def ready_without_close_range(o: Observation) -> Finding:
+    """comes out the same where close_range() is refused."""
+    return comes_out_the_same(o, OTHER_WAY_OF_CLOSING)
+
+
+says_so_without_pipe = bonus_for_failure(
     "pipe",
     "EMFILE",
     "its two numbers are none then",
@@ -56,215 +330,47 @@ PIPE_FAILS = star_for_failure(
 )
 
 
-def killed_at(call, key, says):
-    """The check that a daemon which is killed half-way is no daemon for the caller either."""
-    return Check(
-        key=key,
-        says=says,
-        read="pipe(7), wait(2)",
-        on_process=False,
-        scene=Scene(fault=f"{call}-killed"),
-        follows=("one_lives_on",),
-        holds=lambda o: o.job_status not in (None, 0) and not o.processes,
-        expected=lambda o: "the launched process ends with a status other than 0, and nothing lives on",
-        observed=lambda o: f"{call}() was made to kill its caller; {fate(o)}",
-        causes=(HANGS, *RETURNS_0, LIVES_ON),
+@check(says=says_so_without_pipe.says, read=says_so_without_pipe.read, bonus=True, scene=says_so_without_pipe.scene)
+def pipe_fails(o: Observation) -> Finding:
+    if is_up(o):
+        return None  # who waits by other means makes no pipe, and starts
+    return says_so_without_pipe.judge(o)
+
+
+@check(read="open(2)", bonus=True, scene=Scene(without=("null",)))
+def null_missing(o: Observation) -> Finding:
+    """says so when there is no /dev/null, and ends."""
+    if failed_to_start(o) and any(word in o.printed for word in NO_NULL):
+        return None
+    return Wrong(
+        expected="the reason on standard error, a status other than 0, nothing that lives on",
+        observed=f"there was no /dev/null; {fate(o)}",
+        because=why_it_does_not_miss_null(o),
     )
 
 
-def pipes(o):
-    """Whether of what is open too much there is an end of a pipe that it made itself."""
-    return standard_holds(o) and not inherited(o) and any(d.kind == "pipe" for d in extra(o).values())
-
-
-def comes_out_the_same(key, where, read, scene, *causes):
-    """The bonus check that the pipe gets past a hindrance on the way."""
-    return Check(
-        key=key,
-        says=f"comes out the same {where}",
-        read=read,
-        star=True,
-        on_process=False,
-        scene=scene,
-        holds=lambda o: o.process is not None and o.job_status == 0 and null_and_log(o),
-        expected=lambda o: "status 0, and a daemon with 0, 1 and 2 on the null device",
-        observed=lambda o: fate(o) if o.process is None or o.job_status != 0 else with_access(o),
-        causes=causes,
-    )
+def why_it_does_not_miss_null(o: Observation) -> str:
+    if o.processes:
+        return "what open() or dup() returns is not looked at"
+    if not failed_to_start(o):
+        return "it ends as if all were well: whoever started it cannot tell"
+    return "what could not be done has not got to whoever waits: the log alone tells, or nothing does"
 
 
 CHECKS = [
-    still(
-        9,
-        "one_lives_on",
-        causes=(
-            (
-                lambda o: o.job_status is None and len(o.processes) == 2,
-                "the daemon is up, and the launched process still waits, or has run on: it did not get the daemon's "
-                "word. What is written with stdio stays in a buffer until fflush(). And if it reads to end of file, "
-                "somebody still has a write end: the daemon, a child of it, or the launched process itself. One "
-                "newline is enough",
-            ),
-            (
-                lambda o: o.job_status and os.WIFEXITED(o.job_status) and len(o.processes) == 1,
-                "the daemon is up, and the launched process says that it is not: it got end of file without a word, or "
-                "took the word for a failure. The daemon's end was closed with the other descriptors, or before it was "
-                "used",
-            ),
-            (
-                lambda o: crash(o) == signal.SIGPIPE and not o.processes,
-                "SIGPIPE ended the daemon: it gave its word to a pipe whose read end nobody has any more. The pipe was "
-                "made after the fork, so that each has one of its own; or the launched process did not wait",
-            ),
-        ),
-    ),
-    still(9, "gets_no_terminal", follows=("one_lives_on",)),
-    still(
-        11,
-        "null_device_log_and_file",
-        causes=(
-            (
-                pipes,
-                "an end of the pipe is still open: the read end is the launched process's alone, and the write end has "
-                "done its work once the word is given",
-            ),
-        ),
-    ),
-    still(11, "second_does_not_start", causes=((lambda o: second(o) is None and o.again, HANGS[1]),)),
-    Check(
-        key="ready_when_it_returns",
-        says=f"when the launched process returns 0, FILE is complete, {TIMES} times of {TIMES}",
-        read="pipe(7)",
-        on_process=False,
-        scene=LEADING,
-        times=TIMES,
-        follows=("one_lives_on", "pid_file", "survives_hangup"),
-        holds=lambda o: o.process is not None and o.job_status == 0 and o.found == f"{o.process.pid}\n",
-        expected=lambda o: f"status 0, and at that moment the daemon's PID in {PID_FILE}",
-        observed=lambda o: fate(o)
-        if o.job_status != 0
-        else f'at the moment when it returned there was "{(o.found or "").strip()}" in {PID_FILE}',
-        causes=(
-            (
-                lambda o: o.job_status is not None and o.job_status != 0,
-                lambda o: f"the launched process {ended(o.job_status)}, although the daemon came up: it did not get "
-                "the daemon's word, or took it for a failure",
-            ),
-            (
-                True,
-                "the launched process did not wait for the daemon, or the daemon gave its word too early: the last "
-                "thing that can fail comes first, then the word",
-            ),
-        ),
-    ),
-    Check(
-        key="second_is_told",
-        says="a second one is told: a status other than 0, and the reason on its standard error",
-        read="pipe(7), stderr(3)",
-        on_process=False,
-        scene=ONCE_MORE,
-        follows=("one_lives_on", "second_does_not_start"),
-        holds=lambda o: second(o) is not None
-        and os.WIFEXITED(second(o))
-        and second(o) != 0
-        and bool(o.again_printed.strip()),
-        expected=lambda o: "launched once more: a status other than 0, and a reason",
-        observed=lambda o: ("it has not ended" if second(o) is None else f"it {ended(second(o))}")
-        + (f', and printed "{o.again_printed.strip()[:200]}"' if o.again_printed.strip() else ", and printed nothing"),
-        causes=(
-            (lambda o: second(o) is None, HANGS[1]),
-            (lambda o: second(o) == 0 and o.again_printed.strip(), KNOWS_BETTER),
-            (lambda o: second(o) == 0, DID_NOT_WAIT),
-            (True, "the reason went to the log, or nowhere: send it through the pipe, and print it where it is read"),
-        ),
-    ),
-    Check(
-        key="caller_is_told",
-        says="FILE cannot be made: a status other than 0, the reason on standard error, nothing lives on",
-        read="pipe(7), stderr(3), strerror(3)",
-        on_process=False,
-        scene=Scene(arguments=("-p", f"nowhere/{PID_FILE}")),
-        follows=("one_lives_on", "pid_file"),
-        holds=lambda o: failed_to_start(o) and "No such file" in o.printed,
-        expected=lambda o: 'a status other than 0, and "No such file or directory"',
-        observed=lambda o: f"launched with -p nowhere/{PID_FILE}; {fate(o)}",
-        causes=(
-            HANGS,
-            *RETURNS_0,
-            LIVES_ON,
-            (
-                lambda o: not o.printed.strip(),
-                "the status is right, but the reason is not heard: by then the daemon's standard error is closed, or "
-                "the null device. Send it through the pipe, for the launched process to print",
-            ),
-            (True, "what it prints is not the daemon's own reason: send the text, not only that it failed"),
-        ),
-    ),
-    Check(
-        key="ready_though_held",
-        says="returns when the daemon is ready, even if a child of it holds the pipe",
-        read="pipe(7), read(2)",
-        on_process=False,
-        scene=Scene(fault=HOLD_CHDIR),
-        follows=("one_lives_on", "pid_file", "ready_when_it_returns"),
-        holds=lambda o: o.process is not None and o.job_status == 0 and o.found == f"{o.process.pid}\n",
-        expected=lambda o: "the lab keeps open every pipe that there is when it calls chdir(): it returns 0, "
-        f"and its PID is in {PID_FILE}",
-        observed=lambda o: fate(o) if o.job_status != 0 else f'status 0, and "{(o.found or "").strip()}" in {PID_FILE}',
-        causes=(
-            (
-                lambda o: o.job_status is None,
-                "the launched process waits for end of file, which does not come as long as anybody has the write "
-                "end: a helper that the daemon has started on its way, say. One byte that says it is ready is enough",
-            ),
-            (True, "when the end of the pipe does not come, it takes something else for the word"),
-        ),
-    ),
-    killed_at("setsid", "killed_early", "returns with a status other than 0 when the child is killed in setsid()"),
-    killed_at("chdir", "killed_later", "returns with a status other than 0 when the daemon is killed in chdir()"),
-    comes_out_the_same(
-        "ready_with_none_open",
-        "when 0, 1 and 2 are closed at its start",
-        "stdin(3), fcntl(2) (F_DUPFD)",
-        Scene(stdio="closed"),
-        (
-            lambda o: o.process is not None and o.job_status == 0 and standard_holds(o),
-            "0, 1 and 2 are as they should be, and something else is open: what is closed has to be the same whatever "
-            "0, 1 and 2 were at its start",
-        ),
-        (
-            True,
-            "the pipe got one of the numbers 0, 1, 2, which were free: a copy above 2 is out of the way "
-            "(F_DUPFD_CLOEXEC)",
-        ),
-    ),
-    comes_out_the_same(
-        "ready_without_close_range",
-        "where close_range() is refused",
-        "close_range(2), proc(5)",
-        Scene(fault="close_range-ENOSYS"),
-        (True, "the other way of closing has to leave the pipe out too, and nothing but the pipe"),
-    ),
-    # Who waits by other means makes no pipe, and starts.
-    replace(
-        PIPE_FAILS,
-        holds=lambda o: (o.process is not None and o.job_status == 0) or PIPE_FAILS.holds(o),
-    ),
-    star_for_failure("fork", "EAGAIN", "the launched process goes on as if it were the child"),
-    Check(
-        key="null_missing",
-        says="says so when there is no /dev/null, and ends",
-        read="open(2)",
-        star=True,
-        on_process=False,
-        scene=Scene(without=("null",)),
-        holds=lambda o: failed_to_start(o) and any(word in o.printed for word in NO_NULL),
-        expected=lambda o: "the reason on standard error, a status other than 0, nothing that lives on",
-        observed=lambda o: f"there was no /dev/null; {fate(o)}",
-        causes=(
-            (lambda o: o.processes, "what open() or dup() returns is not looked at"),
-            (lambda o: not failed_to_start(o), "it ends as if all were well: whoever started it cannot tell"),
-            (True, "what could not be done has not got to whoever waits: the log alone tells, or nothing does"),
-        ),
-    ),
+    one_lives_on,
+    gets_no_terminal,
+    null_device_log_and_file,
+    second_does_not_start,
+    ready_when_it_returns,
+    second_is_told,
+    caller_is_told,
+    ready_though_held,
+    killed_early,
+    killed_later,
+    ready_with_none_open,
+    ready_without_close_range,
+    pipe_fails,
+    bonus_for_failure("fork", "EAGAIN", "the launched process goes on as if it were the child"),
+    null_missing,
 ]
