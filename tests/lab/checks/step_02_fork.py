@@ -1,12 +1,15 @@
 """Step 02: the launched process ends, its child lives on and is adopted."""
 
+from __future__ import annotations
+
 import os
 import signal
 
-from lab.checks.model import (
-    CRASHED,
+from lab.checks import step_00_background as step_00
+from lab.checks.check import CRASHED, Finding, Wrong, check
+from lab.checks.common import (
     SHELL_LOST,
-    Check,
+    bonus_for_failure,
     crash,
     crash_cause,
     ended,
@@ -15,148 +18,161 @@ from lab.checks.model import (
     role,
     says_why,
     signal_name,
-    star_for_failure,
 )
-from lab.checks.step_00_background import VFORK
+from lab.facts import Observation, Process
 from lab.scene import PID_FILE
 
 
-def job_lives(o):
+def job_lives(o: Observation) -> bool:
+    """Whether the launched process has not ended."""
     return o.job_status is None
 
 
-def group_was_ended(o):
+def group_was_ended(o: Observation) -> bool:
     """Whether the same signal ended the launched process and its child."""
+    if crash(o) not in (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM):
+        return False
     ends = {o.job_status, *o.reaped.values()}
-    return crash(o) in (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM) and o.reaped and len(ends) == 1
+    return bool(o.reaped) and len(ends) == 1
 
 
-def child_gave_up(o):
-    """Whether the parent ended as it should, and the child with a status other than 0."""
-    return not o.processes and o.job_status == 0 and any(o.reaped.values())
+@check(read="fork(2), _exit(2)", replaces=[step_00.lives])
+def one_lives_on(o: Observation) -> Finding:
+    """the launched process ends with status 0, one process lives on."""
+    if o.job_status == 0 and len(o.processes) == 1 and o.process.state not in "Tt":
+        return None
+    return Wrong(
+        expected=f"PID {o.job} has ended with status 0; one child of it lives on",
+        observed=fate(o),
+        because=why_not_just_one_lives_on(o),
+        verdict=CRASHED if o.exec_errno else life_verdict(o),
+    )
+
+
+def why_not_just_one_lives_on(o: Observation) -> str:
+    if o.shell_lost:
+        return SHELL_LOST
+    if o.exec_errno:
+        return f"it could not be started: {os.strerror(o.exec_errno)}"
+    if crash(o) and o.job_status is not None and not o.processes:
+        return why_it_was_killed(o)
+    if step_00.halted_by_vfork(o):
+        return step_00.HALTED_BY_VFORK
+    if o.processes and o.process.state in "Tt":
+        return "the process is stopped: a signal such as SIGSTOP or SIGTTIN did that"
+    if o.job_status is None:
+        return why_the_parent_goes_on(o)
+    if not o.processes:
+        return why_nothing_lives_on(o)
+    if len(o.processes) > 1:
+        return "fork() was called more than once, or in a loop: in this step one child is made"
+    return (
+        f"the launched process {ended(o.job_status)}: whoever started it takes anything but "
+        "status 0 for a start that failed. The parent ends by _exit(0) once fork() has made the child"
+    )
+
+
+def why_it_was_killed(o: Observation) -> str:
+    if group_was_ended(o):
+        return (
+            f"{signal_name(crash(o))} was sent to parent and child alike, as kill(0, ...) does: it "
+            "reaches the whole process group. The parent ends by _exit(0), the child waits for ever"
+        )
+    return crash_cause(o)
+
+
+def why_the_parent_goes_on(o: Observation) -> str:
+    if len(o.processes) == 1 and o.zombies:
+        return (
+            "fork() was called, but the child has ended and the parent goes on, where it should be the other way "
+            "round: fork() gives 0 in the child, and the child's PID in the parent"
+        )
+    if len(o.processes) == 1:
+        return (
+            "only the launched process is there: fork() was not called (a thread is no process) or not reached (a "
+            "loop before it never ends), or it failed, or the parent waited for the child to end and then went "
+            "on. fork() gives 0 in the child: it is the child that has to go on"
+        )
+    if len(o.processes) > 2:
+        return (
+            "fork() was called more than once, or in a loop that the children go round as well; and the parent "
+            "goes on. In this step one child is made, and the parent ends as soon as it is there"
+        )
+    return (
+        "the parent goes on as well: it waits for its child, or runs on into the code that is the "
+        "child's. It has to end as soon as the child is there. If your code has that, look at the test: "
+        "pid = fork() < 0 stores the result of the comparison, not the PID"
+    )
+
+
+def why_nothing_lives_on(o: Observation) -> str:
+    if "Success" in o.printed:
+        return "it took a call that worked for one that failed: the test is the wrong way round"
+    if says_why(o, "setsid") and says_why(o, "not permitted"):
+        return (
+            "it gave up because setsid() failed (EPERM), as it does in a process that leads a process group. The "
+            "launched process leads one; so does a process after its first setsid(). The child that fork() "
+            "makes does not: call it there, once"
+        )
+    if o.job_status == 0 and any(o.reaped.values()):
+        return why_the_child_gave_up(o)
+    if o.job_status == 0:
+        return (
+            "the child ended too: it returned from main(), or both came to the same exit(), or what it waited for "
+            "came (an end of file, say, which /dev/null gives at once). It has to wait for ever at the end, as in "
+            "for (;;) pause();"
+        )
+    return (
+        "the launched process gave up, with this status: a call failed (what it printed tells which), or its "
+        "end was meant to be good. Status 0 says so: _exit(0)"
+    )
+
+
+def why_the_child_gave_up(o: Observation) -> str:
+    if any("1, 2, 3" in message.text for message in o.messages):
+        return (
+            "the child gave up: 0 was taken when /dev/null was opened. Either it had not been closed, or the "
+            "socket to the log got it: the first syslog() opens that (with LOG_NDELAY openlog() does). Log once "
+            "/dev/null is open"
+        )
+    if any(PID_FILE in message.text for message in o.messages):
+        return (
+            "the child gave up: it could not open the PID file, or not write to it; the log tells why. A name that "
+            "does not start with / is meant from the directory of the launch, and the daemon has left that"
+        )
+    if o.printed or o.messages:
+        return (
+            "the child gave up: a call in it failed, and what it printed or logged tells which. Or it came to its "
+            "end, with this status: there it has to wait for ever"
+        )
+    return (
+        "the child gave up: a call in it failed, and nothing says which (once 2 is closed it cannot print). "
+        "strace -f does: readdir() fails when its own descriptor is closed, open() where the path is wrong. Or "
+        "what open() and dup() gave was not 0, 1 and 2. Or it came to its end, with this status: there it has "
+        "to wait for ever"
+    )
+
+
+@check(read="getppid(2), prctl(2)", replaces=[step_00.parent_is_shell], follows=[one_lives_on])
+def is_adopted(o: Observation, p: Process) -> Finding:
+    """its parent is init, or what adopts orphans in its place."""
+    if p.ppid == o.adopter:
+        return None
+    return Wrong(
+        expected=f"PPID {o.adopter} ({role(o, o.adopter)})",
+        observed=f"PPID {p.ppid} ({role(o, p.ppid)})",
+        because=why_it_is_not_adopted(o, p),
+    )
+
+
+def why_it_is_not_adopted(o: Observation, p: Process) -> str:
+    if p.ppid == o.shell.pid:
+        return "it is the process that the shell launched: its child should live on in its place"
+    return "its parent lives: only an orphan gets a new parent"
 
 
 CHECKS = [
-    Check(
-        key="one_lives_on",
-        says="the launched process ends with status 0, one process lives on",
-        read="fork(2), _exit(2)",
-        on_process=False,
-        replaces=("lives",),
-        holds=lambda o: o.job_status == 0 and len(o.processes) == 1 and o.process.state not in "Tt",
-        expected=lambda o: f"PID {o.job} has ended with status 0; one child of it lives on",
-        observed=fate,
-        causes=(
-            SHELL_LOST,
-            (lambda o: o.exec_errno, lambda o: f"it could not be started: {os.strerror(o.exec_errno)}"),
-            (
-                lambda o: not o.processes and not job_lives(o) and group_was_ended(o),
-                lambda o: f"{signal_name(crash(o))} was sent to parent and child alike, as kill(0, ...) does: it "
-                "reaches the whole process group. The parent ends by _exit(0), the child waits for ever",
-            ),
-            (
-                lambda o: crash(o) and not job_lives(o) and not o.processes,
-                crash_cause,
-            ),
-            VFORK,
-            (
-                lambda o: o.processes and o.process.state in "Tt",
-                "the process is stopped: a signal such as SIGSTOP or SIGTTIN did that",
-            ),
-            (
-                lambda o: job_lives(o) and len(o.processes) == 1 and o.zombies,
-                "fork() was called, but the child has ended and the parent goes on, where it should be the other way "
-                "round: fork() gives 0 in the child, and the child's PID in the parent",
-            ),
-            (
-                lambda o: job_lives(o) and len(o.processes) == 1,
-                "only the launched process is there: fork() was not called (a thread is no process) or not reached (a "
-                "loop before it never ends), or it failed, or the parent waited for the child to end and then went "
-                "on. fork() gives 0 in the child: it is the child that has to go on",
-            ),
-            (
-                lambda o: job_lives(o) and len(o.processes) > 2,
-                "fork() was called more than once, or in a loop that the children go round as well; and the parent "
-                "goes on. In this step one child is made, and the parent ends as soon as it is there",
-            ),
-            (
-                job_lives,
-                "the parent goes on as well: it waits for its child, or runs on into the code that is the "
-                "child's. It has to end as soon as the child is there. If your code has that, look at the test: "
-                "pid = fork() < 0 stores the result of the comparison, not the PID",
-            ),
-            (
-                lambda o: not o.processes and "Success" in o.printed,
-                "it took a call that worked for one that failed: the test is the wrong way round",
-            ),
-            (
-                lambda o: not o.processes and says_why(o, "setsid") and says_why(o, "not permitted"),
-                "it gave up because setsid() failed (EPERM), as it does in a process that leads a process group. The "
-                "launched process leads one; so does a process after its first setsid(). The child that fork() "
-                "makes does not: call it there, once",
-            ),
-            (
-                lambda o: child_gave_up(o) and any("1, 2, 3" in message.text for message in o.messages),
-                "the child gave up: 0 was taken when /dev/null was opened. Either it had not been closed, or the "
-                "socket to the log got it: the first syslog() opens that (with LOG_NDELAY openlog() does). Log once "
-                "/dev/null is open",
-            ),
-            (
-                lambda o: child_gave_up(o) and any(PID_FILE in message.text for message in o.messages),
-                "the child gave up: it could not open the PID file, or not write to it; the log tells why. A name that "
-                "does not start with / is meant from the directory of the launch, and the daemon has left that",
-            ),
-            (
-                lambda o: child_gave_up(o) and (o.printed or o.messages),
-                "the child gave up: a call in it failed, and what it printed or logged tells which. Or it came to its "
-                "end, with this status: there it has to wait for ever",
-            ),
-            (
-                child_gave_up,
-                "the child gave up: a call in it failed, and nothing says which (once 2 is closed it cannot print). "
-                "strace -f does: readdir() fails when its own descriptor is closed, open() where the path is wrong. Or "
-                "what open() and dup() gave was not 0, 1 and 2. Or it came to its end, with this status: there it has "
-                "to wait for ever",
-            ),
-            (
-                lambda o: not o.processes and o.job_status == 0,
-                "the child ended too: it returned from main(), or both came to the same exit(), or what it waited for "
-                "came (an end of file, say, which /dev/null gives at once). It has to wait for ever at the end, as in "
-                "for (;;) pause();",
-            ),
-            (
-                lambda o: not o.processes,
-                "the launched process gave up, with this status: a call failed (what it printed tells which), or its "
-                "end was meant to be good. Status 0 says so: _exit(0)",
-            ),
-            (
-                lambda o: len(o.processes) > 1,
-                "fork() was called more than once, or in a loop: in this step one child is made",
-            ),
-            (
-                True,
-                lambda o: f"the launched process {ended(o.job_status)}: whoever started it takes anything but "
-                "status 0 for a start that failed. The parent ends by _exit(0) once fork() has made the child",
-            ),
-        ),
-        verdict=lambda o: CRASHED if o.exec_errno else life_verdict(o),
-    ),
-    Check(
-        key="is_adopted",
-        says="its parent is init, or what adopts orphans in its place",
-        read="getppid(2), prctl(2)",
-        replaces=("parent_is_shell",),
-        follows=("one_lives_on",),
-        holds=lambda o: o.process.ppid == o.adopter,
-        expected=lambda o: f"PPID {o.adopter} ({role(o, o.adopter)})",
-        observed=lambda o: f"PPID {o.process.ppid} ({role(o, o.process.ppid)})",
-        causes=(
-            (
-                lambda o: o.process.ppid == o.shell.pid,
-                "it is the process that the shell launched: its child should live on in its place",
-            ),
-            (True, "its parent lives: only an orphan gets a new parent"),
-        ),
-    ),
-    star_for_failure("fork", "EAGAIN", "-1 is taken for a PID, and it goes on as it is"),
+    one_lives_on,
+    is_adopted,
+    bonus_for_failure("fork", "EAGAIN", "-1 is taken for a PID, and it goes on as it is"),
 ]
