@@ -4,7 +4,14 @@ import os
 
 from lab.checks.model import FORM, LOG_TO_JUDGE, LOG_TO_PASS, Check, fails_cleanly, fate, says_why
 from lab.checks.step_05_close_fds import inherited
-from lab.checks.step_06_dev_null import CAUSES, STANDARD, is_null, others, with_access, wrong_access
+from lab.checks.step_06_dev_null import (
+    STANDARD,
+    is_null,
+    others,
+    standard_holds,
+    why_it_is_not_the_null_device,
+    with_access,
+)
 from lab.scene import Scene
 
 DAEMON = 3  # the facility LOG_DAEMON, RFC 3164 section 4.1.1
@@ -56,18 +63,14 @@ def quoted(o):
     return ", ".join(lines) + more
 
 
-def standard_holds(o):
-    return all(is_null(o, n) for n in STANDARD) and not wrong_access(o)
-
-
 def sockets(o):
     """The numbers above 2 at which a socket is open."""
-    return {n for n, d in others(o).items() if d.kind == "socket"}
+    return {n for n, d in others(o.process).items() if d.kind == "socket"}
 
 
 def extra(o):
     """What is open beside 0, 1, 2 and, where -p names one, the PID file: Descriptors by number."""
-    return {n: d for n, d in others(o).items() if o.pid_file is None or d.identity != o.pid_file.identity}
+    return {n: d for n, d in others(o.process).items() if o.pid_file is None or d.identity != o.pid_file.identity}
 
 
 def null_and_log(o):
@@ -101,7 +104,7 @@ def null_device_and(key, says, expected, replaces, holds=null_and_log):
                 "a socket is open that is not connected to /dev/log. That is a Unix datagram socket: connect() one of "
                 "this kind to it, or close yours once the message is sent",
             ),
-            *CAUSES,
+            (True, lambda o: why_it_is_not_the_null_device(o, o.process)),
         ),
     )
 
@@ -210,7 +213,7 @@ CHECKS = [
 
 def came_out_right(o):
     """dup2() puts the null device at 0, 1 and 2 whatever is open there: nothing to report then."""
-    return o.process is not None and all(is_null(o, n) for n in STANDARD)
+    return o.process is not None and all(is_null(o.process, n) for n in STANDARD)
 
 
 def gave_up(o):
