@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from gallery import Row
-from lab.checks.model import CRASHED, DOES_NOT_COMPILE, EXITED, NEVER_SETTLED, NO_SOURCE, WRONG_STATE
+from lab.checks.check import CRASHED, DOES_NOT_COMPILE, EXITED, NEVER_SETTLED, NO_SOURCE, WRONG_STATE
 from lab.course import STEPS
 from lab.toolbox import ROOT, SOLUTIONS
 

@@ -4,7 +4,7 @@ import textwrap
 
 from lab.answers import odd_names
 from lab.checks import since
-from lab.checks.model import DOES_NOT_COMPILE, NO_SOURCE, WRONG_STATE
+from lab.checks.check import DOES_NOT_COMPILE, NO_SOURCE, WRONG_STATE
 from lab.course import STEPS
 from lab.judge.examination import FAILED, FOLLOWS, PASSED, SKIPPED
 from lab.toolbox import SKELETONS, printable

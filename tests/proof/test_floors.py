@@ -6,7 +6,7 @@ from lab.toolbox import ROOT
 
 LAB = ROOT / "tests" / "lab"
 
-# From the ground up: folders and modules of the package lab. Modules of one folder may know each other, in one direction.
+# From the ground up: folders and modules of the package lab. Modules of a folder may know each other, in one direction.
 FLOORS = (
     ("toolbox", "turns", "needs"),
     ("hindered", "scene", "course"),

@@ -17,7 +17,7 @@ import pytest
 from conftest import PATIENCE, processes_called, wait_for
 
 from lab.answers import Answer, find_step
-from lab.checks.model import CRASHED, DOES_NOT_COMPILE, EXITED, NEVER_SETTLED
+from lab.checks.check import CRASHED, DOES_NOT_COMPILE, EXITED, NEVER_SETTLED
 from lab.facts import Build
 from lab.judge.compiling import Builder
 from lab.judge.examination import examiner

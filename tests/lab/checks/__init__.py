@@ -9,8 +9,7 @@ from dataclasses import replace
 from functools import cache
 from importlib import import_module
 
-from lab.checks.check import Check, Wrong
-from lab.course import STEPS, before, lineage
+from lab.course import before, lineage
 from lab.scene import Scene
 
 
@@ -33,40 +32,8 @@ def _ages(step):
     in_force = _in_force(earlier) if earlier else {}
     for check in added(step):
         replaced = [in_force[key] for key in check.replaces]
-        ages[check] = check.since or (ages[replaced[-1]] if check.relaxes else step)
+        ages[check] = check.since or (ages[replaced[-1]] if check.adds_nothing else step)
     return ages
-
-
-def check_of(number, key):
-    """The check `key` that step `number` adds, by its key: for modules whose checks are not functions yet."""
-    return next(check for check in added(STEPS[number]) if check.key == key)
-
-
-def more(check, *, causes=(), follows=(), **other):
-    """A check with more causes, which come first, and more that it follows from; `other` is what else is different."""
-    follows = (*follows, *check.follows)
-    if isinstance(check, Check):
-        return replace(check, look=_with_causes(check.look, causes), follows=follows, **other)
-    return replace(check, causes=(*causes, *check.causes), follows=follows, **other)
-
-
-def _with_causes(look, causes):
-    """The function of a check, with causes in rows that come before its own: for modules that have rows yet."""
-
-    def looks(*seen):
-        finding = look(*seen)
-        if not isinstance(finding, Wrong):
-            return finding
-        found = next((text for test, text in causes if test is True or test(seen[0])), None)
-        return finding.instead(found(seen[0]) if callable(found) else found)
-
-    return looks
-
-
-def still(number, key, **other):
-    """The check `key` of step `number` once more, for a later step, see more(). It keeps its age."""
-    check = next(each for each in expectations(STEPS[number]) if each.key == key)
-    return more(check, replaces=(), since=since(check, STEPS[number]), **other)
 
 
 @cache
@@ -103,7 +70,8 @@ def _in_force(step):
             if check.star and earlier != step:
                 continue
             for key in check.replaces:
-                del checks[key]
+                if key != check.key:  # else it takes the place of the other one
+                    del checks[key]
             checks[check.key] = check
     return checks
 

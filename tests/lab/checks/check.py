@@ -64,6 +64,7 @@ class Unseen:
 
 
 Finding = Union[Wrong, Unseen, None]  # None: it holds
+Look = Callable[..., Finding]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,14 +73,14 @@ class Check:
 
     key: str  # its name in pytest's IDs
     says: str  # the sentence
-    look: Callable[..., Finding]
+    look: Look
     looks_at: str  # "build", "launch" or "process": see above
     read: str  # man page and section
     scene: Scene = field(default_factory=Scene)  # what is not the usual one is a launch of its own
     times: int = 1  # so many launches, and it has to hold in each
     star: bool = False  # a bonus check
     replaces: tuple[str, ...] = ()  # keys of checks of earlier steps that no longer hold
-    relaxes: bool = False  # what replaces another adds nothing: it counts as old as that
+    adds_nothing: bool = False  # to what it replaces: it counts as old as that
     follows: tuple[str, ...] = ()  # keys: where one of them fails, this one is bound to fail
     needs_log: str = ""  # LOG_TO_JUDGE or LOG_TO_PASS
     expects: str = ""  # what is expected, to be told where the process that it looks at has not lived on
@@ -90,10 +91,6 @@ class Check:
         """Whether it looks at the process: then there has to be one."""
         return self.looks_at == "process"
 
-    def expects_of_the_lost(self, o: Observation) -> str:
-        """What is expected, where no process lives on."""
-        return self.expects
-
     def judge(self, seen: Observation | Build) -> Finding:
         """What is wrong with what was seen. With `on_process` there has to be a process."""
         if isinstance(seen, Observation) and self.on_process:
@@ -101,9 +98,12 @@ class Check:
         return self.look(seen)
 
 
-_LOOKS_AT = {("build",): "build", ("o",): "launch", ("o", "p"): "process"}
+def _sentence(look: Look) -> str:
+    """The first line of a function's docstring."""
+    return (inspect.getdoc(look) or "").partition("\n")[0].rstrip(".")
 
-Look = Callable[..., Finding]
+
+_LOOKS_AT = {("build",): "build", ("o",): "launch", ("o", "p"): "process"}
 
 
 def check(
@@ -115,13 +115,13 @@ def check(
     """
 
     def wrap(look: Look) -> Check:
-        named = {"key": look.__name__, "says": (inspect.getdoc(look) or "").partition("\n")[0].rstrip(".")}
+        named: dict[str, Any] = {"key": look.__name__, "says": _sentence(look)}
         return Check(
             look=look,
             looks_at=_LOOKS_AT[tuple(inspect.signature(look).parameters)],
             star=bonus,
-            replaces=tuple(getattr(each, "key", each) for each in replaces),
-            follows=tuple(getattr(each, "key", each) for each in follows),
+            replaces=tuple(each.key for each in replaces),
+            follows=tuple(each.key for each in follows),
             **{**named, **more},
         )
 

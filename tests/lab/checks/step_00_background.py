@@ -54,10 +54,6 @@ def halted_by_vfork(o: Observation) -> bool:
     return any(p.state == "D" and p.pid in parents for p in o.processes)
 
 
-# rows: goes when the last module is converted
-VFORK = (halted_by_vfork, HALTED_BY_VFORK)
-
-
 @check(read="pause(2)")
 def comes_to_rest(o: Observation) -> Finding:
     """comes to rest: it waits, and nothing of it changes."""

@@ -45,7 +45,7 @@ def null_device_and(
 ) -> Check:
     """The check that a step makes of the descriptors, where more than the null device may be open."""
 
-    @check(key=key, says=says, read="null(4), syslog(3)", replaces=replaces, relaxes=True, needs_log=LOG_TO_PASS)
+    @check(key=key, says=says, read="null(4), syslog(3)", replaces=replaces, adds_nothing=True, needs_log=LOG_TO_PASS)
     def null_device_and_more(o: Observation, p: Process) -> Finding:
         if holds(o):
             return None

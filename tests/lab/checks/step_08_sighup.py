@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 
+from lab.checks import step_02_fork as step_02
 from lab.checks.check import Finding, Wrong, check
 from lab.checks.common import ended, fate
 from lab.facts import Observation, Process
@@ -56,7 +57,7 @@ def was_hung_up(status: int | None) -> bool:
     read="setsid(2), signal(7)",
     scene=LEADING,
     times=TIMES,
-    follows=["one_lives_on"],
+    follows=[step_02.one_lives_on],
 )
 def survives_hangup(o: Observation) -> Finding:
     if o.job_status == 0 and len(o.processes) == 1:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from lab.checks import check_of
+from lab.checks import step_02_fork as step_02
+from lab.checks import step_03_setsid as step_03
 from lab.checks.check import Finding, Unseen, Wrong, check
 from lab.checks.step_00_background import halted_by_vfork
 from lab.checks.step_02_fork import job_lives
 from lab.checks.step_03_setsid import group_words
-from lab.course import STEPS
 from lab.facts import Observation, Process
 from lab.scene import Scene
 
@@ -28,10 +28,10 @@ def session_leader_lives(o: Observation, p: Process) -> bool:
     return not leads(p) and p.sid in [each.pid for each in o.processes]
 
 
-@check(read="fork(2), _exit(2)", since=STEPS[2])
+@check(read="fork(2), _exit(2)", replaces=[step_02.one_lives_on], adds_nothing=True)
 def one_lives_on(o: Observation) -> Finding:
     """the launched process ends with status 0, one process lives on."""
-    finding = check_of(2, "one_lives_on").judge(o)
+    finding = step_02.one_lives_on.judge(o)
     if not isinstance(finding, Wrong):
         return finding
     # What holds is the same, but here two forks are asked for.
@@ -60,7 +60,7 @@ def why_two_forks_leave_more(o: Observation) -> str | None:
     return None
 
 
-@check(read="setsid(2), credentials(7)", replaces=["leads_session"])
+@check(read="setsid(2), credentials(7)", replaces=[step_03.leads_session])
 def leads_nothing(o: Observation, p: Process) -> Finding:
     """SID = PGID, and no process with that PID lives."""
     living = [each.pid for each in o.processes]
@@ -101,7 +101,7 @@ def why_it_leads_something(o: Observation, p: Process) -> str:
 
 @check(
     read="open(2), credentials(7)",
-    follows=[leads_nothing, "no_terminal"],
+    follows=[leads_nothing, step_03.no_terminal],
     scene=Scene(then=("terminal",)),
     expects=GETS_NONE,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lab.checks import step_07_syslog as step_07
 from lab.checks import step_09_second_fork as step_09
 from lab.checks.check import LOG_TO_JUDGE, Finding, Wrong, check
 from lab.checks.common import fails_cleanly, fate, says_why
@@ -52,7 +53,7 @@ null_device_log_and_file = null_device_and(
     "null_device_log_and_file",
     "0, 1 and 2 are the null device; beside them at most a socket to the log, and FILE",
     "at most one socket to /dev/log and the PID file",
-    replaces=("null_device_and_log",),
+    replaces=[step_07.null_device_and_log],
 )
 
 

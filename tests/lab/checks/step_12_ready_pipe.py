@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 
+from lab.checks import step_03_setsid as step_03
 from lab.checks import step_08_sighup as step_08
 from lab.checks import step_09_second_fork as step_09
 from lab.checks import step_11_pid_file as step_11
@@ -14,7 +15,6 @@ from lab.checks.common import bonus_for_failure, crash, ended, fate
 from lab.checks.step_05_close_fds import inherited
 from lab.checks.step_06_dev_null import with_access
 from lab.checks.step_07_syslog import extra, null_and_log, standard_holds
-from lab.course import STEPS
 from lab.facts import Observation, Process
 from lab.scene import HOLD_CHDIR, PID_FILE, Scene
 
@@ -77,7 +77,7 @@ def why_status_does_not_tell(status: int | None, printed: str) -> str | None:
     return None
 
 
-@check(read="fork(2), _exit(2)", since=STEPS[2])
+@check(read="fork(2), _exit(2)", replaces=[step_09.one_lives_on], adds_nothing=True)
 def one_lives_on(o: Observation) -> Finding:
     """the launched process ends with status 0, one process lives on."""
     finding = step_09.one_lives_on.judge(o)
@@ -110,17 +110,18 @@ def why_the_word_was_not_passed(o: Observation) -> str | None:
 
 @check(
     read="open(2), credentials(7)",
-    follows=[one_lives_on, step_09.leads_nothing, "no_terminal"],
+    follows=[one_lives_on, step_09.leads_nothing, step_03.no_terminal],
     scene=step_09.gets_no_terminal.scene,
     expects=step_09.gets_no_terminal.expects,
-    since=STEPS[9],
+    replaces=[step_09.gets_no_terminal],
+    adds_nothing=True,
 )
 def gets_no_terminal(o: Observation, p: Process) -> Finding:
     """opening a terminal without O_NOCTTY does not get it one."""
     return step_09.gets_no_terminal.judge(o)
 
 
-@check(read="null(4), syslog(3)", needs_log=LOG_TO_PASS, since=STEPS[6])
+@check(read="null(4), syslog(3)", needs_log=LOG_TO_PASS, replaces=[step_11.null_device_log_and_file], adds_nothing=True)
 def null_device_log_and_file(o: Observation, p: Process) -> Finding:
     """0, 1 and 2 are the null device; beside them at most a socket to the log, and FILE."""
     finding = step_11.null_device_log_and_file.judge(o)
@@ -143,7 +144,8 @@ def why_a_pipe_is_open(o: Observation) -> str | None:
     read="flock(2), open(2)",
     scene=step_11.ONCE_MORE,
     follows=[one_lives_on, step_11.pid_file, step_11.pid_file_locked],
-    since=STEPS[11],
+    replaces=[step_11.second_does_not_start],
+    adds_nothing=True,
 )
 def second_does_not_start(o: Observation) -> Finding:
     """a second one does not start, and leaves FILE alone."""

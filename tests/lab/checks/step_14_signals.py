@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta, timezone
 from typing import Iterable, Sequence
 
-from lab.checks import check_of
+from lab.checks import step_08_sighup as step_08
+from lab.checks import step_10_reset_signals as step_10
+from lab.checks import step_11_pid_file as step_11
+from lab.checks import step_12_ready_pipe as step_12
 from lab.checks.check import LOG_TO_JUDGE, LOG_TO_PASS, Finding, Unseen, Wrong, check
 from lab.checks.common import (
     CRASHES,
@@ -29,7 +32,6 @@ from lab.checks.step_05_close_fds import inherited
 from lab.checks.step_07_syslog import extra, null_and_log, standard_holds
 from lab.checks.step_10_reset_signals import HELD, kept, observed_sets
 from lab.checks.step_11_pid_file import content
-from lab.course import STEPS
 from lab.facts import Descriptor, Observation, Process
 from lab.scene import CONFIG, PID_FILE, USER, Scene
 
@@ -102,15 +104,15 @@ def null_log_and_pipes(o: Observation) -> bool:
     return null_and_log(o) or (standard_holds(o) and others <= o.log_peers and len(others) <= 1)
 
 
-@check(read="null(4), syslog(3)", needs_log=LOG_TO_PASS, since=STEPS[6])
+@check(read="null(4), syslog(3)", needs_log=LOG_TO_PASS, replaces=[step_12.null_device_log_and_file], adds_nothing=True)
 def null_device_log_and_file(o: Observation, p: Process) -> Finding:
     """0, 1 and 2 are the null device; beside them at most a socket to the log, and FILE."""
     if null_log_and_pipes(o):
         return None
-    return check_of(12, "null_device_log_and_file").judge(o)
+    return step_12.null_device_log_and_file.judge(o)
 
 
-@check(read="signal(7), sigwaitinfo(2)", replaces=["ignores_hangup"])
+@check(read="signal(7), sigwaitinfo(2)", replaces=[step_08.ignores_hangup])
 def takes_hangup(o: Observation, p: Process) -> Finding:
     """SIGHUP is neither ignored nor left to its default."""
     is_ignored = signal.SIGHUP in p.ignored
@@ -136,8 +138,9 @@ def why_hangup_is_not_taken(p: Process) -> str:
 @check(
     read="signal(7), execve(2)",
     scene=HELD,
-    follows=[takes_hangup, "ignores_hangup", "one_lives_on"],
-    since=STEPS[10],
+    follows=[takes_hangup, step_08.ignores_hangup, step_12.one_lives_on],
+    replaces=[step_10.signals_reset],
+    adds_nothing=True,
 )
 def signals_reset(o: Observation) -> Finding:
     """launched with all signals ignored and blocked: only what it takes is left blocked."""
@@ -154,17 +157,23 @@ def signals_reset(o: Observation) -> Finding:
 
 
 def why_more_is_left(o: Observation) -> str:
-    earlier = check_of(10, "signals_reset").judge(o)
+    earlier = step_10.signals_reset.judge(o)
     if isinstance(earlier, Wrong):
         return earlier.because
     # All is as step 10 asked for, but it waits for a signal that is not among TAKEN.
     return "SIGHUP was set back too, after it had been ignored: first undo, then ignore"
 
 
-@check(read="signal(7), kill(2)", scene=HELD, follows=[signals_reset, "one_lives_on"], since=STEPS[10])
+@check(
+    read="signal(7), kill(2)",
+    scene=HELD,
+    follows=[signals_reset, step_12.one_lives_on],
+    replaces=[step_10.sigterm_ends],
+    adds_nothing=True,
+)
 def sigterm_ends(o: Observation) -> Finding:
     """SIGTERM ends it then."""
-    finding = check_of(10, "sigterm_ends").judge(o)
+    finding = step_10.sigterm_ends.judge(o)
     if not isinstance(finding, Wrong):
         return finding
     return finding.instead(why_sigterm_waits(o))
@@ -181,7 +190,7 @@ def why_sigterm_waits(o: Observation) -> str | None:
 STOPPED = Scene(then=("SIGTERM",))
 
 
-@check(read="sigwaitinfo(2), exit(3)", scene=STOPPED, follows=["one_lives_on"])
+@check(read="sigwaitinfo(2), exit(3)", scene=STOPPED, follows=[step_12.one_lives_on])
 def stops(o: Observation) -> Finding:
     """SIGTERM ends it with status 0."""
     if stopped_well(o):
@@ -206,7 +215,7 @@ def why_it_does_not_stop(o: Observation) -> str:
     return "it was told to stop, and did: that is no failure, and so status 0"
 
 
-@check(read="unlink(2)", scene=STOPPED, follows=[stops, "pid_file"])
+@check(read="unlink(2)", scene=STOPPED, follows=[stops, step_11.pid_file])
 def removes_pid_file(o: Observation) -> Finding:
     """and it removes FILE."""
     if o.pid_file is not None and o.pid_file_after is None:
@@ -264,7 +273,7 @@ def held_files(o: Observation) -> dict[int, Descriptor]:
     read="sigwaitinfo(2), open(2)",
     needs_log=LOG_TO_JUDGE,
     scene=RELOADED,
-    follows=["one_lives_on", takes_hangup],
+    follows=[step_12.one_lives_on, takes_hangup],
 )
 def reloads(o: Observation) -> Finding:
     """SIGHUP: it reads the configuration again, and logs the new greeting."""

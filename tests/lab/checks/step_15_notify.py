@@ -10,10 +10,9 @@ import time
 from dataclasses import dataclass
 from typing import Iterable, Sequence
 
-from lab.checks import check_of
+from lab.checks import step_00_background as step_00
 from lab.checks.check import Finding, Unseen, Wrong, check
 from lab.checks.common import CRASHES, crash, ended, fate, is_left, killed, printed, says_why, signal_name, stopped_well
-from lab.course import STEPS
 from lab.facts import Done, Message, Observation, Process
 from lab.scene import LOOK_BEFORE, Scene
 
@@ -125,10 +124,10 @@ SIGTERM_IS_LOST = (
 # It is the launched process that serves
 
 
-@check(read="fork(2)", since=STEPS[0])
+@check(read="fork(2)", replaces=[step_00.lives], adds_nothing=True)
 def lives(o: Observation) -> Finding:
     """the launched process lives on, and no other."""
-    finding = check_of(0, "lives").judge(o)
+    finding = step_00.lives.judge(o)
     if not isinstance(finding, Wrong):
         return finding
     return finding.instead(why_it_is_not_alone(o))

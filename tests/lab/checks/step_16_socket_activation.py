@@ -8,6 +8,7 @@ import re
 from itertools import groupby
 from operator import itemgetter
 
+from lab.checks import step_15_notify as step_15
 from lab.checks.check import Finding, Unseen, Wrong, check
 from lab.checks.common import ended, fate
 from lab.checks.step_15_notify import READY, after, in_c, no_environ, stopped_well
@@ -115,7 +116,7 @@ def inherited_sockets(p: Process) -> list[Descriptor]:
 CLOSE_ON_EXEC = f"{FIRST} to {FIRST + len(LISTEN) - 1} are close-on-exec (FD_CLOEXEC)"
 
 
-@check(read="sd_listen_fds(3), fcntl(2)", follows=["lives"], expects=CLOSE_ON_EXEC)
+@check(read="sd_listen_fds(3), fcntl(2)", follows=[step_15.lives], expects=CLOSE_ON_EXEC)
 def close_on_exec(o: Observation, p: Process) -> Finding:
     """the sockets are closed in what it starts."""
     inherited = inherited_sockets(p)
@@ -134,7 +135,7 @@ def close_on_exec(o: Observation, p: Process) -> Finding:
 NO_VARIABLE = f"none of {', '.join(VARIABLES)}"
 
 
-@check(read="sd_listen_fds(3), unsetenv(3)", follows=["lives"], expects=NO_VARIABLE)
+@check(read="sd_listen_fds(3), unsetenv(3)", follows=[step_15.lives], expects=NO_VARIABLE)
 def forgets_sockets(o: Observation, p: Process) -> Finding:
     """the variables that tell of them are not in its environment any more."""
     why_unseen = no_environ(o)
@@ -154,7 +155,7 @@ def forgets_sockets(o: Observation, p: Process) -> Finding:
 TWO_TWICE = "two clients, kill -HUP, two more: the same line for each, then end of file; kill -TERM: status 0"
 
 
-@check(read="accept(2), poll(2)", scene=SERVED, follows=["lives"], expects=TWO_TWICE)
+@check(read="accept(2), poll(2)", scene=SERVED, follows=[step_15.lives], expects=TWO_TWICE)
 def serves(o: Observation, p: Process) -> Finding:
     """greets whoever connects, at every socket, and closes the connection."""
     if all_served(o) and stopped_well(o):
@@ -207,7 +208,7 @@ CONNECTED_ALL_THE_SAME = (
 @check(
     read="shutdown(2), close(2), sd_listen_fds(3)",
     scene=STOPPED,
-    follows=[serves, "stops"],
+    follows=[serves, step_15.stops],
     expects=CONNECTED_ALL_THE_SAME,
 )
 def leaves_sockets(o: Observation, p: Process) -> Finding:

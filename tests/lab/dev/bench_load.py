@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
 from lab.answers import Answer
-from lab.checks.model import NEVER_SETTLED
+from lab.checks.check import NEVER_SETTLED
 from lab.course import STEPS
 from lab.judge.examination import SKIPPED, Workshop
 from lab.sandbox.server import Launchpad

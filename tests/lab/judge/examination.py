@@ -290,7 +290,7 @@ def _result(check, finding):
 def _lost(check, o):
     """A check looks for a process where there is none."""
     because = crash_cause(o) if crash(o) else "it ended instead of living on"
-    return Result(check, FAILED, life_verdict(o), check.expects_of_the_lost(o), fate(o), because)
+    return Result(check, FAILED, life_verdict(o), check.expects, fate(o), because)
 
 
 @contextmanager

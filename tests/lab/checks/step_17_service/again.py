@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Callable, Optional, Sequence
 
 from lab.checks import added, expectations
@@ -22,18 +21,6 @@ def required(step: Step) -> dict[str, Check]:
 def bonus(step: Step) -> dict[str, Check]:
     """The bonus checks of all steps up to `step`, by their keys."""
     return {check.key: check for each in lineage(step) for check in added(each) if check.star}
-
-
-@dataclass(frozen=True, eq=False)
-class Again(Check):
-    """A check that asks for the same as an earlier one."""
-
-    earlier: Check | None = None
-
-    def expects_of_the_lost(self, o: Observation) -> str:
-        """What the earlier one expects: that may depend on what was seen."""
-        assert self.earlier is not None
-        return self.earlier.expects_of_the_lost(o)
 
 
 def asked_again(
@@ -59,7 +46,7 @@ def asked_again(
             return finding.instead(better(seen))
         return finding
 
-    return Again(
+    return Check(
         key=key or earlier.key,
         says=says or earlier.says,
         look=look or look_again,
@@ -71,5 +58,5 @@ def asked_again(
         follows=tuple(follows),
         needs_log=earlier.needs_log,
         since=since,
-        earlier=earlier,
+        expects=earlier.expects or earlier.says,
     )
