@@ -11,20 +11,22 @@ override STEP := $(value STEP)
 override ANSWERS := $(value ANSWERS)
 override SANDBOX := $(value SANDBOX)
 override PYTHON := $(value PYTHON)
+override TAPE := $(value TAPE)
 override CC := $(value CC)
 override CFLAGS := $(value CFLAGS)
-export STEP ANSWERS SANDBOX PYTHON CC
+export STEP ANSWERS SANDBOX PYTHON TAPE CC
 
 PROGRAMS := $(patsubst %.c,build/%,$(wildcard steps/*.c solutions/*.c))
 
 .DEFAULT_GOAL := help
-.PHONY: help check tour build test matrix lint bench clean
+.PHONY: help check tour build test proof matrix lint bench clean
 
 help:
 	@echo 'make check [STEP=3] [ANSWERS=DIR]  check your answers: those in steps/, or in DIR'
 	@echo 'make tour [ANSWERS=DIR]            the whole course in one table, from real processes'
 	@echo 'make build                         compile all programs into build/, to try them by hand'
-	@echo 'make test                          prove that the lab itself is right'
+	@echo 'make test                          test the lab itself; what is known of answers is judged from a tape'
+	@echo 'make proof                         the same, with every answer launched (make test TAPE=no)'
 	@echo 'make matrix                        the same verdicts as any user, on any terminal, under any limits'
 	@echo 'make lint, make bench              style of the code; how long things take'
 	@echo 'Start with steps/00_background.md.'
@@ -37,6 +39,9 @@ endif
 # With sh, because a file system may be mounted so that no program on it can be run.
 check tour test matrix lint bench:
 	@sh tests/run $@
+
+proof:
+	@TAPE=no sh tests/run test
 
 # A program that does not compile loses its old one, and keeps none of the others from being built.
 build: $(PROGRAMS)

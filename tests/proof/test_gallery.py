@@ -2,32 +2,24 @@
 
 import pytest
 
-from gallery import REPORTS, careless_answers, right_answers, tables, unwrapped, with_names, wrong_answers
 from lab.checks import added
 from lab.course import STEPS
+from lab.dev.gallery import CARELESS, RIGHT, WRONG, all_rows, diff, patched, read, rows, told, write
 from lab.judge.examination import FAILED, SKIPPED
-from lab.report import describe
+from lab.toolbox import LabError
 
 
-def identify(row):
-    return f"{row.step.name}-{row.slug}"
-
-
-@pytest.mark.parametrize("row", wrong_answers(), ids=identify)
+@pytest.mark.parametrize("row", all_rows(WRONG), ids=str)
 def test_wrong_answer(row, examine_known):
-    """Fails exactly the checks that its row names, and says why; the report is the one that was reviewed."""
+    """Fails exactly the checks that its row names, and the learner is told what stands below it."""
     examination = examine_known(row.source(), row.step.number)
-    assert examination.failed - set(row.at_times.split()) == set(row.fails.split()) - examination.skipped
+    assert examination.failed - set(row.at_times) == set(row.fails) - examination.skipped
     if examination.skipped:
         pytest.skip(f"judged in part: {examination.pad.why_no_root()}")
-    first = next(result for result in examination.results() if result.because)
-    assert row.says in first.because
-    report = with_names(describe(examination)) + "\n"
-    assert row.report.exists(), "no report is kept: tests/run gallery writes it, then read it as a learner would"
-    assert unwrapped(report) == unwrapped(row.report.read_text(encoding="utf-8"))
+    assert told(examination.results()) == row.told, "tests/run gallery shows the difference, --update writes it"
 
 
-@pytest.mark.parametrize("row", right_answers(), ids=identify)
+@pytest.mark.parametrize("row", all_rows(RIGHT), ids=str)
 def test_right_answer(row, examine_known):
     """Passes; without a sandbox, and in other environments, is what `make matrix` looks at."""
     examination = examine_known(row.source(), row.step.number)
@@ -36,12 +28,12 @@ def test_right_answer(row, examine_known):
         pytest.skip(f"judged in part: {examination.pad.why_no_root()}")
 
 
-@pytest.mark.parametrize("row", careless_answers(), ids=identify)
+@pytest.mark.parametrize("row", all_rows(CARELESS), ids=str)
 def test_careless_answer(row, examine_known):
     """Passes, and misses exactly the bonus checks that its row names."""
     examination = examine_known(row.source(), row.step.number)
     assert examination.failed == set()
-    assert examination.bonus(FAILED) == set(row.misses.split()) - examination.bonus(SKIPPED)
+    assert examination.bonus(FAILED) == set(row.misses) - examination.bonus(SKIPPED)
     if examination.skipped:
         pytest.skip(f"judged in part: {examination.pad.why_no_root()}")
 
@@ -49,14 +41,59 @@ def test_careless_answer(row, examine_known):
 def test_every_bonus_check_is_seen_failing():
     """By a careless answer to the step that adds it."""
     for step in STEPS:
-        seen = {key for row in tables(step)[2] for key in row.misses.split()}
+        seen = {key for row in rows(step) if row.part == CARELESS for key in row.misses}
         assert seen == {check.key for check in added(step) if check.star}, step.name
 
 
 def test_the_gallery_is_large_enough():
-    """Ten wrong answers and six right ones for every step; and no report without an answer."""
+    """Ten wrong answers and six right ones for every step."""
     for step in STEPS:
-        wrong, right, _ = tables(step)
+        wrong = [row for row in rows(step) if row.part == WRONG]
+        right = [row for row in rows(step) if row.part == RIGHT]
         assert step.number == 0 or len(wrong) >= 10, f"{step.name}: {len(wrong)} wrong answers"
         assert len(right) >= 6, f"{step.name}: {len(right)} right answers"
-    assert set(REPORTS.glob("*/*")) == {row.report for row in wrong_answers()}
+        assert all(row.fails and row.told for row in wrong)
+        assert len({row.slug for row in rows(step)}) == len(rows(step)), "two answers have one name"
+
+
+# ---- how it is written -------------------------------------------------------------
+
+SOLUTION = "one\n\nsame\ntwo\n    same\nthree\n"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "one\n\nsame\n    same\nthree\n",
+        "one\n\nsame\ntwo\n    same\nthree\nfour\n",
+        "zero\none\n\nsame\ntwo\n\n    same\nthree\n",
+        "\nsame\nTWO\n    same\n",
+        "",
+    ],
+)
+def test_a_diff_gives_back_what_it_was_made_of(changed):
+    assert patched(SOLUTION, diff(SOLUTION, changed)) == (changed or "\n")
+
+
+def test_a_hunk_has_to_stand_there_once():
+    with pytest.raises(ValueError, match="stands 2 times"):
+        patched("a\nb\na\n", ["-a"])
+    with pytest.raises(ValueError, match="stands 0 times"):
+        patched("a\nb\na\n", ["-c"])
+
+
+def test_what_stands_nowhere_goes_to_the_top():
+    assert patched("a\nb\n", ["+#include <x.h>", "@@", "-a", "+c"]) == "#include <x.h>\nc\nb\n"
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_a_gallery_is_written_as_it_is_read(step):
+    text = write(step, list(rows(step)), "# a head")
+    assert read(step, text) == list(rows(step))
+
+
+def test_what_is_no_gallery_is_told():
+    with pytest.raises(LabError, match="an item that is not known: fail"):
+        read(STEPS[3], "## Wrong\n\n### a\n\n- fail: `x`\n")
+    with pytest.raises(LabError, match="or has no block"):
+        read(STEPS[3], "## Wrong\n\n### a\n\n- fails: `x`\n")

@@ -9,8 +9,8 @@ import time
 
 import psutil
 import pytest
+from hostile import hostile_answers
 
-from gallery.hostile import HOSTILE, RUNNING
 from lab.judge.examination import examiner
 from lab.kernel import procfs
 from lab.report import describe
@@ -72,7 +72,7 @@ def judge(row, examine, launches):
     bystander = subprocess.Popen(["sleep", "1000"])
     started = time.monotonic()
     try:
-        examination = examine(row.source(), 2)
+        examination = examine(row.source, 2)
         report = describe(examination)
         assert procfs.read_stat(f"/proc/{bystander.pid}").state not in "ZXTt", "the bystander was harmed"
     finally:
@@ -82,22 +82,25 @@ def judge(row, examine, launches):
     assert time.monotonic() - started < (MAX_TIME_OF_BUSY if is_busy else MAX_TIME)
     assert len(report) < MAX_REPORT and all(c.isprintable() or c == "\n" for c in report)
     verdicts = [result for result in examination.results() if result.verdict]
-    assert (verdicts[0].verdict, verdicts[0].check.star) == (row.verdict, False), report
-    assert any(row.says in result.because + result.observed for result in verdicts), report
+    assert (verdicts[0].verdict, verdicts[0].check.star) == (row.expects, False), report
+    assert any(row.told in result.because + result.observed for result in verdicts), report
     assert launches or not examination.build.compiles
     assert [left for left in (left_of(*launch) for launch in launches) if left] == []
     assert fingerprint() == before
 
 
-@pytest.mark.parametrize("row", HOSTILE, ids=lambda row: row.slug)
+HOSTILE = hostile_answers()
+
+
+@pytest.mark.parametrize("row", HOSTILE, ids=lambda row: row.name)
 def test_hostile_answer(row, examine_in_sandbox, launches):
     judge(row, examine_in_sandbox, launches)
 
 
-@pytest.mark.parametrize("row", [row for row in HOSTILE if not row.sandboxed], ids=lambda row: row.slug)
+@pytest.mark.parametrize("row", [row for row in HOSTILE if not row.needs_sandbox], ids=lambda row: row.name)
 def test_hostile_answer_without_a_sandbox(row, tmp_path, launches):
     """Root's answers are contained all the same; an ordinary user is told that theirs are not."""
-    if os.geteuid() != 0 and row in RUNNING:
+    if os.geteuid() != 0 and row.runs:
         pytest.skip("an ordinary user's answers are not contained without a sandbox: check says so")
     with examiner(Launchpad(sandbox=False), tmp_path) as examine:
         judge(row, examine, launches)

@@ -1,33 +1,32 @@
-"""Whatever is taken out of a solution, a check sees it: or it is on a short list, with the reason."""
+"""Whatever is taken out of a solution, a check sees it: or it is listed as what nobody can see, with the reason."""
 
 import pytest
 
-from gallery.mutants import INVISIBLE, mutants
-from lab.checks import since
+from lab.dev.mutants import LIST, NOBODY, mutants, read, write
 from lab.judge.examination import SKIPPED
-from lab.scene import Scene
 
 MUTANTS = mutants()
-VISIBLE = [mutant for mutant in MUTANTS if not mutant.why_invisible]
+VISIBLE = [(mutant, seen.by) for mutant, seen in zip(MUTANTS, read()) if seen.by != NOBODY]
 
 
-@pytest.mark.parametrize("mutant", VISIBLE, ids=str)
-def test_mutant_is_caught(mutant, examine_known):
-    """By a check or by a bonus check; those of the usual launch are asked first, then those of its own step."""
+@pytest.mark.parametrize(("mutant", "by"), VISIBLE, ids=[str(mutant) for mutant, _ in VISIBLE])
+def test_mutant_is_caught(mutant, by, examine_known):
+    """By the check that the list names, which may be a bonus check: nothing else is launched."""
     examination = examine_known(mutant.source, mutant.step.number)
-
-    def order(check):
-        return check.star, check.scene != Scene(), -since(check, mutant.step).number
-
-    checks = sorted(examination.checks, key=order)
-    seen = any(examination.result(check).failed for check in checks)
-    if not seen and any(result.status == SKIPPED for result in examination.results()):
+    examination.side_by_side = False
+    result = next(examination.result(check) for check in examination.checks if check.key == by)
+    if result.status == SKIPPED:
         pytest.skip(f"judged in part: {examination.pad.why_no_root()}")
-    assert seen, f"nobody sees it: {mutant.line} {mutant.what}"
+    assert result.failed, f"{by} does not see it: {mutant.line} {mutant.what}. tests/run mutants looks for who does"
 
 
-def test_the_list_of_the_invisible_is_short_and_right():
-    """Every entry is about a mutant that there is."""
-    used = {(m.step.number, m.line, m.what) for m in MUTANTS if m.why_invisible}
-    assert used == set(INVISIBLE)
-    assert len(INVISIBLE) < len(VISIBLE) / 4
+def test_the_list_holds_all_mutants():
+    listed = [(seen.step, seen.what, seen.line) for seen in read()]
+    assert listed == [(m.step.name, m.what, m.line) for m in MUTANTS], "tests/run mutants writes the list anew"
+    assert write(read()) == LIST.read_text(encoding="utf-8")
+
+
+def test_few_mutants_are_invisible_and_each_has_its_reason():
+    invisible = [seen for seen in read() if seen.by == NOBODY]
+    assert all(seen.why for seen in invisible)
+    assert len(invisible) < len(VISIBLE) / 4

@@ -51,7 +51,7 @@ ENOUGH = (
     "uidmap",
 )
 
-COMMANDS = ("check", "tour", "test", "lint", "bench", "matrix", "handouts", "gallery")
+COMMANDS = ("check", "tour", "test", "lint", "bench", "matrix", "handouts", "gallery", "mutants")
 
 # The first argument is the root directory, the second how to enter it; the rest is run in it.
 ENTER = """

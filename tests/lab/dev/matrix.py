@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from gallery import Careless, careless_answers, right_answers, wrong_answers
 from lab.answers import find_step
 from lab.dev.distributions import ENVIRONMENTS
+from lab.dev.gallery import CARELESS, GLIBC, LOG, RIGHT, WRONG, all_rows
 from lab.judge.examination import FAILED, SKIPPED, examiner
 from lab.sandbox.server import Launchpad
 from lab.toolbox import BUILD, ROOT, LabError, compiler
@@ -180,10 +180,10 @@ def verdicts(sandbox, output, right=False, until=None, repeat=1, workers=None):
 
 def _rows(right, until, sandboxed):
     """The rows to judge, and those that cannot be judged with this C library, or without a log of the lab's."""
-    rows = [*([] if right else [*wrong_answers(), *careless_answers()]), *right_answers()]
+    rows = [*([] if right else [*all_rows(WRONG), *all_rows(CARELESS)]), *all_rows(RIGHT)]
     rows = [row for row in rows if until is None or row.step.number <= until]
-    left_out = [row for row in rows if row.glibc and not _has_glibc()]
-    left_out += [row for row in rows if isinstance(row, Careless) and row.needs_log and not sandboxed]
+    left_out = [row for row in rows if GLIBC in row.needs and not _has_glibc()]
+    left_out += [row for row in rows if row.part == CARELESS and LOG in row.needs and not sandboxed]
     return [row for row in rows if row not in left_out], left_out
 
 
@@ -222,12 +222,12 @@ def _judge(pad, row, examination, repeat):
         found, skipped = examination.failed, examination.skipped
         if pad.is_sandboxed() and _skipped_without_need(examination):
             wrong.append(f"{row.step.name}, {row.name}: {sorted(skipped)} was not checked, in a sandbox")
-        expected = set(getattr(row, "fails", "").split()) - skipped
-        found -= set(getattr(row, "at_times", "").split())
-        if found != expected and not (skipped and row.needs_log and not found):
+        expected = set(row.fails) - skipped
+        found -= set(row.at_times)
+        if found != expected and not (skipped and LOG in row.needs and not found):
             wrong.append(f"{row.step.name}, {row.name}: fails {sorted(found)}, not {sorted(expected)}")
-        if isinstance(row, Careless):
-            missed, expected = examination.bonus(FAILED), set(row.misses.split()) - examination.bonus(SKIPPED)
+        if row.part == CARELESS:
+            missed, expected = examination.bonus(FAILED), set(row.misses) - examination.bonus(SKIPPED)
             if missed != expected:
                 wrong.append(f"{row.step.name}, {row.name}: misses {sorted(missed)}, not {sorted(expected)}")
     return wrong

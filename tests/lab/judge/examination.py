@@ -75,6 +75,7 @@ class Examination:
         self.pad = pad
         self.builder = builder
         self.reel = reel
+        self.side_by_side = True  # what else will be asked for is launched as well, as soon as one is asked for
         self.checks = expectations(answer.step)
         self._turns = Turns()  # (scene, turn): what becomes its Observation
         self._observations = {}  # (scene, turn): Observation
@@ -172,7 +173,7 @@ class Examination:
     def _start_all(self, scene, turn):
         """Launches in scenes of their own are looked at side by side: one comes to rest while others are looked at."""
         wanted = {(scene, turn): None}
-        for check in self._like(scene):
+        for check in self._like(scene) if self.side_by_side else ():
             wanted.update({(check.scene, number): None for number in range(check.times)})
         for each in wanted:
             if len(self._turns) >= AT_ONCE and each != (scene, turn):

@@ -1,0 +1,6 @@
+/*
+ * a line of a megabyte
+ *
+ * expects: does not compile
+ * told: first error
+ */

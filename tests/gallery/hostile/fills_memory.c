@@ -1,0 +1,17 @@
+/*
+ * fills memory
+ *
+ * expects: wrong state
+ * told: only the launched process
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int main(void)
+{
+    char *p;
+    while ((p = malloc(1 << 20)) || 1)
+        if (p)
+            memset(p, 1, 1 << 20);
+}

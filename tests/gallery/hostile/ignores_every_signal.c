@@ -1,0 +1,16 @@
+/*
+ * ignores every signal
+ *
+ * expects: wrong state
+ * told: only the launched process
+ */
+#include <signal.h>
+#include <unistd.h>
+
+int main(void)
+{
+    for (int i = 1; i < 65; i++)
+        signal(i, SIG_IGN);
+    for (;;)
+        pause();
+}

@@ -1,0 +1,15 @@
+/*
+ * kills its parent
+ *
+ * expects: wrong state
+ * told: sent a signal
+ */
+#include <signal.h>
+#include <unistd.h>
+
+int main(void)
+{
+    kill(getppid(), 9);
+    for (;;)
+        pause();
+}

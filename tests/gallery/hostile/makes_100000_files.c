@@ -1,0 +1,20 @@
+/*
+ * makes 100000 files
+ *
+ * expects: wrong state
+ * told: only the launched process
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+int main(void)
+{
+    char n[20];
+    for (int i = 0; i < 100000; i++) {
+        sprintf(n, "%d", i);
+        creat(n, 0600);
+    }
+    for (;;)
+        pause();
+}

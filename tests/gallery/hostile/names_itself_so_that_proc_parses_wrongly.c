@@ -1,0 +1,15 @@
+/*
+ * names itself so that proc parses wrongly
+ *
+ * expects: wrong state
+ * told: only the launched process
+ */
+#include <sys/prctl.h>
+#include <unistd.h>
+
+int main(void)
+{
+    prctl(PR_SET_NAME, ") S 1 4 4\n\xff(", 0, 0, 0);
+    for (;;)
+        pause();
+}

@@ -1,0 +1,10 @@
+/*
+ * no main
+ *
+ * expects: does not compile
+ * told: first error
+ */
+int other(void)
+{
+    return 0;
+}

@@ -1,0 +1,15 @@
+/*
+ * spins on all cores
+ *
+ * expects: never settled
+ * told: fork() was called more than once
+ */
+#include <unistd.h>
+
+int main(void)
+{
+    for (int i = 0; i < 6; i++)
+        fork();
+    for (;;)
+        ;
+}

@@ -1,0 +1,171 @@
+"""`tests/run gallery` and `tests/run mutants`: hold what is kept against what the lab says now, or keep that.
+
+What changed in verdicts is told apart from what changed in words: a verdict that
+changed is an error, until somebody has looked at it. What was seen of an answer
+is taken from the tape where it can be.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from lab.checks import expectations, since
+from lab.checks.check import Check
+from lab.course import STEPS
+from lab.dev.gallery import FOLDER, Row, head_of, rows, told, write
+from lab.dev.mutants import LIST, NOBODY, Mutant, Seen
+from lab.dev.mutants import mutants as all_mutants
+from lab.dev.mutants import read as read_mutants
+from lab.dev.mutants import write as write_mutants
+from lab.judge.examination import FAILED, SKIPPED, Examination, examiner
+from lab.judge.tape import Tape
+from lab.sandbox.server import Launchpad
+from lab.scene import Scene
+
+WORKERS = 3 * (os.cpu_count() or 1)  # answers at a time: most of them wait
+
+# What may be kept: "words" is what a learner is told, "fails" also which checks do not hold.
+KEEP = ("words", "fails")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What came of an answer."""
+
+    fails: tuple[str, ...]  # in the order of the report
+    misses: tuple[str, ...]  # of bonus checks
+    unseen: frozenset[str]  # the bonus checks of which this launch did not tell
+    told: list[str]
+    problem: str = ""  # why it could not be judged
+
+
+def gallery(keep: str | None) -> int:
+    """Judge all known answers; print what is not as the gallery says, or write it there (one of KEEP).
+
+    Returns the exit status: 1 if a verdict differs, or words do that are not kept.
+    """
+    verdicts, problems, is_stale = [], [], False
+    with ProcessPoolExecutor(WORKERS) as pool:
+        judged = {step: list(pool.map(judge, rows(step))) for step in STEPS}
+    for step in STEPS:
+        path = FOLDER / f"{step.name}.md"
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        for row, found in zip(rows(step), judged[step]):
+            if found.problem:
+                problems.append(f"{row}: {found.problem}")
+                continue
+            verdicts += _changes(row, found)
+            row.told = found.told if row.told or found.told else []
+            if keep == "fails":
+                row.fails = tuple(key for key in found.fails if key not in row.at_times)
+                row.misses = _missed(row, found) if row.misses else ()
+        after = write(step, list(rows(step)), head_of(before))
+        if after == before:
+            continue
+        if keep:
+            path.write_text(after, encoding="utf-8")
+            print(f"written: tests/gallery/{path.name}")
+        else:
+            is_stale = True
+            print("".join(_diff(before, after, path.name)), end="")
+    for title, lines in (("verdicts that changed:", verdicts), ("could not be judged:", problems)):
+        print("\n".join([title, *(f"    {line}" for line in lines)]) if lines else "", end="\n" if lines else "")
+    return 1 if problems or is_stale or (verdicts and keep != "fails") else 0
+
+
+def _changes(row: Row, found: Judged) -> list[str]:
+    """How the verdict differs from what the row says, in lines."""
+    expected, seen = set(row.fails), set(found.fails) - set(row.at_times)
+    lines = [f"{row}: fails {key} now" for key in sorted(seen - expected)]
+    lines += [f"{row}: does not fail {key} any more" for key in sorted(expected - seen)]
+    if row.misses and set(row.misses) != set(_missed(row, found)):
+        lines.append(f"{row}: misses {' '.join(_missed(row, found))}, not {' '.join(row.misses)}")
+    return lines
+
+
+def _missed(row: Row, found: Judged) -> tuple[str, ...]:
+    """The bonus checks that the answer misses: of what this launch did not tell, those that the row names."""
+    return (*found.misses, *(key for key in row.misses if key in found.unseen))
+
+
+def _diff(before: str, after: str, name: str) -> list[str]:
+    lines = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    return list(difflib.unified_diff(*lines, f"kept: {name}", f"now: {name}", n=1))
+
+
+def mutants() -> int:
+    """Write the list of mutants anew: what is known to see each is asked first. Returns the exit status.
+
+    A mutant that no check sees is listed as seen by nobody. It is 1 if one of those has no reason yet.
+    """
+    known: dict[tuple[str, str, str], list[Seen]] = {}
+    for seen in read_mutants():
+        known.setdefault((seen.step, seen.what, seen.line), []).append(seen)
+    jobs = []
+    for mutant in all_mutants():
+        before = known.get((mutant.step.name, mutant.what, mutant.line)) or [None]
+        jobs.append((mutant, before[0] if len(before) == 1 else before.pop(0)))
+    with ProcessPoolExecutor(WORKERS) as pool:
+        entries = list(pool.map(look_for_check, *zip(*jobs)))
+    text = write_mutants(entries)
+    if text != LIST.read_text(encoding="utf-8"):
+        LIST.write_text(text, encoding="utf-8")
+        print("written: tests/gallery/mutants.txt")
+    unseen = [entry for entry in entries if entry.by == NOBODY and not entry.why]
+    for entry in unseen:
+        print(f"nobody sees it, and no reason is given: {entry.step}, {entry.what}: {entry.line}")
+    return 1 if unseen else 0
+
+
+# ---- in a process of its own -------------------------------------------------------
+
+
+@cache
+def _workshop() -> tuple[Launchpad, Tape | None]:
+    """One for each process."""
+    pad = Launchpad()
+    return pad, None if os.environ.get("TAPE") == "no" else Tape.of(pad)
+
+
+def judge(row: Row) -> Judged:
+    """Judge one answer."""
+    pad, tape = _workshop()
+    with tempfile.TemporaryDirectory() as folder, examiner(pad, Path(folder), tape) as examine:
+        examination: Examination = examine(row.source(), row.step.number)
+        if examination.skipped:
+            why = pad.why_no_root() or pad.why_not
+            return Judged((), (), frozenset(), [], f"some checks cannot be made here: {why}")
+        keys = [check.key for check in expectations(row.step)]
+        failed, missed = examination.failed, examination.bonus(FAILED)
+        fails = tuple(key for key in keys if key in failed)
+        misses = tuple(key for key in keys if key in missed)
+        unseen = frozenset(examination.bonus(SKIPPED))
+        return Judged(fails, misses, unseen, told(examination.results()) if fails else [])
+
+
+def look_for_check(mutant: Mutant, before: Seen | None) -> Seen:
+    """The entry of a mutant, with the first check that sees it: the one of the entry `before`, if it still does.
+
+    What is known to be seen by nobody is not looked at again: it would take every launch that there is.
+    """
+    if before and before.why:
+        return before
+    pad, tape = _workshop()
+    by = before.by if before else NOBODY
+    with tempfile.TemporaryDirectory() as folder, examiner(pad, Path(folder), tape) as examine:
+        examination: Examination = examine(mutant.source, mutant.step.number)
+        examination.side_by_side = False
+
+        # First those that cost no launch of their own, then those that the step itself has added.
+        def order(check: Check) -> tuple[bool, bool, bool, int]:
+            return check.key != by, check.star, check.scene != Scene(), -since(check, mutant.step).number
+
+        checks = sorted(examination.checks, key=order)
+        seen = next((check.key for check in checks if examination.result(check).failed), NOBODY)
+    return Seen(mutant.step.name, mutant.what, mutant.line, seen)
