@@ -1,13 +1,16 @@
 """What has to be true after each step: the one list of expectations.
 
-Every step has a module here, called after it: `step_03_setsid.py` holds CHECKS,
-what step 03 adds. From there on they hold for every later step too, until the
-module of a later step says that a check of its own replaces them.
+Every step has a module in one of the folders here, called after it:
+`recipe/step_03_setsid.py` holds CHECKS, what step 03 adds. From there on they
+hold for every later step too, until the module of a later step says that a
+check of its own replaces them. A folder is a part of the course, and its checks
+know those of the parts before.
 """
 
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 
 from lab.course import before, lineage
 from lab.scene import Scene
@@ -16,7 +19,14 @@ from lab.scene import Scene
 @cache
 def added(step):
     """The checks that `step` adds, in the order in which they are reported."""
-    return import_module(f"{__name__}.step_{step.name}").CHECKS
+    return _module(step).CHECKS
+
+
+@cache
+def _module(step):
+    """The step's module, whichever part of the course it is in."""
+    parts = [part.parent.name for part in Path(__file__).parent.glob(f"*/step_{step.name}*")]
+    return import_module(f"{__name__}.{parts[0]}.step_{step.name}")
 
 
 def since(check, step):
@@ -43,7 +53,7 @@ def setting(step, name, otherwise):
     ARGUMENTS is what the program is launched with, ROOT_ARGUMENTS what besides where it is root; NOTIFY and LISTEN
     are what a service manager has for it, see scene.Scene.
     """
-    modules = [import_module(f"{__name__}.step_{each.name}") for each in lineage(step)]
+    modules = [_module(each) for each in lineage(step)]
     return next((getattr(module, name) for module in reversed(modules) if hasattr(module, name)), otherwise)
 
 

@@ -10,9 +10,9 @@ import time
 from dataclasses import dataclass
 from typing import Iterable, Sequence
 
-from lab.checks import step_00_background as step_00
 from lab.checks.check import Finding, Unseen, Wrong, check
 from lab.checks.common import CRASHES, crash, ended, fate, is_left, killed, printed, says_why, signal_name, stopped_well
+from lab.checks.recipe import step_00_background as step_00
 from lab.facts import Done, Message, Observation, Process
 from lab.scene import LOOK_BEFORE, Scene
 

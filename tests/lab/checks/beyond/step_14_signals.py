@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta, timezone
 from typing import Iterable, Sequence
 
-from lab.checks import step_08_sighup as step_08
-from lab.checks import step_10_reset_signals as step_10
-from lab.checks import step_11_pid_file as step_11
-from lab.checks import step_12_ready_pipe as step_12
+from lab.checks.beyond import step_08_sighup as step_08
+from lab.checks.beyond import step_10_reset_signals as step_10
+from lab.checks.beyond import step_11_pid_file as step_11
+from lab.checks.beyond import step_12_ready_pipe as step_12
+from lab.checks.beyond.step_10_reset_signals import HELD, kept, observed_sets
+from lab.checks.beyond.step_11_pid_file import content
 from lab.checks.check import LOG_TO_JUDGE, LOG_TO_PASS, Finding, Unseen, Wrong, check
 from lab.checks.common import (
     CRASHES,
@@ -28,10 +30,8 @@ from lab.checks.common import (
     signal_name,
     stopped_well,
 )
-from lab.checks.step_05_close_fds import inherited
-from lab.checks.step_07_syslog import extra, null_and_log, standard_holds
-from lab.checks.step_10_reset_signals import HELD, kept, observed_sets
-from lab.checks.step_11_pid_file import content
+from lab.checks.recipe.step_05_close_fds import inherited
+from lab.checks.recipe.step_07_syslog import extra, null_and_log, standard_holds
 from lab.facts import Descriptor, Observation, Process
 from lab.scene import CONFIG, PID_FILE, USER, Scene
 

@@ -6,17 +6,23 @@ from dataclasses import replace
 from typing import Iterable
 
 from lab.checks import completed
+from lab.checks.beyond.step_11_pid_file import content, holds_pid
+from lab.checks.beyond.step_13_drop_privileges import GID, GROUPS, UID, capabilities, extra_groups, has, ids
+from lab.checks.beyond.step_14_signals import CONFIG_FILE, OLD
 from lab.checks.check import Finding, Wrong, check
-from lab.checks.step_11_pid_file import content, holds_pid
-from lab.checks.step_13_drop_privileges import GID, GROUPS, UID, capabilities, extra_groups, has, ids
-from lab.checks.step_14_signals import CONFIG_FILE, OLD
-from lab.checks.step_15_notify import READY, quoted
-from lab.checks.step_16_socket_activation import GONE, served
-from lab.checks.step_17_service.addresses import HELLO, NOBODY, greets_as_configured, serves_at_path, unless_served
-from lab.checks.step_17_service.daemon import DAEMON
-from lab.checks.step_17_service.foreground import FOREGROUND, NEW_STYLE
-from lab.checks.step_17_service.launches import NOT_CONFIGURED, ROOT_ARGUMENTS, remains
-from lab.checks.step_17_service.statuses import leaves_nothing, no_config, unless_it_exits
+from lab.checks.modern.step_15_notify import READY, quoted
+from lab.checks.modern.step_16_socket_activation import GONE, served
+from lab.checks.modern.step_17_service.addresses import (
+    HELLO,
+    NOBODY,
+    greets_as_configured,
+    serves_at_path,
+    unless_served,
+)
+from lab.checks.modern.step_17_service.daemon import DAEMON
+from lab.checks.modern.step_17_service.foreground import FOREGROUND, NEW_STYLE
+from lab.checks.modern.step_17_service.launches import NOT_CONFIGURED, ROOT_ARGUMENTS, remains
+from lab.checks.modern.step_17_service.statuses import leaves_nothing, no_config, unless_it_exits
 from lab.facts import Observation, Process
 from lab.scene import CONFIG, PID_FILE, SOCKET, USER, Scene
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from lab.checks import step_02_fork as step_02
-from lab.checks import step_03_setsid as step_03
 from lab.checks.check import Finding, Unseen, Wrong, check
-from lab.checks.step_00_background import halted_by_vfork
-from lab.checks.step_02_fork import job_lives
-from lab.checks.step_03_setsid import group_words
+from lab.checks.recipe import step_02_fork as step_02
+from lab.checks.recipe import step_03_setsid as step_03
+from lab.checks.recipe.step_00_background import halted_by_vfork
+from lab.checks.recipe.step_02_fork import job_lives
+from lab.checks.recipe.step_03_setsid import group_words
 from lab.facts import Observation, Process
 from lab.scene import Scene
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import Callable, NamedTuple, Sequence
 
-from lab.checks import step_06_dev_null as step_06
 from lab.checks.check import LOG_TO_JUDGE, LOG_TO_PASS, Check, Finding, Wrong, check
 from lab.checks.common import FORM, fails_cleanly, fate, says_why
-from lab.checks.step_05_close_fds import inherited
-from lab.checks.step_06_dev_null import (
+from lab.checks.recipe import step_06_dev_null as step_06
+from lab.checks.recipe.step_05_close_fds import inherited
+from lab.checks.recipe.step_06_dev_null import (
     STANDARD,
     is_null,
     others,

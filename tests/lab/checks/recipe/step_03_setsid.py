@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lab.checks import step_00_background as step_00
 from lab.checks.check import Finding, Wrong, check
 from lab.checks.common import bonus_for_failure, role
+from lab.checks.recipe import step_00_background as step_00
 from lab.facts import Observation, Process
 
 

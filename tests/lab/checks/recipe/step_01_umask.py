@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lab.checks import step_00_background as step_00
 from lab.checks.check import Finding, Wrong, check
+from lab.checks.recipe import step_00_background as step_00
 from lab.facts import Observation, Process
 
 # Numbers that look like octal ones, and are decimal without a leading 0.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 from typing import Collection
 
-from lab.checks import step_08_sighup as step_08
-from lab.checks import step_09_second_fork as step_09
+from lab.checks.beyond import step_08_sighup as step_08
+from lab.checks.beyond import step_09_second_fork as step_09
 from lab.checks.check import Finding, Wrong, check
 from lab.checks.common import fate, signal_name
 from lab.facts import Observation, Process

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lab.checks import step_05_close_fds as step_05
 from lab.checks.check import Finding, Wrong, check
 from lab.checks.common import fails_cleanly, fate, names
-from lab.checks.step_05_close_fds import inherited
+from lab.checks.recipe import step_05_close_fds as step_05
+from lab.checks.recipe.step_05_close_fds import inherited
 from lab.facts import Descriptor, Observation, Process
 from lab.scene import Scene
 

@@ -7,16 +7,23 @@ from dataclasses import replace
 from typing import Callable, Sequence
 
 from lab.checks import since
-from lab.checks import step_15_notify as step_15
+from lab.checks.beyond.step_10_reset_signals import kept
+from lab.checks.beyond.step_14_signals import TAKEN
 from lab.checks.check import Check, Finding, Look, Unseen, Wrong, check
 from lab.checks.common import ended, fate, says_why
-from lab.checks.step_06_dev_null import with_access
-from lab.checks.step_07_syslog import came_out_right, quoted, standard_holds
-from lab.checks.step_10_reset_signals import kept
-from lab.checks.step_14_signals import TAKEN
-from lab.checks.step_17_service.again import BetterCause, asked_again, bonus, required
-from lab.checks.step_17_service.descriptors import only_listens
-from lab.checks.step_17_service.launches import ARGUMENTS, AS_DAEMON, AT_HOST, GENERIC, ROOT_ARGUMENTS, has_status
+from lab.checks.modern import step_15_notify as step_15
+from lab.checks.modern.step_17_service.again import BetterCause, asked_again, bonus, required
+from lab.checks.modern.step_17_service.descriptors import only_listens
+from lab.checks.modern.step_17_service.launches import (
+    ARGUMENTS,
+    AS_DAEMON,
+    AT_HOST,
+    GENERIC,
+    ROOT_ARGUMENTS,
+    has_status,
+)
+from lab.checks.recipe.step_06_dev_null import with_access
+from lab.checks.recipe.step_07_syslog import came_out_right, quoted, standard_holds
 from lab.course import STEPS
 from lab.facts import Observation, Process
 from lab.scene import PID_FILE, SOCKET, Scene

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from lab.checks.beyond.step_14_signals import own_pipes
 from lab.checks.check import LOG_TO_PASS, Finding, Wrong, check
 from lab.checks.common import names
-from lab.checks.step_05_close_fds import inherited
-from lab.checks.step_06_dev_null import with_access
-from lab.checks.step_07_syslog import extra, standard_holds
-from lab.checks.step_14_signals import own_pipes
+from lab.checks.recipe.step_05_close_fds import inherited
+from lab.checks.recipe.step_06_dev_null import with_access
+from lab.checks.recipe.step_07_syslog import extra, standard_holds
 from lab.facts import Descriptor, Observation, Process
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lab.checks import step_07_syslog as step_07
-from lab.checks import step_09_second_fork as step_09
+from lab.checks.beyond import step_09_second_fork as step_09
 from lab.checks.check import LOG_TO_JUDGE, Finding, Wrong, check
 from lab.checks.common import fails_cleanly, fate, says_why
-from lab.checks.step_07_syslog import null_device_and
+from lab.checks.recipe import step_07_syslog as step_07
+from lab.checks.recipe.step_07_syslog import null_device_and
 from lab.facts import Observation, PidFile, Process
 from lab.scene import PID_FILE, Scene
 

@@ -10,8 +10,8 @@
     by_hand.py      in the foreground, where nobody passes a socket
 """
 
-from lab.checks.step_17_service import addresses, by_hand, daemon, descriptors, foreground, statuses
-from lab.checks.step_17_service.launches import ARGUMENTS, ROOT_ARGUMENTS  # noqa: F401
+from lab.checks.modern.step_17_service import addresses, by_hand, daemon, descriptors, foreground, statuses
+from lab.checks.modern.step_17_service.launches import ARGUMENTS, ROOT_ARGUMENTS  # noqa: F401
 
 CHECKS = [
     *daemon.DAEMON.values(),

@@ -7,15 +7,15 @@ import os
 import socket
 from typing import Sequence
 
+from lab.checks.beyond.step_11_pid_file import content
+from lab.checks.beyond.step_14_signals import CONFIG_FILE, NEW, OLD
 from lab.checks.check import Finding, Unseen, Wrong, check
 from lab.checks.common import fails_cleanly, fate
-from lab.checks.step_11_pid_file import content
-from lab.checks.step_14_signals import CONFIG_FILE, NEW, OLD
-from lab.checks.step_15_notify import after, stopped_well
-from lab.checks.step_16_socket_activation import GONE, all_served, served, told_clients, why_not_served
-from lab.checks.step_17_service.daemon import DAEMON
-from lab.checks.step_17_service.foreground import FOREGROUND
-from lab.checks.step_17_service.launches import (
+from lab.checks.modern.step_15_notify import after, stopped_well
+from lab.checks.modern.step_16_socket_activation import GONE, all_served, served, told_clients, why_not_served
+from lab.checks.modern.step_17_service.daemon import DAEMON
+from lab.checks.modern.step_17_service.foreground import FOREGROUND
+from lab.checks.modern.step_17_service.launches import (
     AS_DAEMON,
     AT_HOST,
     GENERIC,

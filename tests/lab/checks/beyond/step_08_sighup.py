@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import signal
 
-from lab.checks import step_02_fork as step_02
 from lab.checks.check import Finding, Wrong, check
 from lab.checks.common import ended, fate
+from lab.checks.recipe import step_02_fork as step_02
 from lab.facts import Observation, Process
 from lab.scene import HOLD_SETSID, Scene
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 
-from lab.checks import step_00_background as step_00
 from lab.checks.check import CRASHED, Finding, Wrong, check
 from lab.checks.common import (
     SHELL_LOST,
@@ -19,6 +18,7 @@ from lab.checks.common import (
     says_why,
     signal_name,
 )
+from lab.checks.recipe import step_00_background as step_00
 from lab.facts import Observation, Process
 from lab.scene import PID_FILE
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lab.checks import completed, since
 from lab.checks.check import Check
-from lab.checks.step_17_service.again import BetterCause, asked_again, bonus, required
+from lab.checks.modern.step_17_service.again import BetterCause, asked_again, bonus, required
 from lab.course import STEPS
 from lab.facts import Observation
 

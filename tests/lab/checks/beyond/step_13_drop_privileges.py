@@ -6,8 +6,8 @@ import errno
 import os
 from typing import Sequence
 
-from lab.checks import step_11_pid_file as step_11
-from lab.checks import step_12_ready_pipe as step_12
+from lab.checks.beyond import step_11_pid_file as step_11
+from lab.checks.beyond import step_12_ready_pipe as step_12
 from lab.checks.check import Check, Finding, Unseen, Wrong, check
 from lab.checks.common import ended, fails_cleanly, fate, says_why
 from lab.facts import Credentials, Observation, Process

@@ -6,12 +6,12 @@ import errno
 import os
 import pwd
 
+from lab.checks.beyond.step_14_signals import CONFIG_FILE
 from lab.checks.check import Finding, Unseen, Wrong, check
 from lab.checks.common import fails_cleanly, fate, says_why
-from lab.checks.step_14_signals import CONFIG_FILE
-from lab.checks.step_17_service.addresses import serves_at_host, serves_at_path
-from lab.checks.step_17_service.daemon import DAEMON
-from lab.checks.step_17_service.launches import (
+from lab.checks.modern.step_17_service.addresses import serves_at_host, serves_at_path
+from lab.checks.modern.step_17_service.daemon import DAEMON
+from lab.checks.modern.step_17_service.launches import (
     ARGUMENTS,
     GENERIC,
     NOT_ALLOWED,
