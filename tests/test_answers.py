@@ -6,7 +6,7 @@
 
 import pytest
 
-from lab.judge.examination import FOLLOWS, SKIPPED
+from lab.judge.verdict import FOLLOWS, SKIPPED
 from lab.report import explain
 
 

@@ -3,7 +3,7 @@
 It is built in floors. A module knows the data types and what lies on lower
 floors, and nothing that lies beside it or above. From the ground up:
 
-    toolbox, hindered, turns     where things are; errors that are told in one line
+    toolbox, hindered            where things are; errors that are told in one line
     facts, scene                 all types of what was seen, and of what is asked for
     course, answers              the list of steps; the files of a submission
     kernel/                      reads /proc

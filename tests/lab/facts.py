@@ -181,6 +181,7 @@ class Observation:
     processes: tuple  # the living ones, oldest first
     zombies: tuple  # PIDs of those that have ended, and whose parent has not waited for them
     reaped: dict  # PID: status, of orphans that have ended
+    when: float  # it had come to rest, in seconds since the Epoch
     messages: tuple  # Message, in the order of their arrival
     notices: tuple  # the same, to the service manager
     printed: str  # to the terminal, or to the pipe in its place
@@ -203,6 +204,7 @@ class Observation:
     accept_failed: bool = False  # scene ACCEPT_ONCE: its first accept() was made to fail
     told_with: tuple = ()  # scene LOOK_BEFORE: for each notice, the signals that were held when it was sent
     got_terminal: bool = False  # then="terminal": `process` has a controlling terminal afterwards
+    localhost: frozenset = frozenset()  # of "tcp4", "tcp6": what it stands for, where the program was told that name
     log_peers: frozenset = field(default_factory=frozenset)  # descriptors that are connected to /dev/log
     listeners: frozenset = field(default_factory=frozenset)  # its own at which clients can connect
     pairs: frozenset = field(default_factory=frozenset)  # its own that lead to itself: socketpair(2)

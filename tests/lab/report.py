@@ -6,7 +6,7 @@ from lab.answers import odd_names
 from lab.checks import since
 from lab.checks.check import DOES_NOT_COMPILE, NO_SOURCE, WRONG_STATE
 from lab.course import STEPS
-from lab.judge.examination import FAILED, FOLLOWS, PASSED, SKIPPED
+from lab.judge.verdict import FAILED, FOLLOWS, PASSED, SKIPPED
 from lab.toolbox import SKELETONS, printable
 
 WIDTH = 100  # columns

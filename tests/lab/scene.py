@@ -13,6 +13,7 @@ PID_FILE = "daemon.pid"  # what -p names, in the working directory
 CONFIG = "daemon.conf"  # what -c names
 SOCKET = "service.sock"  # what -l names, if it is a path
 PORT = "PORT"  # in arguments and deeds it stands for a port that is free
+SOMEBODY = "SOMEBODY"  # in arguments it stands for a user who is neither root nor whoever runs the lab
 # Faults that hold a call until pytest has had a look: chdir(), accept(), all that can tell something, setsid().
 HOLD_CHDIR, ACCEPT_ONCE, LOOK_BEFORE = "chdir-held", "accept-once", "telling-held"
 HOLD_SETSID = "setsid-held"

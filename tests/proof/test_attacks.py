@@ -6,6 +6,7 @@ whole command in a place of its own (arena.py), because what must hold is what a
 grader sees: the exit status, what is told, and that nothing is left.
 """
 
+import asyncio
 import os
 import random
 import re
@@ -24,11 +25,10 @@ from arena import ATTACKS, NOBODY, Arena, solution
 from conftest import wait_for
 from with_key import NO_KEYRINGS, TEXT
 
-from lab.judge.examination import FAILED
+from lab.judge.verdict import FAILED
 from lab.kernel import procfs
 from lab.scene import Scene
 from lab.toolbox import ROOT
-from lab.turns import finish
 from lab.watch.observe import observe
 
 PASSED, WRONG, BROKEN = 0, 1, 2
@@ -506,7 +506,7 @@ def refused_as_root_of_the_sandbox(arena, attack, examine):
         pytest.skip(reason)
     assert examination.build.compiles, examination.build.messages
     scene = Scene(root=True, arguments=())
-    o = finish(observe(examination.pad, "13_drop_privileges", examination.build.program, scene))
+    o = asyncio.run(observe(examination.pad, "13_drop_privileges", examination.build.program, scene))
     assert "allowed:" not in o.printed and "tried all" in o.printed, o.printed
 
 

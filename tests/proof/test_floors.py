@@ -8,7 +8,7 @@ LAB = ROOT / "tests" / "lab"
 
 # From the ground up: folders and modules of the package lab. Modules of a folder may know each other, in one direction.
 FLOORS = (
-    ("toolbox", "turns", "needs"),
+    ("toolbox", "needs"),
     ("hindered", "scene", "course"),
     ("facts", "answers"),
     ("kernel",),

@@ -5,7 +5,7 @@ import pytest
 from lab.checks import added
 from lab.course import STEPS
 from lab.dev.gallery import CARELESS, RIGHT, WRONG, all_rows, diff, patched, read, rows, told, write
-from lab.judge.examination import FAILED, SKIPPED
+from lab.judge.verdict import FAILED, SKIPPED
 from lab.toolbox import LabError
 
 

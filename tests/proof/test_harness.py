@@ -1,5 +1,6 @@
 """The harness is not fooled: every pitfall of launching, looking, settling and ending."""
 
+import asyncio
 import os
 import re
 import select
@@ -25,7 +26,6 @@ from lab.kernel import procfs
 from lab.sandbox.server import Launchpad, look_at_null_device, reserve_port
 from lab.scene import Scene
 from lab.toolbox import ROOT, SOLUTIONS, LabError
-from lab.turns import Turns, finish
 from lab.watch.observe import observe
 from lab.watch.rest import settle
 
@@ -38,7 +38,7 @@ def verdicts(examination):
 
 def look(pad, name, build):
     """An Observation of a build's program, launched as the answer `name`."""
-    return finish(observe(pad, name, build.program))
+    return asyncio.run(observe(pad, name, build.program))
 
 
 # ---- settling --------------------------------------------------------------
@@ -115,52 +115,11 @@ def test_never_settling_is_told(examine, edited, monkeypatch):
 # ---- waiting side by side --------------------------------------------------
 
 
-class Clock:
-    """In place of the module `time`: it goes on while somebody sleeps, and not otherwise."""
-
-    now = 0.0
-
-    def monotonic(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.now += seconds
-
-
-def test_work_goes_on_while_other_work_waits(monkeypatch):
-    """Whoever is asked for, the one whose time has come takes its turn; what is raised comes to who asks."""
-    monkeypatch.setattr("lab.turns.time", Clock())
-    seen = []
-
-    def work(name, *seconds):
-        try:
-            for delay in seconds:
-                seen.append(name)
-                yield delay
-            return int(name)
-        finally:
-            seen.append(name + "!")
-
-    turns = Turns()
-    turns.begin("1", work("1", 0.2))
-    turns.begin("2", work("2", 0.02, 0.02))
-    turns.begin("x", work("x", 0.05))
-    turns.begin("3", work("3", 60))
-    assert (len(turns), turns.finish("1")) == (4, 1)
-    assert seen == ["1", "2", "x", "3", "2", "2!", "x!", "1!"]
-    assert turns.finish("2") == 2 and "2" not in turns and "x" in turns
-    with pytest.raises(ValueError, match="'x'"):
-        turns.finish("x")
-    turns.drop()
-    assert seen[-1] == "3!" and len(turns) == 0
-    assert finish(work("4", 0.01)) == 4
-
-
 def test_the_time_of_a_message_is_when_it_was_sent(pad, programs):
     """Signs of life are judged by their times, which must not depend on when the lab gets to read them."""
     build = programs.build(Answer(find_step("15"), SOLUTIONS / "15_notify.c"))
     with pad.wait_for_start(pad.job("15_notify", build.program, Scene(notify="path"))) as launch:
-        finish(settle(launch, lambda pid: None))
+        asyncio.run(settle(launch, lambda pid: None))
         launch.take_in()
         told = len(launch.notices)
         os.kill(launch.outer(launch.pids()[-1]), signal.SIGHUP)

@@ -3,7 +3,7 @@
 import pytest
 
 from lab.dev.mutants import LIST, NOBODY, mutants, read, write
-from lab.judge.examination import SKIPPED
+from lab.judge.verdict import SKIPPED
 
 MUTANTS = mutants()
 VISIBLE = [(mutant, seen.by) for mutant, seen in zip(MUTANTS, read()) if seen.by != NOBODY]

@@ -11,7 +11,8 @@ from lab.answers import Answer, code, find_step
 from lab.checks import added, expectations, since
 from lab.course import STEPS, before, lineage
 from lab.handouts import typed
-from lab.judge.examination import FAILED, PASSED, Examination
+from lab.judge.examination import Examination
+from lab.judge.verdict import FAILED, PASSED
 from lab.report import explain
 from lab.toolbox import ROOT, SKELETONS, SOLUTIONS
 

@@ -1,5 +1,6 @@
 """What an answer sees of the machine, what limits it, what will wake it, and whose fault it is when a look fails."""
 
+import asyncio
 import errno
 import fcntl
 import os
@@ -18,16 +19,16 @@ import pytest
 from conftest import wait_for
 
 from lab import hindered
-from lab.judge import examination as judge
-from lab.judge.examination import FAILED, FOLLOWS, PASSED, SKIPPED
+from lab.judge import studio
+from lab.judge.verdict import FAILED, FOLLOWS, PASSED, SKIPPED
 from lab.kernel import procfs
 from lab.report import describe
 from lab.sandbox import cgroups
 from lab.sandbox import server as launch
 from lab.sandbox import sight
 from lab.sandbox.server import Launchpad
+from lab.scene import Scene
 from lab.toolbox import ROOT, LabError
-from lab.turns import finish
 from lab.watch import alarms
 from lab.watch.observe import observe
 
@@ -37,7 +38,7 @@ LOOP = "    for (;;)\n        pause();"
 def print_in_job(pad, commands):
     """What a shell script prints that is launched as an answer."""
     script = f"#!/bin/sh\n{commands}\n".encode()
-    return finish(observe(pad, "00_background", script)).printed
+    return asyncio.run(observe(pad, "00_background", script)).printed
 
 
 # ---- what is seen ------------------------------------------------------------
@@ -387,7 +388,7 @@ def test_descriptors_that_come_with_a_message_are_closed(examine_in_sandbox, edi
     examination = examine_in_sandbox(source, 0)
     assert examination.build.compiles, examination.build.messages
     before = sorted(os.listdir("/proc/self/fd"))
-    assert examination.failed == set() and len(examination.observation(judge.Scene()).messages) == 20
+    assert examination.failed == set() and len(examination.observation(Scene()).messages) == 20
     assert len(os.listdir("/proc/self/fd")) <= len(before)
 
 
@@ -421,13 +422,13 @@ def hinders(monkeypatch, *outcomes):
     """Have each launch in turn end as one of `outcomes` says: a Hindered that is raised, or None for a usual look."""
     left = list(outcomes)
 
-    def observe_or_fail(*words, **options):
+    async def observe_or_fail(*words, **options):
         outcome = left.pop(0) if left else None
         if outcome is not None:
             raise outcome
-        return (yield from observe(*words, **options))
+        return await observe(*words, **options)
 
-    monkeypatch.setattr(judge, "observe", observe_or_fail)
+    monkeypatch.setattr(studio, "observe", observe_or_fail)
 
 
 def test_what_was_hindered_is_the_same_in_another_process():
@@ -521,12 +522,12 @@ def test_a_deed_that_fails_everywhere_cannot_be_checked_here(examine_in_sandbox,
     """Where ptrace(2) is forbidden, for example: that one check is not made, the others are."""
     usual = observe
 
-    def fail(pad, name, build, scene, to_the_end=False):
+    async def fail(pad, name, program, scene, to_the_end=False):
         if scene.then == ("terminal",):
             raise hindered.deed_failed("open a terminal", os.strerror(errno.EPERM))
-        return (yield from usual(pad, name, build, scene, to_the_end))
+        return await usual(pad, name, program, scene, to_the_end)
 
-    monkeypatch.setattr(judge, "observe", fail)
+    monkeypatch.setattr(studio, "observe", fail)
     examination = examine_in_sandbox(edited(9), 9)
     assert (examination.failed, examination.skipped) == (set(), {"gets_no_terminal"})
     assert {r.status for r in examination.results(stars=False)} == {PASSED, SKIPPED}

@@ -4,6 +4,7 @@ Prints what it finds, and judges nothing: a machine is slower on one day than on
 another. What it compares was run in turns, and medians are given.
 """
 
+import asyncio
 import shlex
 import shutil
 import statistics
@@ -23,7 +24,6 @@ from lab.judge.compiling import FLAGS, Builder
 from lab.judge.examination import Examination
 from lab.sandbox.server import Launchpad
 from lab.toolbox import ROOT, SOLUTIONS, LabError, compiler
-from lab.turns import finish
 from lab.watch.rest import settle
 
 ROUNDS = 9
@@ -121,7 +121,7 @@ def time_launches():
         for _ in range(LAUNCHES):
             start = time.perf_counter()
             with pad.wait_for_start(pad.job("03_setsid", program)) as launch:
-                finish(settle(launch, lambda pid: None))
+                asyncio.run(settle(launch, lambda pid: None))
             times.append((time.perf_counter() - start) * 1000)
         times.sort()
         text = f"median {statistics.median(times):.1f} ms, 95 of 100 within {times[LAUNCHES * 95 // 100]:.1f} ms"

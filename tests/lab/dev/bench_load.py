@@ -22,7 +22,8 @@ from dataclasses import asdict, dataclass, field
 from lab.answers import Answer
 from lab.checks.check import NEVER_SETTLED
 from lab.course import STEPS
-from lab.judge.examination import SKIPPED, Workshop
+from lab.judge.examination import Workshop
+from lab.judge.verdict import SKIPPED
 from lab.sandbox.server import Launchpad
 from lab.toolbox import BUILD, ROOT, SOLUTIONS, LabError
 

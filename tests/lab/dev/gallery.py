@@ -39,7 +39,7 @@ from functools import cache
 
 from lab.checks.check import DOES_NOT_COMPILE, NO_SOURCE, WRONG_STATE
 from lab.course import STEPS, Step
-from lab.judge.examination import FAILED, Result
+from lab.judge.verdict import FAILED, Result
 from lab.toolbox import ROOT, SOLUTIONS, LabError
 
 FOLDER = ROOT / "tests" / "gallery"

@@ -23,8 +23,9 @@ from lab.dev.mutants import LIST, NOBODY, Mutant, Seen
 from lab.dev.mutants import mutants as all_mutants
 from lab.dev.mutants import read as read_mutants
 from lab.dev.mutants import write as write_mutants
-from lab.judge.examination import FAILED, SKIPPED, Examination, examiner
+from lab.judge.examination import Examination, examiner
 from lab.judge.tape import Tape
+from lab.judge.verdict import FAILED, SKIPPED
 from lab.sandbox.server import Launchpad
 from lab.scene import Scene
 

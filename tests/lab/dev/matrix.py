@@ -23,7 +23,8 @@ from pathlib import Path
 from lab.answers import find_step
 from lab.dev.distributions import ENVIRONMENTS
 from lab.dev.gallery import CARELESS, GLIBC, LOG, RIGHT, WRONG, all_rows
-from lab.judge.examination import FAILED, SKIPPED, examiner
+from lab.judge.examination import examiner
+from lab.judge.verdict import FAILED, SKIPPED
 from lab.sandbox.server import Launchpad
 from lab.toolbox import BUILD, ROOT, LabError, compiler
 

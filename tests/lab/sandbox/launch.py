@@ -17,7 +17,6 @@ import socket
 import struct
 import time
 import weakref
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import psutil
@@ -25,6 +24,7 @@ import psutil
 from lab.facts import Message
 from lab.hindered import does_not_end, init_ended, launcher_failed, limits_changed
 from lab.kernel import procfs
+from lab.kernel.process import looking_at
 from lab.sandbox.cgroups import was_out_of_memory
 from lab.scene import ACCEPT_ONCE, HOLD_CHDIR, HOLD_SETSID, LOOK_BEFORE, PORT, Scene
 from lab.toolbox import LabError
@@ -461,20 +461,11 @@ class Launch:
         held = [self.control.fileno(), self.pidfd, self._proc_fd, *self._files.values(), *self._held]
         return {fd for fd in held if fd != -1}
 
-    @contextmanager
-    def psutil(self):
-        """psutil, looking at the /proc of this launch."""
-        before, psutil.PROCFS_PATH = psutil.PROCFS_PATH, self.proc
-        try:
-            yield psutil
-        finally:
-            psutil.PROCFS_PATH = before
-
     def pids(self):
         """The PIDs of all that the job has started and left, itself included."""
         if self.sandboxed:
-            with self.psutil() as look:
-                return [pid for pid in look.pids() if pid not in (1, self.shell)]
+            with looking_at(self.proc):
+                return [pid for pid in psutil.pids() if pid not in (1, self.shell)]
         return [pid for pid in procfs.descendants(self.init) if pid != self.shell]
 
     def outer(self, pid):

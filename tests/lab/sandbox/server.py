@@ -7,6 +7,7 @@ Launchpad is there, and forks for each launch.
 
 import errno
 import os
+import pwd
 import random
 import re
 import resource
@@ -15,7 +16,7 @@ import socket
 import subprocess
 import time
 import weakref
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from lab.kernel import procfs
@@ -25,7 +26,7 @@ from lab.sandbox.cgroups import MEMORY, find_groups, remove_stale
 from lab.sandbox.launch import Launch, Refused
 from lab.sandbox.program import launcher, look_at_null_device
 from lab.sandbox.sight import hidden_paths, shown_paths
-from lab.scene import HOSTS, HOSTS_FILE, PID_FILE, PORT, USERS, Scene
+from lab.scene import HOSTS, HOSTS_FILE, PID_FILE, PORT, SOMEBODY, USERS, Scene
 from lab.toolbox import ENVIRONMENT, LabError
 
 SEND_TIME = 30.0  # seconds for a request to be taken, where many are on their way
@@ -116,6 +117,25 @@ class NoRoot(LabError):
     """Nothing can be launched as root of a sandbox here. Its text says why."""
 
 
+def _replaced(argument, meant):
+    """An argument with what its placeholders stand for."""
+    for placeholder, value in meant.items():
+        argument = argument.replace(placeholder, value)
+    return argument
+
+
+@cache
+def _somebody():
+    """The name of a user who is neither root, whom some refuse first, nor who runs this; "root" if there is none."""
+    for name in ("daemon", "nobody", "bin"):
+        try:
+            if pwd.getpwnam(name).pw_uid not in (0, os.geteuid()):
+                return name
+        except KeyError:
+            pass
+    return "root"
+
+
 class Launchpad:
     """Starts programs, in sandboxes if that works here and is wanted.
 
@@ -170,7 +190,8 @@ class Launchpad:
         port, mark = LOOPBACK_PORT, None
         if host and not self.is_sandboxed():
             port, mark = reserve_port()
-        arguments = [argument.replace(PORT, str(port)) for argument in scene.arguments or ()]
+        meant = {PORT: str(port), SOMEBODY: _somebody()}
+        arguments = [_replaced(argument, meant) for argument in scene.arguments or ()]
         if arguments:
             words.append(f"watched={PID_FILE}")
         is_started_again = any(deed.startswith("again") for deed in scene.then)

@@ -10,6 +10,7 @@ namespace that it has entered. That child ends with its parent, and nothing in i
 can climb back into the code that forked it.
 """
 
+import asyncio
 import ctypes
 import os
 import pickle
@@ -24,8 +25,8 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 POLL = 0.002  # seconds between two looks whether there is an answer
 
 
-def from_inside(init, look, descriptors):
-    """Work (see turns): what `look()` returns in the user namespace of the process `init` (an outer PID).
+async def from_inside(init, look, descriptors):
+    """What `look()` returns in the user namespace of the process `init` (an outer PID).
 
     It is called in a process of its own, which keeps only `descriptors` and
     standard input, output and error open. Raises what `look` raises, and
@@ -44,9 +45,9 @@ def from_inside(init, look, descriptors):
     try:
         with os.fdopen(reader, "rb") as answer:
             while not select.select([answer], [], [], 0)[0]:
-                yield POLL
+                await asyncio.sleep(POLL)
             data = answer.read()
-    except GeneratorExit:
+    except asyncio.CancelledError:
         os.kill(child, signal.SIGKILL)  # nobody wants to know any more
         raise
     finally:

@@ -6,6 +6,7 @@ process any more. Its PIDs are as the job itself sees them.
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import errno
 import fcntl
@@ -17,7 +18,6 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from inspect import isgenerator
 from stat import S_IMODE, S_ISREG
 
 import psutil
@@ -37,11 +37,11 @@ from lab.facts import (
 from lab.hindered import deed_failed, has_lease, init_ended, invisible, look_failed
 from lab.kernel import procfs
 from lab.kernel.environ import read_environment
+from lab.kernel.process import Process as LiveProcess
 from lab.sandbox.launch import Launch
 from lab.sandbox.server import Launchpad
-from lab.scene import CONFIG, PID_FILE, Scene
+from lab.scene import CONFIG, HOSTS_FILE, PID_FILE, Scene
 from lab.toolbox import LabError
-from lab.turns import finish
 from lab.watch.alarms import next_alarm
 from lab.watch.inside import from_inside
 from lab.watch.rest import FEW, LONG_SLEEP, LOOKS, POLL, SLOW_POLL, WAKE_TIME, awaited_signals, settle, waits_to_write
@@ -63,28 +63,27 @@ MAX_PROCESSES = 100  # that are looked at; more are too many in any case
 KEPT = ("ppid", "pgid", "sid", "terminal", "umask", "cwd", "program", "ignored")  # fields of Process
 
 
-def observe(pad: Launchpad, name, program, scene=Scene(), to_the_end=False):
+async def observe(pad: Launchpad, name, program, scene=Scene(), to_the_end=False):
     """Launch `program`, which is the answer `name`, look at it once it is at rest, and end it all.
 
     With `to_the_end` it is asked at last whether a timer of its own will wake it
     soon. If one will, the program is launched once more, and looked at when that
     has happened: what is right for a moment only is not right.
 
-    Work (see turns) that returns an Observation: it waits for the first time
-    when the launch is under way. Raises LabError where the environment is at
-    fault, and Hindered where the answer may be.
+    It waits for the first time when the launch is under way. Raises LabError
+    where the environment is at fault, and Hindered where the answer may be.
     """
     if scene.then and to_the_end:  # what is done to the program then would come before its timers are asked
-        _, alarm = yield from _launch_and_look(pad, name, program, replace(scene, then=()), to_the_end)
+        _, alarm = await _launch_and_look(pad, name, program, replace(scene, then=()), to_the_end)
         is_soon = alarm is not None and alarm.after_rest < LONG_SLEEP
-        return (yield from _launch_and_look(pad, name, program, scene, awaited=alarm if is_soon else None))[0]
-    seen, alarm = yield from _launch_and_look(pad, name, program, scene, to_the_end)
+        return (await _launch_and_look(pad, name, program, scene, awaited=alarm if is_soon else None))[0]
+    seen, alarm = await _launch_and_look(pad, name, program, scene, to_the_end)
     if alarm is None:
         return seen
     if alarm.after_rest >= LONG_SLEEP:
         note = f"A timer wakes your program after {alarm.after_rest:.0f} s. The lab does not look at what it does then."
         return replace(seen, rest=replace(seen.rest, note=seen.rest.note or note))
-    again, _ = yield from _launch_and_look(pad, name, program, scene, awaited=alarm)
+    again, _ = await _launch_and_look(pad, name, program, scene, awaited=alarm)
     if not alarm.is_certain:
         return again
     note = f"A timer woke your program after {alarm.after_rest:.1f} s. The lab looked at it after that."
@@ -100,26 +99,26 @@ class Alarm:
     is_certain: bool = True
 
 
-def _launch_and_look(pad, name, program, scene, to_the_end=False, awaited=None):
-    """Work that returns an Observation, and an Alarm or None: see observe()."""
+async def _launch_and_look(pad, name, program, scene, to_the_end=False, awaited=None):
+    """An Observation, and an Alarm or None: see observe()."""
     with pad.job(name, program, scene, high=_high_number()) as launch, _in_sight():
         launch.on_call = lambda outer: _held_signals(launch, f"/proc/{outer}")
-        yield 0.0
+        await asyncio.sleep(0.0)
         pad.wait_for_start(launch)
         if not scene.root:
-            return (yield from _look(launch, name, to_the_end, awaited))
+            return await _look(launch, name, to_the_end, awaited)
         look = partial(_look_from_inside, launch, name, to_the_end, awaited)
         launch.is_read = False  # the child does that now
-        return (yield from from_inside(launch.init, look, launch.descriptors()))
+        return await from_inside(launch.init, look, launch.descriptors())
 
 
 def _look_from_inside(launch, name, to_the_end, awaited):
-    return finish(_look(launch.of_this_process(), name, to_the_end, awaited))
+    return asyncio.run(_look(launch.of_this_process(), name, to_the_end, awaited))
 
 
-def _look(launch, name, to_the_end, awaited):
-    """Work that returns an Observation, and an Alarm or None: see observe()."""
-    seen = yield from _observe(launch, name, awaited)
+async def _look(launch, name, to_the_end, awaited):
+    """An Observation, and an Alarm or None: see observe()."""
+    seen = await _observe(launch, name, awaited)
     return seen, _find_alarm(launch, seen) if to_the_end else None
 
 
@@ -141,26 +140,26 @@ def _find_alarm(launch, seen):
     return Alarm(seen.rest.since + latest - launch.started, after_rest, is_certain)
 
 
-def _observe(launch, name, awaited=None):
-    """Work that returns an Observation; `awaited` is an Alarm that has to come first.
+async def _observe(launch, name, awaited=None):
+    """An Observation; `awaited` is an Alarm that has to come first.
 
     What a look changes comes last: a program that watches its terminal or its
     files sees the lab only when its own state has been read.
     """
     shell = read_process(launch, launch.shell, lambda descriptor: descriptor.inherited) or _ended(launch.shell)
-    rest = yield from _rest(launch)
+    rest = await _rest(launch)
     if awaited is not None:
         while time.monotonic() < launch.started + awaited.after_start + WAKE_TIME:
             launch.pump()
-            yield SLOW_POLL
-        rest = yield from _rest(launch)
+            await asyncio.sleep(SLOW_POLL)
+        rest = await _rest(launch)
     launch.take_in()
     found = _read_processes(launch)
     living = [process for process in found.values() if process is not None]
     sockets = _own_sockets(launch, living[-1], shell) if living else {}
     launch.drain()
     pid_file = _pid_file(launch)
-    after = (yield from _then(launch, living[-1])) if living and launch.scene.then else {}
+    after = (await _then(launch, living[-1])) if living and launch.scene.then else {}
     used_up = _what_is_used_up(launch)
     if used_up:
         rest = Rest(False, used_up)
@@ -182,6 +181,7 @@ def _observe(launch, name, awaited=None):
         processes=tuple(living),
         zombies=tuple(pid for pid, process in found.items() if process is None),
         reaped={pid: status for pid, status in launch.reaped.items() if pid != launch.shell},
+        when=time.time(),
         messages=tuple(launch.messages),
         notices=tuple(launch.notices),
         printed=_text(launch.printed),
@@ -192,6 +192,7 @@ def _observe(launch, name, awaited=None):
         found=launch.found,
         files=_files(launch),
         accept_failed=launch.accept_failed,
+        localhost=_localhost(launch),
         told_with=tuple(_look_before(launch, number) for number in range(len(launch.notices))),
         **after,
     )
@@ -206,6 +207,20 @@ def _read_processes(launch):
     pids = sorted(launch.pids()[:MAX_PROCESSES])
     wanted = pids if len(pids) <= FEW else pids[-1:]
     return {pid: read_process(launch, pid, with_descriptors=pid in wanted) for pid in pids}
+
+
+def _localhost(launch):
+    """The kinds of address that localhost stands for where the program runs, if it was told that name: hosts(5)."""
+    if not any("localhost" in argument for argument in launch.scene.arguments or ()):
+        return frozenset()
+    if launch.sandboxed and HOSTS_FILE.exists():  # there are HOSTS in its place
+        return frozenset({"tcp4", "tcp6"})
+    kinds = {socket.AF_INET: "tcp4", socket.AF_INET6: "tcp6"}
+    try:
+        found = socket.getaddrinfo("localhost", 1, type=socket.SOCK_STREAM)
+    except OSError:
+        return frozenset()
+    return frozenset(kinds[family] for family, *_ in found if family in kinds)
 
 
 def _what_is_used_up(launch):
@@ -232,13 +247,13 @@ def _text(printed):
 
 
 def _rest(launch):
-    """Work that waits until all of a launch is at rest."""
+    """Wait until all of a launch is at rest."""
     return settle(launch, lambda pid: _state(launch, pid))
 
 
 # What may be done to a process that has come to rest, for Scene.then. A deed is
 # one of these names, with words for it if it takes any, or the name of a signal.
-# What it returns are fields of an Observation. One that waits is work (see turns).
+# What it returns are fields of an Observation.
 
 
 def _done_unless_hindered(result, deed):
@@ -251,13 +266,13 @@ def _done_unless_hindered(result, deed):
     return result
 
 
-def _open_terminal(launch, process):
+async def _open_terminal(launch, process):
     """terminal: it opens one, without O_NOCTTY."""
     opened = launch.make_open_terminal(procfs.living_thread(f"{launch.proc}/{process.pid}"))
     return {"opened": _done_unless_hindered(opened, "open a terminal")}
 
 
-def _ask_for_root(launch, process):
+async def _ask_for_root(launch, process):
     """root: it asks for root's IDs."""
     regained = launch.make_ask_for_root(procfs.living_thread(f"{launch.proc}/{process.pid}"))
     for result in regained:
@@ -266,11 +281,11 @@ def _ask_for_root(launch, process):
     return {"regained": regained}
 
 
-def _start_again(launch, _process, count):
+async def _start_again(launch, _process, count):
     """again COUNT: the program is started so many times more, at once; what has ended when all is at rest."""
     before = len(launch.printed)
     launch.start_again(int(count))
-    yield from _rest(launch)
+    await _rest(launch)
     launch.take_in()
     return {
         "again_printed": launch.printed[before:].decode("utf-8", "backslashreplace"),
@@ -278,19 +293,19 @@ def _start_again(launch, _process, count):
     }
 
 
-def _replace_config(launch, _process, other):
+async def _replace_config(launch, _process, other):
     """config NAME: that file takes the place of the one that -c names."""
     launch.replace(CONFIG, other)
     return {}
 
 
-def _raise_before_wait(launch, process, name):
+async def _raise_before_wait(launch, process, name):
     """before-wait SIGNAL: it comes at the moment before the call that waits."""
     raised = launch.raise_before_wait(signal.Signals[name], procfs.living_thread(f"{launch.proc}/{process.pid}"))
     return {"raised": _done_unless_hindered(raised, "stop before the call in which it waits")}
 
 
-def _send_storm(launch, process, name, count, last):
+async def _send_storm(launch, process, name, count, last):
     """storm SIGNAL COUNT LAST: one signal so many times in a row; once it is at rest, it and another at once.
 
     The first half comes as quickly as it can, and so some of it as one; of the
@@ -299,13 +314,13 @@ def _send_storm(launch, process, name, count, last):
     """
     number, half = signal.Signals[name], int(count) // 2
     _send(launch, process.pid, *[number] * half, meanwhile=launch.pump)
-    yield from _send_series(launch, process, name, half, STORM_TIME)
-    yield from _rest(launch)
+    await _send_series(launch, process, name, half, STORM_TIME)
+    await _rest(launch)
     _send(launch, process.pid, signal.SIGSTOP, number, signal.Signals[last], signal.SIGCONT)
     return {}
 
 
-def _send_series(launch, process, name, count, limit=TAKEN_TIME):
+async def _send_series(launch, process, name, count, limit=TAKEN_TIME):
     """series SIGNAL COUNT: one signal so many times, each when the one before is taken.
 
     It ends early where one is not taken within `limit` seconds.
@@ -323,14 +338,14 @@ def _send_series(launch, process, name, count, limit=TAKEN_TIME):
                 if time.monotonic() > deadline:
                     return {}
                 if time.monotonic() > turn + TURN_TIME:
-                    yield 0.0
+                    await asyncio.sleep(0.0)
                     turn = time.monotonic()
     except ProcessLookupError:
         pass  # it has ended already
     return {}
 
 
-def _fill_log(launch, process, name):
+async def _fill_log(launch, process, name):
     """full-log SIGNAL: the signal again and again while nobody reads the log, until it waits for that.
 
     Or until it has taken so many that it never will.
@@ -345,21 +360,21 @@ def _fill_log(launch, process, name):
         except ProcessLookupError:
             break
         _send(launch, process.pid, number)
-        yield POLL
+        await asyncio.sleep(POLL)
     launch.is_read = True
     return {"log_was_full": looks == LOOKS}
 
 
-def _connect(launch, _process, where):
+async def _connect(launch, _process, where):
     """connect WHERE: a client comes, and reads until the other side closes."""
     try:
         client = launch.connect(where)
     except OSError as error:
         return {"served": Served("", error.strerror)}
-    return {"served": (yield from _read_all(launch, client))}
+    return {"served": await _read_all(launch, client)}
 
 
-def _queue(launch, process, where, count, name):
+async def _queue(launch, process, where, count, name):
     """queue WHERE COUNT SIGNAL: so many clients come while it is stopped, and then the signal; the worst of them."""
     _send(launch, process.pid, signal.SIGSTOP)
     try:
@@ -370,18 +385,18 @@ def _queue(launch, process, where, count, name):
         _send(launch, process.pid, signal.Signals[name], signal.SIGCONT)
     served = []
     for client in clients:
-        served.append((yield from _read_all(launch, client)))
+        served.append(await _read_all(launch, client))
     return {"served": next((each for each in served if each.how != "closed" or not each.text), served[0])}
 
 
-def _read_all(launch, client):
+async def _read_all(launch, client):
     """What a client gets, until the other side closes or nothing comes any more; closes it."""
     text, deadline = b"", time.monotonic() + SERVED_TIME
     with client:
         client.setblocking(False)
         try:
             while len(text) < MAX_SERVED and time.monotonic() < deadline:
-                data = yield from _next_part(launch, client)
+                data = await _next_part(launch, client)
                 if not data:
                     return Served(_text(text), "closed")
                 text += data
@@ -392,7 +407,7 @@ def _read_all(launch, client):
     return Served(_text(text), "open")
 
 
-def _next_part(launch, client):
+async def _next_part(launch, client):
     """What comes next, b"" for the end. Raises BlockingIOError where nothing comes although all is at rest."""
     for last in (launch.kept_waiting, True):
         deadline = time.monotonic() + CLIENT_TIME
@@ -401,18 +416,18 @@ def _next_part(launch, client):
                 return client.recv(MAX_SERVED)
             except BlockingIOError:
                 launch.pump()
-                yield POLL
+                await asyncio.sleep(POLL)
         if last:
             return client.recv(MAX_SERVED)
-        yield from _rest(launch)
+        await _rest(launch)
 
 
-def _connect_crowd(launch, _process, where, count):
+async def _connect_crowd(launch, _process, where, count):
     """crowd WHERE COUNT: so many clients come, who neither speak nor read, and stay."""
     return {"crowd": launch.connect_crowd(where, count, stays=True)}
 
 
-def _vanish(launch, process, where, count):
+async def _vanish(launch, process, where, count):
     """vanish WHERE COUNT: so many clients come and have gone before they are looked at: it is stopped meanwhile."""
     _send(launch, process.pid, signal.SIGSTOP)
     launch.connect_crowd(where, count, stays=False)
@@ -420,7 +435,7 @@ def _vanish(launch, process, where, count):
     return {}
 
 
-def _await_pings(launch, _process, count):
+async def _await_pings(launch, _process, count):
     """pings COUNT: until so many signs of life have come, or the next one does not."""
     wanted = len(launch.notices) + int(count)
     seen, deadline = -1, 0
@@ -429,7 +444,7 @@ def _await_pings(launch, _process, count):
             seen, deadline = len(launch.notices), time.monotonic() + PING_TIME
         if time.monotonic() > deadline:
             break
-        yield SLOW_POLL
+        await asyncio.sleep(SLOW_POLL)
         launch.take_in()
     return {}
 
@@ -463,7 +478,7 @@ def _send(launch, pid, *numbers, meanwhile=lambda: None):
         pass  # it has ended already
 
 
-def _then(launch, process):
+async def _then(launch, process):
     """Do what the scene has for later, wait for what comes of it, and look again; fields of an Observation."""
     after, done = {}, []
     for deed in launch.scene.then:
@@ -471,12 +486,12 @@ def _then(launch, process):
         begun = time.monotonic()
         before = [len(said) for said in (launch.messages, launch.notices, launch.printed)]
         if word in DEEDS:
-            came = DEEDS[word](launch, process, *words)
-            after |= (yield from came) if isgenerator(came) else came
+            came = await DEEDS[word](launch, process, *words)
+            after |= came
         else:
             _send(launch, process.pid, signal.Signals[word])
         if word not in AT_ONCE:
-            yield from _rest(launch)
+            await _rest(launch)
             launch.drain()
         said = [said[count:] for said, count in zip((launch.messages, launch.notices, launch.printed), before)]
         said = tuple(said[0]), tuple(said[1]), _text(said[2])
@@ -615,39 +630,32 @@ def _of_each(threads, read):
 
 
 def read_process(launch: Launch, pid, counts=lambda descriptor: True, with_descriptors=True):
-    """A Process, None if it is gone or a zombie; `counts` chooses descriptors, if they are read at all."""
+    """A facts.Process, None if it is gone or a zombie; `counts` chooses descriptors, if they are read at all."""
     try:
-        threads = procfs.threads(f"{launch.proc}/{pid}")
-        if not threads:
-            return None
-        folder, stat = next(iter(threads.items()))
-        status = procfs.read_status(folder)
-        blocked, awaited = _signals(launch, threads)
-        with launch.psutil() as look:
-            process = look.Process(pid)
-            ppid = process.ppid()
-        with procfs.process_may_end(folder):
-            cwd_text = os.readlink(folder + "/cwd")
-        descriptors = procfs.read_descriptors(folder) if with_descriptors else {}
+        process = LiveProcess(pid, launch.proc)
+        blocked, awaited = _signals(launch, process.living)
+        cwd, cwd_text = process.directory()
+        descriptors = process.descriptors() if with_descriptors else {}
+        has_manager = launch.scene.notify or launch.scene.listen
         return Process(
             pid=pid,
-            ppid=ppid,
-            pgid=stat.pgid,
-            sid=stat.sid,
-            terminal=stat.terminal,
-            state=stat.state,
-            umask=status.umask,
-            cwd=_identity(folder + "/cwd"),
-            cwd_text=cwd_text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"),
-            program=_identity(folder + "/exe"),
-            descriptors={n: d for n, d in descriptors.items() if counts(d)},
+            ppid=process.ppid(),
+            pgid=process.group(),
+            sid=process.session(),
+            terminal=process.terminal_device(),
+            state=process.state(),
+            umask=process.umask(),
+            cwd=cwd,
+            cwd_text=cwd_text,
+            program=process.program(),
+            descriptors={number: each for number, each in descriptors.items() if counts(each)},
             blocked=blocked,
-            ignored=status.signals("SigIgn"),
-            caught=status.signals("SigCgt"),
+            ignored=process.signals("SigIgn"),
+            caught=process.signals("SigCgt"),
             awaited=awaited,
-            thread_count=len(threads),
-            environment=read_environment(folder) if launch.scene.notify or launch.scene.listen else None,
-            credentials=status.credentials,
+            thread_count=len(process.living),
+            environment=read_environment(process.folder) if has_manager else None,
+            credentials=process.credentials(),
         )
     except (ProcessLookupError, psutil.NoSuchProcess):
         return None

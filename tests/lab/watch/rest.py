@@ -10,6 +10,7 @@ more time: at rest is then what changes nothing for longer than an answer may
 take on its way between two calls.
 """
 
+import asyncio
 import math
 import os
 import struct
@@ -69,8 +70,8 @@ class Patience:
         return self.left <= 0 or now > self.end
 
 
-def settle(launch: Launch, watch, limit=None):
-    """Work (see turns) that waits until `launch` is at rest, at most `limit` seconds (LIMIT), and returns a Rest.
+async def settle(launch: Launch, watch, limit=None):
+    """Wait until `launch` is at rest, at most `limit` seconds (LIMIT); returns a Rest.
 
     `watch(pid)` describes the state of a process that counts, in any form that
     can be compared: what changes there is a change.
@@ -83,7 +84,7 @@ def settle(launch: Launch, watch, limit=None):
     looks = []
     while not patience.is_over(looks):
         launch.pump()
-        yield min(max(POLL, (now - started) / 50), SLOW_POLL)
+        await asyncio.sleep(min(max(POLL, (now - started) / 50), SLOW_POLL))
         now = time.monotonic()  # before this look: it counts from after one to before another
         pids = launch.pids()
         looks = [look for pid in pids if (look := _look(launch, pid)) is not None]

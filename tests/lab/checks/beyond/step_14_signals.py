@@ -607,7 +607,7 @@ AS_WITHOUT_ZONE = f"launched with {ZONED.environment[0]}: the log has the time a
 
 def goes_by_zone(o: Observation) -> bool:
     """Whether a message has the time of ZONED."""
-    there = datetime.now(timezone.utc) + AHEAD
+    there = datetime.fromtimestamp(o.when, timezone.utc) + AHEAD
     times = [re.search(r"\b([01]\d|2[0-3]):[0-5]\d:[0-5]\d\b", message.text) for message in o.messages]
     told_times = [datetime.combine(there, time.fromisoformat(found[0]), timezone.utc) for found in times if found]
     return any((there - each + LATE / 10) % timedelta(days=1) < LATE for each in told_times)

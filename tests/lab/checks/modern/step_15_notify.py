@@ -6,7 +6,6 @@ import errno
 import os
 import re
 import signal
-import time
 from dataclasses import dataclass
 from typing import Iterable, Sequence
 
@@ -403,13 +402,13 @@ def why_it_does_not_reload(o: Observation, p: Process, first: Reload, second: Re
     if came_as_no_line(o, RELOADING):
         return is_a_line(RELOADING)
     if not first.is_right:
-        return why_the_reload_is_wrong(first)
+        return why_the_reload_is_wrong(o, first)
     if not second.is_right:
-        return why_the_reload_is_wrong(second)
+        return why_the_reload_is_wrong(o, second)
     return "what it said is right, but one process is to live on, the same as before"
 
 
-def why_the_reload_is_wrong(wrong: Reload) -> str:
+def why_the_reload_is_wrong(o: Observation, wrong: Reload) -> str:
     if not wrong.is_told:
         return f"it was not told {RELOADING}: SIGHUP is not acted on, or not told of"
     if not wrong.is_over:
@@ -422,13 +421,13 @@ def why_the_reload_is_wrong(wrong: Reload) -> str:
             f"MONOTONIC_USEC belongs into the same datagram as {RELOADING}, a line below it. By the time the manager "
             "knows that this is the answer to its own signal, and none that came late"
         )
-    return why_the_time_is_wrong(wrong.times[0], wrong.done)
+    return why_the_time_is_wrong(wrong.times[0], wrong.done, o.when)
 
 
-def why_the_time_is_wrong(text: str, done: Done) -> str:
+def why_the_time_is_wrong(text: str, done: Done, when: float) -> str:
     if not text.isdigit():
         return "that is no whole number: microseconds, by which two times can be compared"
-    if abs(int(text) / 1e6 - time.time()) < 24 * 3600:
+    if abs(int(text) / 1e6 - when) < 24 * 3600:
         return (
             "that is the time of day, CLOCK_REALTIME, which may be set. The manager compares it with its own "
             "CLOCK_MONOTONIC, which counts from the start of the machine"

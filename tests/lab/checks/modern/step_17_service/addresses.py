@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 from typing import Sequence
 
 from lab.checks.beyond.step_11_pid_file import content
@@ -25,7 +24,7 @@ from lab.checks.modern.step_17_service.launches import (
     remains,
 )
 from lab.facts import Observation, Process
-from lab.scene import HOSTS_FILE, PID_FILE, PORT, SOCKET, Scene
+from lab.scene import PID_FILE, PORT, SOCKET, Scene
 
 HELLO = "hello\n"
 NOBODY = ""  # in place of what a client gets: it finds nobody there
@@ -149,15 +148,6 @@ def serves_at_version_6(o: Observation) -> Finding:
     )
 
 
-def localhost_is_both() -> bool:
-    """Whether the name stands for an address of each family."""
-    try:
-        found = {family for family, *_ in socket.getaddrinfo("localhost", 1, type=socket.SOCK_STREAM)}
-    except OSError:
-        return False
-    return {socket.AF_INET, socket.AF_INET6} <= found
-
-
 @check(
     read="getaddrinfo(3)",
     scene=Scene(
@@ -168,8 +158,7 @@ def localhost_is_both() -> bool:
 )
 def serves_at_all(o: Observation) -> Finding:
     """-l HOST:PORT: it serves at all addresses that HOST has."""
-    has_hosts_of_its_own = o.sandboxed and HOSTS_FILE.exists()
-    if not has_hosts_of_its_own and not localhost_is_both():
+    if o.localhost != {"tcp4", "tcp6"}:
         return Unseen("localhost is not both 127.0.0.1 and ::1 here: hosts(5)")
     return unless_served(
         o,

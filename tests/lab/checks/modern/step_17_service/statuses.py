@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import pwd
 
 from lab.checks.beyond.step_14_signals import CONFIG_FILE
 from lab.checks.check import Finding, Unseen, Wrong, check
@@ -23,7 +22,7 @@ from lab.checks.modern.step_17_service.launches import (
     remains,
 )
 from lab.facts import Observation
-from lab.scene import CONFIG, PID_FILE, SOCKET, USER, Scene
+from lab.scene import CONFIG, PID_FILE, SOCKET, SOMEBODY, USER, Scene
 
 # What is expected besides a status.
 SAME_TEXT = "and the same text, on standard error"
@@ -124,18 +123,7 @@ def no_config(o: Observation) -> Finding:
     )
 
 
-def somebody_else() -> str:
-    """The name of a user who is neither root, whom some refuse first, nor who runs this; "root" if there is none."""
-    for name in ("daemon", "nobody", "bin"):
-        try:
-            if pwd.getpwnam(name).pw_uid not in (0, os.geteuid()):
-                return name
-        except KeyError:
-            pass
-    return "root"
-
-
-@check(read="getopt(3), exit(3)", scene=Scene(arguments=(*ARGUMENTS, "-u", somebody_else())))
+@check(read="getopt(3), exit(3)", scene=Scene(arguments=(*ARGUMENTS, "-u", SOMEBODY)))
 def not_allowed(o: Observation) -> Finding:
     """-u where it is not root: status 4."""
     # An ID that the sandbox does not have is none (user_namespaces(7)): who comes to it first is told so.
