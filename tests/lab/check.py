@@ -22,7 +22,7 @@ class Reporter:
     def __init__(self, workshop, alone):
         self.workshop = workshop
         self.alone = alone  # whether one step was asked for by name
-        self.examinations = []
+        self.judged = []
         self.not_begun = []  # answers
         self.is_stuck = False  # a step is not done
         self.current = None  # the answer whose checks are run
@@ -53,11 +53,11 @@ class Reporter:
         if "result" not in item.funcargs:
             return  # it did not get that far: the environment is at fault
         self._look_at_compiler(self.workshop.examinations[answer])
-        if not self.examinations:
+        if not self.judged:
             self._print_header(self.workshop.pad)
-        self.examinations.append(self.workshop.examinations[answer])
-        self.is_stuck = self.is_stuck or not report.is_done(self.examinations[-1])
-        self._say(report.describe(self.examinations[-1]))
+        self.judged.append(self.workshop.examinations[answer].judged())
+        self.is_stuck = self.is_stuck or not self.judged[-1].is_done
+        self._say(report.describe(self.judged[-1]))
 
     def _say(self, text):
         """Print `text`. Where nobody reads it any more, or it cannot be written, the run ends."""
@@ -109,15 +109,15 @@ class Reporter:
             raise self.output_lost
         if self.error:
             raise LabError(self.error)
-        if not self.examinations:
+        if not self.judged:
             raise LabError("nothing was checked")
-        missing = report.unchecked(self.examinations)
+        missing = report.unchecked(self.judged)
         if missing:
             print(missing)
-        for line in report.overlooked(self.examinations, self.alone):
+        for line in report.overlooked(self.judged, self.alone):
             print(line)
-        print(report.progress(self.examinations, self.not_begun, self.alone))
-        if any(map(report.is_wrong, self.examinations)):
+        print(report.progress(self.judged, self.not_begun, self.alone))
+        if any(each.is_wrong for each in self.judged):
             return WRONG
         return BROKEN if missing else PASSED
 

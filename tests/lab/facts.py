@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Mapping, NamedTuple, Tuple
 
 from lab.scene import Scene
+
+Identity = Tuple[int, int]  # (device, inode): a name can be forged, this cannot
 
 # Why a program did not come to rest, where more than one place has to know.
 CHANGED = "it changed again after it had come to rest"
@@ -32,12 +34,12 @@ class Build:
 
     program: bytes  # empty if it does not compile
     messages: str  # the compiler's: errors, or warnings
-    withheld: tuple = ()  # a line for each header that the compiler did not get
-    refused: tuple = ()  # (what is wrong with the file, because) where it is no answer at all
+    withheld: tuple[str, ...] = ()  # a line for each header that the compiler did not get
+    refused: tuple[str, ...] = ()  # (what is wrong with the file, because) where it is no answer at all
     unchecked: str = ""  # why nothing can be said of it here: the machine is at fault
 
     @property
-    def compiles(self):
+    def compiles(self) -> bool:
         """Whether there is a program to launch."""
         return bool(self.program)
 
@@ -56,10 +58,10 @@ class Rest:
 class Credentials(NamedTuple):
     """Who a process is and what it may do: credentials(7), capabilities(7)."""
 
-    uids: tuple  # real, effective, saved, filesystem
-    gids: tuple
-    groups: frozenset  # supplementary
-    capabilities: dict  # "Inh", "Prm", "Eff", "Amb": a set of bits; the bounding set is none that it has
+    uids: tuple[int, ...]  # real, effective, saved, filesystem
+    gids: tuple[int, ...]
+    groups: frozenset[int]  # supplementary
+    capabilities: dict[str, int]  # "Inh", "Prm", "Eff", "Amb": a set of bits; the bounding set is none that it has
 
 
 class Descriptor(NamedTuple):
@@ -70,11 +72,11 @@ class Descriptor(NamedTuple):
     target: str  # the text of the link in /proc/PID/fd
     access: str  # "r", "w" or "rw"; "" where neither is possible, as with O_PATH: open(2)
     inherited: bool  # not close-on-exec: a program started with exec gets it too
-    identity: tuple  # (device, inode) of what is open
+    identity: Identity  # of what is open
     device: int  # the device number, of a device
     locked: bool = False  # its process has locked it: flock(2), fcntl(2)
 
-    def __str__(self):
+    def __str__(self) -> str:
         """In a few words, as a learner would name it."""
         name = {
             "null": "the null device",
@@ -113,20 +115,20 @@ class Process:
     terminal: int  # device number of the controlling terminal, 0 for none
     state: str
     umask: int
-    cwd: tuple  # (device, inode)
+    cwd: Identity
     cwd_text: str
-    program: tuple  # (device, inode) of the executable
-    descriptors: dict  # number: Descriptor
-    blocked: frozenset = frozenset()  # numbers of signals that no thread lets through: signal(7)
-    ignored: frozenset = frozenset()
-    caught: frozenset = frozenset()  # with a handler
-    awaited: frozenset = frozenset()  # blocked, but for the time that a thread waits for them: sigwaitinfo(2)
+    program: Identity  # of the executable
+    descriptors: Mapping[int, Descriptor]
+    blocked: frozenset[int] = frozenset()  # numbers of signals that no thread lets through: signal(7)
+    ignored: frozenset[int] = frozenset()
+    caught: frozenset[int] = frozenset()  # with a handler
+    awaited: frozenset[int] = frozenset()  # blocked, but for the time that a thread waits for them: sigwaitinfo(2)
     thread_count: int = 1
-    environment: dict | None = None  # what it has there now; None where that cannot be found out
+    environment: Mapping[str, str] | None = None  # what it has there now; None where that cannot be found out
     credentials: Credentials | None = None  # in a scene as root those that it sees itself
 
     @property
-    def open_files(self):
+    def open_files(self) -> dict[int, Descriptor]:
         """The descriptors that count: all but those that only serve to wait."""
         return {n: d for n, d in self.descriptors.items() if d.kind not in WAITING_KINDS}
 
@@ -137,7 +139,7 @@ class PidFile:
 
     text: str
     mode: int
-    identity: tuple  # (device, inode)
+    identity: Identity
     locked: bool  # by anybody, with flock() or fcntl()
 
 
@@ -146,8 +148,8 @@ class Done:
     """What came of one deed of Scene.then."""
 
     deed: str
-    messages: tuple  # Message, to the log
-    notices: tuple  # Message, to the service manager
+    messages: tuple[Message, ...]  # to the log
+    notices: tuple[Message, ...]  # to the service manager
     printed: str
     begun: float  # seconds on CLOCK_MONOTONIC: just before it was done
     over: float  # the same, when it had come to rest again
@@ -171,45 +173,45 @@ class Observation:
     scene: Scene
     sandboxed: bool
     adopter: int  # PID of what adopts orphans: init, or the subreaper
-    program: tuple  # (device, inode) of the answer's executable
+    program: Identity  # of the answer's executable
     job: int  # PID of the process that the shell launched
     job_status: int | None  # as from waitpid(); None while it lives
     exec_errno: int
     shell: Process  # what the job was launched with, it still has
     shell_lost: bool  # the answer has ended or stopped it
-    root: tuple  # (device, inode) of the root directory
-    processes: tuple  # the living ones, oldest first
-    zombies: tuple  # PIDs of those that have ended, and whose parent has not waited for them
-    reaped: dict  # PID: status, of orphans that have ended
+    root: Identity  # of the root directory
+    processes: tuple[Process, ...]  # the living ones, oldest first
+    zombies: tuple[int, ...]  # PIDs of those that have ended, and whose parent has not waited for them
+    reaped: Mapping[int, int]  # PID: status, of orphans that have ended
     when: float  # it had come to rest, in seconds since the Epoch
-    messages: tuple  # Message, in the order of their arrival
-    notices: tuple  # the same, to the service manager
+    messages: tuple[Message, ...]  # in the order of their arrival
+    notices: tuple[Message, ...]  # the same, to the service manager
     printed: str  # to the terminal, or to the pipe in its place
     piped: str  # scene "pipe": that part of it that came through the pipe
     pipe_closed: bool  # scene "pipe": the reader has got end of file
     pid_file: PidFile | None = None  # None where there is none
     pid_file_after: PidFile | None = None  # after scene.then
     found: str | None = None  # what was in the PID file when the job returned
-    again: tuple = ()  # the statuses of what was started again, None for one that has not ended
+    again: tuple[int | None, ...] = ()  # the statuses of what was started again, None for one that has not ended
     again_printed: str = ""
-    left: tuple = ()  # PIDs that live on after scene.then was done
-    files: tuple = ()  # the names of what is in the working directory of the launch then
+    left: tuple[int, ...] = ()  # PIDs that live on after scene.then was done
+    files: tuple[str, ...] = ()  # the names of what is in the working directory of the launch then
     opened: int | None = None  # then="terminal": the descriptor that it got, or -errno
-    regained: tuple = ()  # then="root": 0 or -errno, for the user and for the group
-    done: tuple = ()  # a Done for each of scene.then
+    regained: tuple[int, ...] = ()  # then="root": 0 or -errno, for the user and for the group
+    done: tuple[Done, ...] = ()  # one for each of scene.then
     status_after: int | None = None  # of `process`, as from waitpid(); None if it lives on
     raised: int | None = None  # then="before-wait": 0 or -errno
     log_was_full: bool = False  # then="full-log": it came to wait for the log
     crowd: int = 0  # then="crowd": so many clients got through
     accept_failed: bool = False  # scene ACCEPT_ONCE: its first accept() was made to fail
-    told_with: tuple = ()  # scene LOOK_BEFORE: for each notice, the signals that were held when it was sent
+    told_with: tuple[frozenset[int] | None, ...] = ()  # scene LOOK_BEFORE: the signals held at each notice
     got_terminal: bool = False  # then="terminal": `process` has a controlling terminal afterwards
-    localhost: frozenset = frozenset()  # of "tcp4", "tcp6": what it stands for, where the program was told that name
-    log_peers: frozenset = field(default_factory=frozenset)  # descriptors that are connected to /dev/log
-    listeners: frozenset = field(default_factory=frozenset)  # its own at which clients can connect
-    pairs: frozenset = field(default_factory=frozenset)  # its own that lead to itself: socketpair(2)
+    localhost: frozenset[str] = frozenset()  # of "tcp4", "tcp6": what that name stands for, if the program got it
+    log_peers: frozenset[int] = field(default_factory=frozenset)  # descriptors that are connected to /dev/log
+    listeners: frozenset[int] = field(default_factory=frozenset)  # its own at which clients can connect
+    pairs: frozenset[int] = field(default_factory=frozenset)  # its own that lead to itself: socketpair(2)
 
     @property
-    def process(self):
+    def process(self) -> Process | None:
         """The one to be judged: the only one that lives, or the youngest. None if none does."""
         return self.processes[-1] if self.processes else None

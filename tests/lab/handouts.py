@@ -75,7 +75,7 @@ class Handouts:
         answer = Answer(find_step(path.stem), path)
         workshop = Workshop([answer])
         try:
-            return describe(workshop.examinations[answer]) + "\n"
+            return describe(workshop.examinations[answer].judged()) + "\n"
         finally:
             workshop.close()
 

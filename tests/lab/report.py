@@ -60,22 +60,21 @@ def heading(step):
     return f"{step.name:<13}  {step.title}"
 
 
-def describe(examination):
-    """A step's results, a line per check; the first thing that is wrong is explained."""
-    step = examination.answer.step
+def describe(judged):
+    """An answer's results, a line per check; the first thing that is wrong is explained."""
+    step = judged.answer.step
     lines = [heading(step)]
     explained = False
-    later = [result for result in examination.results() if result.check.star and result.status == FOLLOWS]
-    for result in examination.results():
+    later = [result for result in judged.results if result.check.star and result.status == FOLLOWS]
+    for result in judged.results:
         if result in later:
             continue
         lines.append(_line(step, result))
-        if result.status == PASSED:
-            lines += [INDENT + line for line in _quote(_note(examination, result.check))]
+        lines += [INDENT + line for line in _quote(result.note)]
         if result.status == FAILED and not explained:
             lines += [INDENT + line for line in explain(step, result)]
             explained = True
-        if result.status == SKIPPED and result.check.key == "compiles":
+        if result.status == SKIPPED and result.check.looks_at == "build":
             lines += [INDENT + line for line in _entry("because", result.because)]
     if later:
         count = f"{len(later)} bonus checks" if len(later) > 1 else "1 bonus check"
@@ -83,46 +82,28 @@ def describe(examination):
     return "\n".join(lines)
 
 
-def _note(examination, check):
-    """What is to be said although a check holds."""
-    if check.key == "compiles":
-        return examination.build.messages
-    if check.key == "comes_to_rest":
-        return examination.observation(check.scene).rest.note
-    return ""
-
-
-def is_done(examination):
-    """Whether all that is needed to pass holds."""
-    return all(r.status == PASSED for r in examination.results() if not r.check.star)
-
-
-def is_wrong(examination):
-    """Whether something that is needed to pass does not hold."""
-    return any(r.failed for r in examination.results() if not r.check.star)
-
-
-def progress(examinations, not_begun, alone):
+def progress(answers, not_begun, alone):
     """The closing line: what is done, and what comes next.
 
-    `not_begun` are answers that were not looked at, `alone` says that only one
-    step was asked for.
+    `answers` are those that were judged (verdict.Judged), `not_begun` those that
+    were not looked at (answers.Answer); `alone` says that only one step was
+    asked for.
     """
-    to_do = [e for e in examinations if is_wrong(e)]
-    count = [e for e in examinations if e.answer.step.number > 0]
+    to_do = [each for each in answers if each.is_wrong]
+    count = [each for each in answers if each.answer.step.number > 0]
     if alone:
-        step = examinations[0].answer.step
-        if examinations[0].build.unchecked:
+        step = answers[0].answer.step
+        if answers[0].unchecked:
             return f"{step.name} was not checked."
-        if is_done(examinations[0]) or to_do:
+        if answers[0].is_done or to_do:
             return f"{step.name} is {'not done yet' if to_do else 'done'}."
         return f"{step.name}: all that could be checked here is right."
-    done = sum(is_done(e) for e in count)
+    done = sum(each.is_done for each in count)
     steps = len(count) + len(not_begun)
     line = f"{done} of {steps} step{'' if steps == 1 else 's'} done."
     if to_do:
         return f"{line} Next: {to_do[0].answer.step.name}"
-    missing = not_handed_in([e.answer for e in examinations] + not_begun)
+    missing = not_handed_in([each.answer for each in answers] + not_begun)
     if missing:
         those = "step that is in this folder is" if steps == 1 else "steps that are in this folder are"
         return f"{done} of {steps} {those} done. Not handed in: {missing}."
@@ -155,23 +136,23 @@ def _range(first, last):
     return f"{first.name}{', ' if last.number == first.number + 1 else ' to '}{last.name}"
 
 
-def overlooked(examinations, alone):
+def overlooked(answers, alone):
     """Lines on files in the folder that may be meant as answers, and have another name; none for a single step."""
-    return [] if alone else [_printable(line) for line in odd_names(examinations[0].answer.path.parent)]
+    return [] if alone else [_printable(line) for line in odd_names(answers[0].answer.path.parent)]
 
 
-def unchecked(examinations):
+def unchecked(answers):
     """What could not be checked here, "" if all could.
 
     A line for each answer of which nothing could be checked, and one for all
     other checks.
     """
     lines, results = [], []
-    for e in examinations:
-        if e.build.unchecked:
-            lines.append(_printable(f"{e.answer.step.name} could not be checked here (??): {e.build.unchecked}"))
+    for each in answers:
+        if each.unchecked:
+            lines.append(_printable(f"{each.answer.step.name} could not be checked here (??): {each.unchecked}"))
         else:
-            results += [r for r in e.results() if r.status == SKIPPED and not r.check.star]
+            results += [result for result in each.required if result.status == SKIPPED]
     if results:
         count = f"{len(results)} checks" if len(results) > 1 else "1 check"
         lines.append(f"{count} could not be checked here (??): {results[0].because}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 PID_FILE = "daemon.pid"  # what -p names, in the working directory
 CONFIG = "daemon.conf"  # what -c names
@@ -32,14 +33,14 @@ class Scene:
 
     stdio: str = "terminal"  # or "closed", or "pipe" for standard output
     fault: str = ""  # a row of the table in launcher/faults.c
-    without: tuple = ()  # "null", "log": not in /dev
+    without: tuple[str, ...] = ()  # "null", "log": not in /dev
     leads: bool = False  # it leads a session on a terminal of its own, as under sshd
-    environment: tuple = ()  # of NAME=VALUE, beside toolbox.ENVIRONMENT, or NAME for none of it
+    environment: tuple[str, ...] = ()  # of NAME=VALUE, beside toolbox.ENVIRONMENT, or NAME for none of it
     signals: str = ""  # "held": every signal is ignored, and blocked too
-    then: tuple = ()  # what is done once it is at rest: see DEEDS in watch/observe.py, or a signal's name
-    files: tuple = ()  # (name, bytes) in its working directory, and the mode if it is not 0644
+    then: tuple[str, ...] = ()  # what is done once it is at rest: see DEEDS in watch/observe.py, or a signal's name
+    files: tuple[Any, ...] = ()  # (name, bytes) in its working directory, and the mode if it is not 0644
     root: bool = False  # as root of the sandbox, with USERS to become, in a directory of root's; from step 13 on
     # the arguments tell it to become one
-    arguments: tuple | None = None  # None, here and below: as the step has it
+    arguments: tuple[str, ...] | None = None  # None, here and below: as the step has it
     notify: str | None = None  # the kind of service manager that would be told, see launcher/sockets.c; "" for none
-    listen: tuple | None = None  # the kinds of what a service manager passes, from descriptor 3 on
+    listen: tuple[str, ...] | None = None  # the kinds of what a service manager passes, from descriptor 3 on

@@ -147,7 +147,7 @@ def report_of(folder, step):
     pad = Launchpad()
     builder = Builder(pad, [answer])
     examination = Examination(answer, pad, builder)
-    text = describe(examination)
+    text = describe(examination.judged())
     builder.close()
     return text, examination
 

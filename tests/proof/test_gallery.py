@@ -4,8 +4,24 @@ import pytest
 
 from lab.checks import added
 from lab.course import STEPS
-from lab.dev.gallery import CARELESS, RIGHT, WRONG, all_rows, diff, patched, read, rows, told, write
+from lab.dev.gallery import (
+    CARELESS,
+    FOLDER,
+    RIGHT,
+    WRONG,
+    all_rows,
+    diff,
+    patched,
+    read,
+    report_in,
+    rows,
+    solution,
+    told,
+    with_names,
+    write,
+)
 from lab.judge.verdict import FAILED, SKIPPED
+from lab.report import describe
 from lab.toolbox import LabError
 
 
@@ -36,6 +52,16 @@ def test_careless_answer(row, examine_known):
     assert examination.bonus(FAILED) == set(row.misses) - examination.bonus(SKIPPED)
     if examination.skipped:
         pytest.skip(f"judged in part: {examination.pad.why_no_root()}")
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_report_on_a_solution(step, examine_known):
+    """The whole of it is the one that was reviewed: a row for each check, the bonus, no words too many."""
+    judged = examine_known(solution(step), step.number).judged()
+    if any(result.status == SKIPPED for result in judged.results):
+        pytest.skip("judged in part: some checks cannot be made here")
+    kept = report_in((FOLDER / f"{step.name}.md").read_text(encoding="utf-8"))
+    assert with_names(describe(judged)).splitlines() == kept, "tests/run gallery --update writes it"
 
 
 def test_every_bonus_check_is_seen_failing():
@@ -88,8 +114,8 @@ def test_what_stands_nowhere_goes_to_the_top():
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 def test_a_gallery_is_written_as_it_is_read(step):
-    text = write(step, list(rows(step)), "# a head")
-    assert read(step, text) == list(rows(step))
+    text = write(step, list(rows(step)), ["a report"])
+    assert read(step, text) == list(rows(step)) and report_in(text) == ["a report"]
 
 
 def test_what_is_no_gallery_is_told():

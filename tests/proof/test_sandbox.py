@@ -328,7 +328,7 @@ def test_what_is_right_for_a_moment_is_not_right(how, examine, edited):
     headers, code = WAKES[how]
     examination = examine(woken(edited, headers, code), 1)
     assert examination.build.compiles, examination.build.messages
-    assert examination.failed == {"umask_is_zero"}, describe(examination)
+    assert examination.failed == {"umask_is_zero"}, describe(examination.judged())
 
 
 def woken(edited, headers, code):
@@ -354,7 +354,7 @@ def test_who_waits_for_the_look_is_not_right(examine_in_sandbox, edited):
     """
     examination = examine_in_sandbox(woken(edited, "sys/inotify.h unistd.h", WATCHES), 1)
     assert examination.build.compiles, examination.build.messages
-    assert examination.failed == {"umask_is_zero"}, describe(examination)
+    assert examination.failed == {"umask_is_zero"}, describe(examination.judged())
 
 
 @pytest.mark.parametrize(("seconds", "note"), [(1, "A timer woke"), (100, "does not look at what it does")])
@@ -365,7 +365,7 @@ def test_a_timer_alone_is_no_fault(seconds, note, examine, edited):
     source = edited(3, ("int main(void)", handler), (LOOP, alarm + LOOP))
     examination = examine("#include <signal.h>\n" + source, 3)
     assert examination.failed == set()
-    assert note in describe(examination)
+    assert note in describe(examination.judged())
 
 
 PASSED_TO_LOG = """
@@ -412,7 +412,7 @@ def test_what_watches_its_terminal_learns_nothing(examine_in_sandbox, edited):
     )
     source = edited(1, (LOOP, watch + LOOP))
     examination = examine_in_sandbox("#include <sys/inotify.h>\n" + source, 1)
-    assert examination.failed & {"umask_is_zero", "comes_to_rest"}, describe(examination)
+    assert examination.failed & {"umask_is_zero", "comes_to_rest"}, describe(examination.judged())
 
 
 # ---- whose fault it is ---------------------------------------------------------
@@ -461,7 +461,7 @@ def test_a_parent_may_wait_for_its_child(how, examine, edited):
     headers = "#define _GNU_SOURCE\n#include <sys/socket.h>\n" + (f"#include <{header}>\n" if header else "")
     examination = examine(headers + source, 8)
     assert examination.build.compiles, examination.build.messages
-    assert examination.failed == set(), describe(examination)
+    assert examination.failed == set(), describe(examination.judged())
 
 
 HEADERS = "#include <sys/resource.h>\n#include <sys/stat.h>"
@@ -494,8 +494,8 @@ def test_many_descriptors_in_many_processes_do_not_keep_the_lab_busy(examine_in_
 def test_a_lease_on_the_pid_file_is_named(examine_in_sandbox, edited):
     """fcntl(2): whoever opens such a file waits until it is given up, for 45 seconds at most."""
     lease = "    signal(SIGURG, SIG_IGN);\n    fcntl(fd, F_SETSIG, SIGURG);\n    fcntl(fd, F_SETLEASE, F_WRLCK);\n"
-    told = describe(examine_in_sandbox(edited(11, ("    if (ftruncate(fd", lease + "    if (ftruncate(fd")), 11))
-    assert "Your program has taken a lease on it" in told
+    examination = examine_in_sandbox(edited(11, ("    if (ftruncate(fd", lease + "    if (ftruncate(fd")), 11)
+    assert "Your program has taken a lease on it" in describe(examination.judged())
 
 
 def test_a_look_that_fails_once_is_made_again(examine_in_sandbox, edited, monkeypatch):

@@ -63,7 +63,14 @@ class Unseen:
     why: str
 
 
-Finding = Union[Wrong, Unseen, None]  # None: it holds
+@dataclass(frozen=True)
+class Noted:
+    """It holds, and something is to be said all the same."""
+
+    what: str
+
+
+Finding = Union[Wrong, Unseen, Noted, None]  # None: it holds
 Look = Callable[..., Finding]
 
 

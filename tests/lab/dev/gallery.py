@@ -1,9 +1,10 @@
 """Reads and writes the gallery: known answers to each step, as Markdown that a teacher can read.
 
-`tests/gallery/NN_name.md` has up to three parts: wrong answers, right ones
-written otherwise, and careless ones, which pass and miss bonus checks. An answer
-is a heading, a list, and a block: a diff of the step's solution, or a whole
-program where that is shorter. Below a wrong one stands what a learner is told.
+`tests/gallery/NN_name.md` begins with the whole report on the step's solution. It
+has up to three parts: wrong answers, right ones written otherwise, and careless
+ones, which pass and miss bonus checks. An answer is a heading, a list, and a
+block: a diff of the step's solution, or a whole program where that is shorter.
+Below a wrong one stands what a learner is told.
 
     ### before the fork
 
@@ -232,9 +233,9 @@ def _grown(lines: list[str], first: int, last: int) -> tuple[int, int]:
 # ---- writing ----------------------------------------------------------------------
 
 
-def write(step: Step, found: list[Row], head: str) -> str:
-    """The text of a gallery with these rows; `head` comes before the first part."""
-    lines = [head.rstrip()]
+def write(step: Step, found: list[Row], report: list[str]) -> str:
+    """The text of a gallery with these rows, and the lines of the report on the step's solution."""
+    lines = [f"# {step.name}: known answers", "", "The solution:", "", "```text", *report, "```"]
     for part in PARTS:
         of_part = [row for row in found if row.part == part]
         if of_part:
@@ -244,9 +245,10 @@ def write(step: Step, found: list[Row], head: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def head_of(text: str) -> str:
-    """What stands before the first part."""
-    return text.partition("\n## ")[0]
+def report_in(text: str) -> list[str]:
+    """The lines of the report on the solution that a gallery's text begins with."""
+    block = re.search(r"^```text\n(.*?)^```$", text.partition("\n## ")[0], re.MULTILINE | re.DOTALL)
+    return block[1].splitlines() if block else []
 
 
 def _written(row: Row) -> list[str]:

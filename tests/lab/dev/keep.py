@@ -17,8 +17,8 @@ from pathlib import Path
 
 from lab.checks import expectations, since
 from lab.checks.check import Check
-from lab.course import STEPS
-from lab.dev.gallery import FOLDER, Row, head_of, rows, told, write
+from lab.course import STEPS, Step
+from lab.dev.gallery import FOLDER, Row, rows, solution, told, with_names, write
 from lab.dev.mutants import LIST, NOBODY, Mutant, Seen
 from lab.dev.mutants import mutants as all_mutants
 from lab.dev.mutants import read as read_mutants
@@ -26,6 +26,7 @@ from lab.dev.mutants import write as write_mutants
 from lab.judge.examination import Examination, examiner
 from lab.judge.tape import Tape
 from lab.judge.verdict import FAILED, SKIPPED
+from lab.report import describe
 from lab.sandbox.server import Launchpad
 from lab.scene import Scene
 
@@ -36,7 +37,7 @@ KEEP = ("words", "fails")
 
 
 @dataclass(frozen=True)
-class Judged:
+class Found:
     """What came of an answer."""
 
     fails: tuple[str, ...]  # in the order of the report
@@ -54,6 +55,7 @@ def gallery(keep: str | None) -> int:
     verdicts, problems, is_stale = [], [], False
     with ProcessPoolExecutor(WORKERS) as pool:
         judged = {step: list(pool.map(judge, rows(step))) for step in STEPS}
+        reports = dict(zip(STEPS, pool.map(report_on_solution, STEPS)))
     for step in STEPS:
         path = FOLDER / f"{step.name}.md"
         before = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -66,7 +68,7 @@ def gallery(keep: str | None) -> int:
             if keep == "fails":
                 row.fails = tuple(key for key in found.fails if key not in row.at_times)
                 row.misses = _missed(row, found) if row.misses else ()
-        after = write(step, list(rows(step)), head_of(before))
+        after = write(step, list(rows(step)), reports[step])
         if after == before:
             continue
         if keep:
@@ -80,7 +82,7 @@ def gallery(keep: str | None) -> int:
     return 1 if problems or is_stale or (verdicts and keep != "fails") else 0
 
 
-def _changes(row: Row, found: Judged) -> list[str]:
+def _changes(row: Row, found: Found) -> list[str]:
     """How the verdict differs from what the row says, in lines."""
     expected, seen = set(row.fails), set(found.fails) - set(row.at_times)
     lines = [f"{row}: fails {key} now" for key in sorted(seen - expected)]
@@ -90,7 +92,7 @@ def _changes(row: Row, found: Judged) -> list[str]:
     return lines
 
 
-def _missed(row: Row, found: Judged) -> tuple[str, ...]:
+def _missed(row: Row, found: Found) -> tuple[str, ...]:
     """The bonus checks that the answer misses: of what this launch did not tell, those that the row names."""
     return (*found.misses, *(key for key in row.misses if key in found.unseen))
 
@@ -134,20 +136,27 @@ def _workshop() -> tuple[Launchpad, Tape | None]:
     return pad, None if os.environ.get("TAPE") == "no" else Tape.of(pad)
 
 
-def judge(row: Row) -> Judged:
+def report_on_solution(step: Step) -> list[str]:
+    """The lines of the whole report on a step's solution, with names in place of PIDs."""
+    pad, tape = _workshop()
+    with tempfile.TemporaryDirectory() as folder, examiner(pad, Path(folder), tape) as examine:
+        return with_names(describe(examine(solution(step), step.number).judged())).splitlines()
+
+
+def judge(row: Row) -> Found:
     """Judge one answer."""
     pad, tape = _workshop()
     with tempfile.TemporaryDirectory() as folder, examiner(pad, Path(folder), tape) as examine:
         examination: Examination = examine(row.source(), row.step.number)
         if examination.skipped:
             why = pad.why_no_root() or pad.why_not
-            return Judged((), (), frozenset(), [], f"some checks cannot be made here: {why}")
+            return Found((), (), frozenset(), [], f"some checks cannot be made here: {why}")
         keys = [check.key for check in expectations(row.step)]
         failed, missed = examination.failed, examination.bonus(FAILED)
         fails = tuple(key for key in keys if key in failed)
         misses = tuple(key for key in keys if key in missed)
         unseen = frozenset(examination.bonus(SKIPPED))
-        return Judged(fails, misses, unseen, told(examination.results()) if fails else [])
+        return Found(fails, misses, unseen, told(examination.results()) if fails else [])
 
 
 def look_for_check(mutant: Mutant, before: Seen | None) -> Seen:

@@ -20,7 +20,7 @@ from lab.judge.compiling import Builder
 from lab.judge.plan import Run, depends_on, wanted
 from lab.judge.studio import Studio
 from lab.judge.tape import Reel, Tape
-from lab.judge.verdict import SKIPPED, Result, Seen, Verdict
+from lab.judge.verdict import SKIPPED, Judged, Result, Seen, Verdict
 from lab.sandbox.server import Launchpad
 from lab.scene import Scene
 
@@ -76,6 +76,10 @@ class Examination:
     def results(self, stars: bool = True) -> list[Result]:
         """The results in the order of `checks`, with or without those of bonus checks."""
         return [self.result(check) for check in self.checks if stars or not check.star]
+
+    def judged(self) -> Judged:
+        """The answer with all its results."""
+        return Judged(self.answer, tuple(self.results()))
 
     @property
     def failed(self) -> set[str]:

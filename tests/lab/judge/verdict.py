@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Mapping, Sequence, Union
 
-from lab.checks.check import LOG_TO_PASS, UNCHECKED, WRONG_STATE, Check, Finding, Unseen
+from lab.answers import Answer
+from lab.checks.check import LOG_TO_PASS, UNCHECKED, WRONG_STATE, Check, Finding, Noted, Unseen
 from lab.checks.common import crash, crash_cause, fate, life_verdict
 from lab.facts import Build, Observation
 from lab.hindered import Hindered
@@ -26,11 +27,40 @@ class Result:
     expected: str = ""
     observed: str = ""
     because: str = ""
+    note: str = ""  # of one that passes: what is to be said all the same
 
     @property
     def failed(self) -> bool:
         """Whether the check does not hold, for whatever reason."""
         return self.status in (FAILED, FOLLOWS)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An answer, and all that came of it: what a report is made of."""
+
+    answer: Answer
+    results: tuple[Result, ...]  # in the order of the report
+
+    @property
+    def required(self) -> list[Result]:
+        """The results of the checks that are needed to pass."""
+        return [result for result in self.results if not result.check.star]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all that is needed to pass holds."""
+        return all(result.status == PASSED for result in self.required)
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether something that is needed to pass does not hold."""
+        return any(result.failed for result in self.required)
+
+    @property
+    def unchecked(self) -> str:
+        """Why nothing of it could be checked here, because it could not even be compiled; "" if it could."""
+        return next((r.because for r in self.results if r.check.looks_at == "build" and r.status == SKIPPED), "")
 
 
 class Verdict:
@@ -121,6 +151,8 @@ def _nobody(o: Observation) -> bool:
 def _result(check: Check, finding: Finding) -> Result:
     if finding is None:
         return Result(check, PASSED)
+    if isinstance(finding, Noted):
+        return Result(check, PASSED, note=finding.what)
     if isinstance(finding, Unseen):
         return Result(check, SKIPPED, UNCHECKED, because=finding.why)
     return Result(check, FAILED, finding.verdict, finding.expected, finding.observed, finding.because)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from lab.checks.check import CRASHED, DOES_NOT_COMPILE, NEVER_SETTLED, NO_SOURCE, Finding, Wrong, check
+from lab.checks.check import CRASHED, DOES_NOT_COMPILE, NEVER_SETTLED, NO_SOURCE, Finding, Noted, Wrong, check
 from lab.checks.common import SHELL_LOST, crash, crash_cause, fate, life_verdict, names, role
 from lab.facts import CHANGED, FULL_DISK, OUT_OF_MEMORY, TOO_MANY_FILES, Build, Descriptor, Observation, Process
 
@@ -25,7 +25,7 @@ def what_the_compiler_got(build: Build) -> str:
 def compiles(build: Build) -> Finding:
     """compiles."""
     if build.compiles:
-        return None
+        return Noted(build.messages) if build.messages else None
     return Wrong(
         expected="a program",
         observed=what_the_compiler_got(build),
@@ -58,7 +58,7 @@ def halted_by_vfork(o: Observation) -> bool:
 def comes_to_rest(o: Observation) -> Finding:
     """comes to rest: it waits, and nothing of it changes."""
     if o.rest.settled:
-        return None
+        return Noted(o.rest.note) if o.rest.note else None
     return Wrong(
         expected="every process waits, as in for (;;) pause();",
         observed=o.rest.why_not,
