@@ -9,6 +9,7 @@ from lab.dev.gallery import (
     FOLDER,
     RIGHT,
     WRONG,
+    Row,
     all_rows,
     diff,
     patched,
@@ -20,6 +21,7 @@ from lab.dev.gallery import (
     with_names,
     write,
 )
+from lab.dev.keep import Found, brought_up_to_date, changes
 from lab.judge.verdict import FAILED, SKIPPED
 from lab.report import describe
 from lab.toolbox import LabError
@@ -123,3 +125,38 @@ def test_what_is_no_gallery_is_told():
         read(STEPS[3], "## Wrong\n\n### a\n\n- fail: `x`\n")
     with pytest.raises(LabError, match="or has no block"):
         read(STEPS[3], "## Wrong\n\n### a\n\n- fails: `x`\n")
+
+
+# ---- how it is kept ------------------------------------------------------------------
+
+ROW = Row(STEPS[3], WRONG, "a name", ["-x"], fails=("a", "b"), at_times=("c",), told=["old words"])
+CARELESS_ROW = Row(STEPS[3], CARELESS, "a name", ["-x"], misses=("d",))
+
+
+def found(*fails, misses=(), unseen=(), problem=""):
+    """What came of an answer."""
+    return Found(fails, misses, frozenset(unseen), ["new words"] if fails else [], problem)
+
+
+def test_words_are_kept_and_verdicts_are_not():
+    """A verdict that has changed is an error until somebody has looked at it."""
+    assert changes(ROW, found("b", "a", "c")) == []
+    assert brought_up_to_date(ROW, found("b", "a"), "words").told == ["new words"]
+    assert changes(ROW, found("a", "x")) == [
+        f"{ROW}: fails x now",
+        f"{ROW}: does not fail b any more",
+    ]
+    assert brought_up_to_date(ROW, found("a", "x"), "words") == ROW
+    now = brought_up_to_date(ROW, found("a", "x", "c"), "fails")
+    assert (now.fails, now.told) == (("a", "x"), ["new words"])
+
+
+def test_a_bonus_check_that_could_not_be_seen_counts_as_missed():
+    assert changes(CARELESS_ROW, found(misses=("d",))) == []
+    assert changes(CARELESS_ROW, found(unseen=("d",))) == []
+    assert changes(CARELESS_ROW, found()) == [f"{CARELESS_ROW}: misses , not d"]
+
+
+def test_what_could_not_be_judged_is_no_change():
+    assert changes(ROW, found(problem="no root")) == []
+    assert brought_up_to_date(ROW, found(problem="no root"), "fails") == ROW

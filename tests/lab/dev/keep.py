@@ -11,7 +11,7 @@ import difflib
 import os
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -52,44 +52,53 @@ def gallery(keep: str | None) -> int:
 
     Returns the exit status: 1 if a verdict differs, or words do that are not kept.
     """
-    verdicts, problems, is_stale = [], [], False
     with ProcessPoolExecutor(WORKERS) as pool:
-        judged = {step: list(pool.map(judge, rows(step))) for step in STEPS}
+        found = {step: list(pool.map(judge, rows(step))) for step in STEPS}
         reports = dict(zip(STEPS, pool.map(report_on_solution, STEPS)))
+    pairs = [pair for step in STEPS for pair in zip(rows(step), found[step])]
+    problems = [f"{row}: {each.problem}" for row, each in pairs if each.problem]
+    verdicts = [line for row, each in pairs for line in changes(row, each)]
+    is_stale = False
     for step in STEPS:
         path = FOLDER / f"{step.name}.md"
         before = path.read_text(encoding="utf-8") if path.exists() else ""
-        for row, found in zip(rows(step), judged[step]):
-            if found.problem:
-                problems.append(f"{row}: {found.problem}")
-                continue
-            verdicts += _changes(row, found)
-            row.told = found.told if row.told or found.told else []
-            if keep == "fails":
-                row.fails = tuple(key for key in found.fails if key not in row.at_times)
-                row.misses = _missed(row, found) if row.misses else ()
-        after = write(step, list(rows(step)), reports[step])
-        if after == before:
-            continue
-        if keep:
+        now = [brought_up_to_date(row, each, keep) for row, each in zip(rows(step), found[step])]
+        after = write(step, now, reports[step])
+        if after != before and keep:
             path.write_text(after, encoding="utf-8")
             print(f"written: tests/gallery/{path.name}")
-        else:
+        elif after != before:
             is_stale = True
             print("".join(_diff(before, after, path.name)), end="")
-    for title, lines in (("verdicts that changed:", verdicts), ("could not be judged:", problems)):
-        print("\n".join([title, *(f"    {line}" for line in lines)]) if lines else "", end="\n" if lines else "")
+    _print_list("verdicts that changed:", verdicts)
+    _print_list("could not be judged:", problems)
     return 1 if problems or is_stale or (verdicts and keep != "fails") else 0
 
 
-def _changes(row: Row, found: Found) -> list[str]:
+def _print_list(title: str, lines: list[str]) -> None:
+    if lines:
+        print(title, *(f"    {line}" for line in lines), sep="\n")
+
+
+def changes(row: Row, found: Found) -> list[str]:
     """How the verdict differs from what the row says, in lines."""
+    if found.problem:
+        return []
     expected, seen = set(row.fails), set(found.fails) - set(row.at_times)
     lines = [f"{row}: fails {key} now" for key in sorted(seen - expected)]
     lines += [f"{row}: does not fail {key} any more" for key in sorted(expected - seen)]
     if row.misses and set(row.misses) != set(_missed(row, found)):
         lines.append(f"{row}: misses {' '.join(_missed(row, found))}, not {' '.join(row.misses)}")
     return lines
+
+
+def brought_up_to_date(row: Row, found: Found, keep: str | None) -> Row:
+    """The row with what its author is told now. One whose verdict has changed stays as it is, unless that is kept."""
+    if found.problem or (changes(row, found) and keep != "fails"):
+        return row
+    fails = tuple(key for key in found.fails if key not in row.at_times)
+    misses = _missed(row, found) if row.misses else ()
+    return replace(row, told=found.told, fails=fails, misses=misses)
 
 
 def _missed(row: Row, found: Found) -> tuple[str, ...]:
