@@ -113,7 +113,8 @@ def _aligned(text, width, column, margin):
     """Numbers to the right; the margin for the brackets is there without them too."""
     if column in PROCESS_IDS:
         return text.rjust(width + margin)
-    return " " * (margin and column == "TTY") + text.ljust(width)
+    gap = " " if margin and column == "TTY" else ""
+    return gap + text.ljust(width)
 
 
 def _row(examination, scene):
