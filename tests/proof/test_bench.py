@@ -57,12 +57,17 @@ def test_a_solution_is_judged_and_a_run_is_resumed(build, tmp_path):
     assert kept(tmp_path)[0] == first and [json.loads(line)["turn"] for line in kept(tmp_path)] == [0, 1]
 
 
+def take_ctrl_c():
+    """A shell has what it runs in the background ignore SIGINT, and so these tests, if it runs them there."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
 def test_the_load_ends_with_the_bench(name, build):
     """However it ends: nobody would find the loops, and they would run for ever."""
     words = ["tests/run", *WORDS, "--times", "1000"]
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    with subprocess.Popen(words, cwd=ROOT, env=build, **pipes) as run:
+    with subprocess.Popen(words, cwd=ROOT, env=build, preexec_fn=take_ctrl_c, **pipes) as run:
         loops = wait_for(lambda: len(found := loops_of(run)) == 2 and found)
         run.send_signal(signal.Signals[name])
         gone, alive = psutil.wait_procs(loops, timeout=PATIENCE)

@@ -936,7 +936,7 @@ def test_no_file_of_the_course_is_empty():
 
 def test_a_fault_of_the_lab_itself_is_told(tmp_path, clone):
     """Status 1 would say that an answer is wrong."""
-    with open(clone / "tests" / "lab" / "steps.py", "a", encoding="utf-8") as file:
+    with open(clone / "tests" / "lab" / "course.py", "a", encoding="utf-8") as file:
         file.write("\nSTEPS = STEPS[99]\n")
     line = error_of(call(clone))
-    assert "the lab itself has failed" in line and "steps.py, line" in line
+    assert "the lab itself has failed" in line and "course.py, line" in line

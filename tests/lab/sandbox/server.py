@@ -16,6 +16,7 @@ import socket
 import subprocess
 import time
 import weakref
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -117,11 +118,9 @@ class NoRoot(LabError):
     """Nothing can be launched as root of a sandbox here. Its text says why."""
 
 
-def _replaced(argument, meant):
-    """An argument with what its placeholders stand for."""
-    for placeholder, value in meant.items():
-        argument = argument.replace(placeholder, value)
-    return argument
+def _with_somebody(arguments):
+    """A scene's arguments with the user that SOMEBODY stands for: who is told of them reads a name."""
+    return arguments and tuple(_somebody() if argument == SOMEBODY else argument for argument in arguments)
 
 
 @cache
@@ -167,6 +166,7 @@ class Launchpad:
         `high` is the number of the descriptor beyond the soft limit. Comes back
         at once: see wait_for_start().
         """
+        scene = replace(scene, arguments=_with_somebody(scene.arguments))
         files = [(program, 0o755, name), *((data, *(mode or [0o644]), other) for other, data, *mode in scene.files)]
         words = [f"stdio={scene.stdio}", f"high={high}"]
         words += [f"without={what}" for what in scene.without]
@@ -190,8 +190,7 @@ class Launchpad:
         port, mark = LOOPBACK_PORT, None
         if host and not self.is_sandboxed():
             port, mark = reserve_port()
-        meant = {PORT: str(port), SOMEBODY: _somebody()}
-        arguments = [_replaced(argument, meant) for argument in scene.arguments or ()]
+        arguments = [argument.replace(PORT, str(port)) for argument in scene.arguments or ()]
         if arguments:
             words.append(f"watched={PID_FILE}")
         is_started_again = any(deed.startswith("again") for deed in scene.then)
