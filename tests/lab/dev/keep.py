@@ -29,6 +29,7 @@ from lab.judge.verdict import FAILED, SKIPPED
 from lab.report import describe
 from lab.sandbox.server import Launchpad
 from lab.scene import Scene
+from lab.toolbox import LabError
 
 WORKERS = 3 * (os.cpu_count() or 1)  # answers at a time: most of them wait
 
@@ -51,7 +52,9 @@ def gallery(keep: str | None) -> int:
     """Judge all known answers; print what is not as the gallery says, or write it there (one of KEEP).
 
     Returns the exit status: 1 if a verdict differs, or words do that are not kept.
+    Raises LabError where not everything can be judged.
     """
+    _look_at_machine()
     with ProcessPoolExecutor(WORKERS) as pool:
         found = {step: list(pool.map(judge, rows(step))) for step in STEPS}
         reports = dict(zip(STEPS, pool.map(report_on_solution, STEPS)))
@@ -73,6 +76,14 @@ def gallery(keep: str | None) -> int:
     _print_list("verdicts that changed:", verdicts)
     _print_list("could not be judged:", problems)
     return 1 if problems or is_stale or (verdicts and keep != "fails") else 0
+
+
+def _look_at_machine() -> None:
+    """Raises LabError where some checks cannot be made: what nobody looks at must not be kept."""
+    pad = Launchpad()
+    reason = pad.why_no_root() if pad.is_sandboxed() else pad.why_not
+    if reason:
+        raise LabError(f"known answers can be held against the gallery only where all checks can be made: {reason}")
 
 
 def _print_list(title: str, lines: list[str]) -> None:
@@ -115,7 +126,9 @@ def mutants() -> int:
     """Write the list of mutants anew: what is known to see each is asked first. Returns the exit status.
 
     A mutant that no check sees is listed as seen by nobody. It is 1 if one of those has no reason yet.
+    Raises LabError where not everything can be judged.
     """
+    _look_at_machine()
     known: dict[tuple[str, str, str], list[Seen]] = {}
     for seen in read_mutants():
         known.setdefault((seen.step, seen.what, seen.line), []).append(seen)
