@@ -18,7 +18,7 @@ import re
 import time
 
 from lab.answers import Answer, find_step
-from lab.checks import arguments
+from lab.checks import usual
 from lab.course import STEPS
 from lab.judge.compiling import Builder
 from lab.judge.examination import Workshop
@@ -61,7 +61,7 @@ class Handouts:
             rows, self._root = observe_steps(STEPS)
             self._rows = {row["step"]: row for row in rows}
         shown = [find_step(name) for name in names or self._rows]
-        if not self._root and any(arguments(step, root=True) != arguments(step) for step in shown):
+        if not self._root and any(usual(step).as_root for step in shown):
             raise NoRoot(self.pad.why_no_root())
         return table([self._rows[name] for name in names or self._rows]) + "\n"
 

@@ -1,12 +1,12 @@
 """What is asked for: how a program is started, and what is done to it once it is at rest.
 
-Data only. A step says how its program is launched, a check names the scene that
-it wants to look at, and whatever launches programs reads it.
+Data only. A step says how its program is usually launched, a check names the
+scene that it wants to look at, and whatever launches programs reads it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,26 @@ class Scene:
     files: tuple[Any, ...] = ()  # (name, bytes) in its working directory, and the mode if it is not 0644
     root: bool = False  # as root of the sandbox, with USERS to become, in a directory of root's; from step 13 on
     # the arguments tell it to become one
-    arguments: tuple[str, ...] | None = None  # None, here and below: as the step has it
+    arguments: tuple[str, ...] | None = None  # None, here and below: as is usual
     notify: str | None = None  # the kind of service manager that would be told, see launcher/sockets.c; "" for none
     listen: tuple[str, ...] | None = None  # the kinds of what a service manager passes, from descriptor 3 on
+
+
+@dataclass(frozen=True)
+class Usual:
+    """How the program of a step is launched where a scene leaves it open."""
+
+    arguments: tuple[str, ...] = ()
+    as_root: tuple[str, ...] = ()  # arguments besides, where it is root
+    notify: str = ""  # here and below: as in a Scene
+    listen: tuple[str, ...] = ()
+
+    def completed(self, scene: Scene) -> Scene:
+        """The scene, with what it leaves open (None) as is usual."""
+        arguments = self.arguments + (self.as_root if scene.root else ())
+        return replace(
+            scene,
+            arguments=arguments if scene.arguments is None else scene.arguments,
+            notify=self.notify if scene.notify is None else scene.notify,
+            listen=self.listen if scene.listen is None else scene.listen,
+        )

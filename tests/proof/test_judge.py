@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.checks import expectations
+from lab.checks import expectations, usual
 from lab.checks.check import LOG_TO_JUDGE, LOG_TO_PASS, Unseen, Wrong, check
 from lab.course import STEPS
 from lab.facts import Build
@@ -13,7 +13,7 @@ from lab.hindered import init_ended
 from lab.judge import tape
 from lab.judge.plan import USUAL, Run, depends_on, is_launched, wanted
 from lab.judge.verdict import FAILED, FOLLOWS, PASSED, SKIPPED, Verdict
-from lab.scene import Scene
+from lab.scene import PID_FILE, Scene, Usual
 
 PROGRAM = Build(b"a program", "")
 WRONG = Wrong("this", "that", "of something")
@@ -33,6 +33,23 @@ def asked(key, finding, **more):
         return finding
 
     return look
+
+
+# ---- what a scene leaves open -----------------------------------------------------
+
+
+def test_what_a_scene_leaves_open_is_as_usual():
+    usually = Usual(arguments=("-d",), as_root=("-u", "guest"), notify="path", listen=("unix",))
+    assert usually.completed(Scene()) == Scene(arguments=("-d",), notify="path", listen=("unix",))
+    assert usually.completed(Scene(root=True)).arguments == ("-d", "-u", "guest")
+    closed = Scene(arguments=(), notify="", listen=(), root=True)
+    assert usually.completed(closed) == closed
+
+
+def test_a_step_is_launched_as_the_latest_one_before_it_that_says_how():
+    assert usual(STEPS[10]) == Usual()
+    assert usual(STEPS[12]) == usual(STEPS[11]) == Usual(arguments=("-p", PID_FILE))
+    assert usual(STEPS[15]) == Usual(notify="path"), "it builds on the first step, not on the one before"
 
 
 # ---- the plan -------------------------------------------------------------------

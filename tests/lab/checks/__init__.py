@@ -3,17 +3,17 @@
 Every step has a module in one of the folders here, called after it:
 `recipe/step_03_setsid.py` holds CHECKS, what step 03 adds. From there on they
 hold for every later step too, until the module of a later step says that a
-check of its own replaces them. A folder is a part of the course, and its checks
-know those of the parts before.
+check of its own replaces them. Where it is launched in another way than before,
+the module says USUAL too. A folder is a part of the course, and its checks know
+those of the parts before.
 """
 
-from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 
 from lab.course import before, lineage
-from lab.scene import Scene
+from lab.scene import Scene, Usual
 
 
 @cache
@@ -47,29 +47,10 @@ def _ages(step):
 
 
 @cache
-def setting(step, name, otherwise):
-    """What `name` stands for in the step's module, or else in the latest one before it that has it.
-
-    ARGUMENTS is what the program is launched with, ROOT_ARGUMENTS what besides where it is root; NOTIFY and LISTEN
-    are what a service manager has for it, see scene.Scene.
-    """
+def usual(step):
+    """How the step's program is launched: the USUAL of its module, or else of the latest one before it that has one."""
     modules = [_module(each) for each in lineage(step)]
-    return next((getattr(module, name) for module in reversed(modules) if hasattr(module, name)), otherwise)
-
-
-def arguments(step, root=False):
-    """What the step's program is launched with."""
-    return setting(step, "ARGUMENTS", ()) + (setting(step, "ROOT_ARGUMENTS", ()) if root else ())
-
-
-def completed(step, scene):
-    """The scene, with what it leaves open (None) as the step has it."""
-    usual = {
-        "arguments": arguments(step, scene.root),
-        "notify": setting(step, "NOTIFY", ""),
-        "listen": setting(step, "LISTEN", ()),
-    }
-    return replace(scene, **{name: value for name, value in usual.items() if getattr(scene, name) is None})
+    return next((module.USUAL for module in reversed(modules) if hasattr(module, "USUAL")), Usual())
 
 
 def _in_force(step):

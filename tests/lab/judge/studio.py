@@ -6,7 +6,7 @@ import asyncio
 from typing import Iterable
 
 from lab.answers import Answer
-from lab.checks import completed
+from lab.checks import usual
 from lab.checks.check import Check
 from lab.facts import Observation
 from lab.hindered import Hindered
@@ -58,7 +58,7 @@ class Studio:
 
     def _name(self, run: Run) -> tuple[str, Scene, int]:
         """What the launch is called on a tape."""
-        return self.answer.step.name, completed(self.answer.step, run.scene), run.turn
+        return self.answer.step.name, self._completed(run), run.turn
 
     async def _see(self, program: bytes, runs: list[Run], checks: tuple[Check, ...]) -> dict[Run, Seen]:
         places = asyncio.Semaphore(AT_ONCE)
@@ -102,8 +102,11 @@ class Studio:
             return hindered
 
     async def _observe(self, program: bytes, run: Run, to_the_end: bool) -> Observation:
-        step = self.answer.step
-        return await observe(self.pad, step.name, program, completed(step, run.scene), to_the_end)
+        return await observe(self.pad, self.answer.step.name, program, self._completed(run), to_the_end)
+
+    def _completed(self, run: Run) -> Scene:
+        """The launch's scene, with what it leaves open as the step has it."""
+        return usual(self.answer.step).completed(run.scene)
 
     async def _is_machine_at_fault(self, run: Run) -> bool:
         """Whether the lab cannot look at a program of its own either, in the same scene."""

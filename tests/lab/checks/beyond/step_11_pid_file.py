@@ -8,9 +8,9 @@ from lab.checks.common import fails_cleanly, fate, says_why
 from lab.checks.recipe import step_07_syslog as step_07
 from lab.checks.recipe.step_07_syslog import null_device_and
 from lab.facts import Observation, PidFile, Process
-from lab.scene import PID_FILE, Scene
+from lab.scene import PID_FILE, Scene, Usual
 
-ARGUMENTS = ("-p", PID_FILE)  # relative: to the directory that it is launched in
+USUAL = Usual(arguments=("-p", PID_FILE))  # relative: to the directory that it is launched in
 
 AT_ONCE = 50
 STALE = b"         1\n"  # init's PID, which always lives; longer than what is to be written

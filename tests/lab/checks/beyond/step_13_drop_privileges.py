@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from typing import Sequence
 
 from lab.checks.beyond import step_11_pid_file as step_11
@@ -16,7 +17,7 @@ from lab.scene import PID_FILE, USER, Scene
 UID, GID, GROUPS = 70, 80, {81, 82}  # as scene.USERS has them
 NOBODY = "nosuchuser"
 
-ROOT_ARGUMENTS = ("-u", USER)
+USUAL = replace(step_11.USUAL, as_root=("-u", USER))
 
 # What is said of that: EPERM, EINVAL (the sandbox of an ordinary user has one ID: user_namespaces(7)), own words.
 NOT_ALLOWED = (os.strerror(errno.EPERM), os.strerror(errno.EINVAL), "permitted", "root")

@@ -13,9 +13,9 @@ from lab.checks.check import Finding, Unseen, Wrong, check
 from lab.checks.common import CRASHES, crash, ended, fate, is_left, killed, printed, says_why, signal_name, stopped_well
 from lab.checks.recipe import step_00_background as step_00
 from lab.facts import Done, Message, Observation, Process
-from lab.scene import LOOK_BEFORE, Scene
+from lab.scene import LOOK_BEFORE, Scene, Usual
 
-NOTIFY = "path"
+USUAL = Usual(notify="path")
 
 READY, RELOADING, STOPPING, PING = "READY=1", "RELOADING=1", "STOPPING=1", "WATCHDOG=1"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 
@@ -15,7 +16,7 @@ from lab.checks.modern.step_15_notify import READY, after, in_c, no_environ, sto
 from lab.facts import Descriptor, Observation, Process, Served
 from lab.scene import ACCEPT_ONCE, Scene
 
-LISTEN = ("unix", "tcp4")
+USUAL = replace(step_15.USUAL, listen=("unix", "tcp4"))
 FIRST = 3  # SD_LISTEN_FDS_START
 VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 
@@ -109,11 +110,11 @@ def why_not_served(o: Observation) -> str | None:
 
 def inherited_sockets(p: Process) -> list[Descriptor]:
     """The sockets that were passed and are not close-on-exec."""
-    passed = [p.descriptors.get(FIRST + number) for number in range(len(LISTEN))]
+    passed = [p.descriptors.get(FIRST + number) for number in range(len(USUAL.listen))]
     return [descriptor for descriptor in passed if descriptor and descriptor.inherited]
 
 
-CLOSE_ON_EXEC = f"{FIRST} to {FIRST + len(LISTEN) - 1} are close-on-exec (FD_CLOEXEC)"
+CLOSE_ON_EXEC = f"{FIRST} to {FIRST + len(USUAL.listen) - 1} are close-on-exec (FD_CLOEXEC)"
 
 
 @check(read="sd_listen_fds(3), fcntl(2)", follows=[step_15.lives], expects=CLOSE_ON_EXEC)

@@ -11,11 +11,13 @@
 """
 
 from lab.checks.modern.step_17_service import addresses, by_hand, daemon, descriptors, foreground, statuses
-from lab.checks.modern.step_17_service.launches import ARGUMENTS, ROOT_ARGUMENTS  # noqa: F401
+from lab.checks.modern.step_17_service.launches import DAEMON
+
+USUAL = DAEMON  # a check in the foreground has a scene that leaves nothing open
 
 CHECKS = [
-    *daemon.DAEMON.values(),
-    *foreground.FOREGROUND.values(),
+    *daemon.DAEMON_AGAIN.values(),
+    *foreground.FOREGROUND_AGAIN.values(),
     *daemon.BONUS,
     *foreground.BONUS,
     descriptors.null_device_log_file_and_sockets,

@@ -12,8 +12,8 @@ from lab.checks.check import Finding, Unseen, Wrong, check
 from lab.checks.common import fails_cleanly, fate
 from lab.checks.modern.step_15_notify import after, stopped_well
 from lab.checks.modern.step_16_socket_activation import GONE, all_served, served, told_clients, why_not_served
-from lab.checks.modern.step_17_service.daemon import DAEMON
-from lab.checks.modern.step_17_service.foreground import FOREGROUND
+from lab.checks.modern.step_17_service.daemon import DAEMON_AGAIN
+from lab.checks.modern.step_17_service.foreground import FOREGROUND_AGAIN
 from lab.checks.modern.step_17_service.launches import (
     AS_DAEMON,
     AT_HOST,
@@ -80,7 +80,7 @@ def why_served_in_another_way(o: Observation, texts: Sequence[str], ends: bool) 
 @check(
     read="unix(7), unlink(2)",
     scene=Scene(then=(f"connect {SOCKET}", f"connect {SOCKET}", "SIGTERM", f"connect {SOCKET}")),
-    follows=[DAEMON["one_lives_on"]],
+    follows=[DAEMON_AGAIN["one_lives_on"]],
 )
 def serves_at_path(o: Observation) -> Finding:
     """-l PATH: it serves there, and takes the name away when it stops."""
@@ -117,7 +117,7 @@ STILL_LOCKED = f"{PID_FILE} is locked, as it was before"
 @check(
     read="flock(2), fcntl(2)",
     scene=SERVED_AT_HOST,
-    follows=[serves_at_host, DAEMON["pid_file_locked"]],
+    follows=[serves_at_host, DAEMON_AGAIN["pid_file_locked"]],
     expects=STILL_LOCKED,
 )
 def stays_locked(o: Observation, p: Process) -> Finding:
@@ -154,7 +154,7 @@ def serves_at_version_6(o: Observation) -> Finding:
         arguments=("-d", "-l", f"localhost:{PORT}", "-p", PID_FILE),
         then=(f"connect tcp4:{PORT}", f"connect tcp6:{PORT}"),
     ),
-    follows=[serves_at_host, serves_at_version_6, FOREGROUND["serves"]],
+    follows=[serves_at_host, serves_at_version_6, FOREGROUND_AGAIN["serves"]],
 )
 def serves_at_all(o: Observation) -> Finding:
     """-l HOST:PORT: it serves at all addresses that HOST has."""
@@ -215,7 +215,7 @@ def stop_loses_nobody(o: Observation) -> Finding:
 @check(
     read="signal(7)",
     scene=Scene(then=("SIGINT",)),
-    follows=[DAEMON["stops"], DAEMON["removes_pid_file"], serves_at_path],
+    follows=[DAEMON_AGAIN["stops"], DAEMON_AGAIN["removes_pid_file"], serves_at_path],
 )
 def interrupted(o: Observation) -> Finding:
     """-d: SIGINT stops it as SIGTERM does."""

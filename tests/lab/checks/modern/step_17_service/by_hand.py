@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Iterable
 
-from lab.checks import completed
 from lab.checks.beyond.step_11_pid_file import content, holds_pid
 from lab.checks.beyond.step_13_drop_privileges import GID, GROUPS, UID, capabilities, extra_groups, has, ids
 from lab.checks.beyond.step_14_signals import CONFIG_FILE, OLD
@@ -19,9 +18,9 @@ from lab.checks.modern.step_17_service.addresses import (
     serves_at_path,
     unless_served,
 )
-from lab.checks.modern.step_17_service.daemon import DAEMON
-from lab.checks.modern.step_17_service.foreground import FOREGROUND, NEW_STYLE
-from lab.checks.modern.step_17_service.launches import NOT_CONFIGURED, ROOT_ARGUMENTS, remains
+from lab.checks.modern.step_17_service.daemon import DAEMON_AGAIN
+from lab.checks.modern.step_17_service.foreground import FOREGROUND_AGAIN
+from lab.checks.modern.step_17_service.launches import DAEMON, FOREGROUND, NOT_CONFIGURED, remains
 from lab.checks.modern.step_17_service.statuses import leaves_nothing, no_config, unless_it_exits
 from lab.facts import Observation, Process
 from lab.scene import CONFIG, PID_FILE, SOCKET, USER, Scene
@@ -35,14 +34,14 @@ STARTED = Scene(
     listen=(),
     then=(f"connect {SOCKET}", "SIGTERM", f"connect {SOCKET}"),
 )
-AS_ROOT = replace(STARTED, arguments=(*BY_HAND, "-c", CONFIG, *ROOT_ARGUMENTS), root=True, then=())
+AS_ROOT = replace(STARTED, arguments=(*BY_HAND, "-c", CONFIG, *DAEMON.as_root), root=True, then=())
 FAILS = replace(STARTED, arguments=(*BY_HAND, "-c", "nowhere"), files=(), then=())
 
 
 @check(
     read="unix(7), unlink(2)",
     scene=STARTED,
-    follows=[FOREGROUND["lives"], serves_at_path, greets_as_configured],
+    follows=[FOREGROUND_AGAIN["lives"], serves_at_path, greets_as_configured],
 )
 def by_hand_served(o: Observation) -> Finding:
     """without -d: -l PATH and -c FILE count, and the path is gone when it has stopped."""
@@ -71,7 +70,7 @@ def why_it_is_another_service(o: Observation) -> str | None:
 @check(
     read="flock(2), unlink(2)",
     scene=STARTED,
-    follows=[FOREGROUND["lives"], DAEMON["pid_file"], DAEMON["removes_pid_file"]],
+    follows=[FOREGROUND_AGAIN["lives"], DAEMON_AGAIN["pid_file"], DAEMON_AGAIN["removes_pid_file"]],
     expects=f"{PID_FILE} holds its PID, and is locked; after kill -TERM there is none",
 )
 def by_hand_pid_file(o: Observation, p: Process) -> Finding:
@@ -109,11 +108,11 @@ ALL_OF_USER = f"UID {UID}, GID {GID}, groups {groups_in_words(GROUPS)}, no capab
     read="initgroups(3), setresuid(2)",
     scene=AS_ROOT,
     follows=[
-        FOREGROUND["lives"],
-        DAEMON["user_ids"],
-        DAEMON["group_ids"],
-        DAEMON["supplementary_groups"],
-        DAEMON["no_capabilities"],
+        FOREGROUND_AGAIN["lives"],
+        DAEMON_AGAIN["user_ids"],
+        DAEMON_AGAIN["group_ids"],
+        DAEMON_AGAIN["supplementary_groups"],
+        DAEMON_AGAIN["no_capabilities"],
     ],
     expects=ALL_OF_USER,
 )
@@ -166,8 +165,8 @@ def why_something_is_left(o: Observation) -> str:
 
 @check(
     read="sd_listen_fds(3)",
-    scene=completed(NEW_STYLE, Scene(arguments=("-l", SOCKET), then=("connect 0", f"connect {SOCKET}"))),
-    follows=[FOREGROUND["serves"], serves_at_path],
+    scene=FOREGROUND.completed(Scene(arguments=("-l", SOCKET), then=("connect 0", f"connect {SOCKET}"))),
+    follows=[FOREGROUND_AGAIN["serves"], serves_at_path],
 )
 def passed_first(o: Observation) -> Finding:
     """without -d: where sockets are passed these are served, and not ADDRESS."""

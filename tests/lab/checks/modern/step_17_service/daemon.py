@@ -14,14 +14,7 @@ from lab.checks.common import ended, fate, says_why
 from lab.checks.modern import step_15_notify as step_15
 from lab.checks.modern.step_17_service.again import BetterCause, asked_again, bonus, required
 from lab.checks.modern.step_17_service.descriptors import only_listens
-from lab.checks.modern.step_17_service.launches import (
-    ARGUMENTS,
-    AS_DAEMON,
-    AT_HOST,
-    GENERIC,
-    ROOT_ARGUMENTS,
-    has_status,
-)
+from lab.checks.modern.step_17_service.launches import AS_DAEMON, AT_HOST, DAEMON, GENERIC, has_status
 from lab.checks.recipe.step_06_dev_null import with_access
 from lab.checks.recipe.step_07_syslog import came_out_right, quoted, standard_holds
 from lab.course import STEPS
@@ -225,7 +218,7 @@ def ready_without_close_range(o: Observation) -> Finding:
 unremovable_file = asked_again(
     BONUS_BEFORE["unremovable_file"],
     since=CLASSIC,
-    scene=replace(BONUS_BEFORE["unremovable_file"].scene, arguments=(*AT_HOST, *ROOT_ARGUMENTS)),
+    scene=replace(BONUS_BEFORE["unremovable_file"].scene, arguments=(*AT_HOST, *DAEMON.as_root)),
 )
 
 
@@ -239,7 +232,7 @@ NOTHING_OF_A_MANAGER = "neither NOTIFY_SOCKET nor WATCHDOG_USEC, and nobody is t
 
 @check(
     read="clearenv(3), daemon(7), sd_notify(3)",
-    scene=Scene(arguments=ARGUMENTS, notify="path", environment=("WATCHDOG_USEC=60000000",)),
+    scene=Scene(notify="path", environment=("WATCHDOG_USEC=60000000",)),
     follows=[one_lives_on],
     expects=NOTHING_OF_A_MANAGER,
 )
@@ -299,5 +292,5 @@ def of_the_daemon(earlier: dict[str, Check]) -> dict[str, Check]:
     }
 
 
-DAEMON = of_the_daemon(REQUIRED_BEFORE)
+DAEMON_AGAIN = of_the_daemon(REQUIRED_BEFORE)
 BONUS = [*of_the_daemon(BONUS_BEFORE).values(), *OWN_BONUS]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from lab.checks import completed, since
+from lab.checks import since
 from lab.checks.check import Check
 from lab.checks.modern.step_17_service.again import BetterCause, asked_again, bonus, required
+from lab.checks.modern.step_17_service.launches import FOREGROUND
 from lab.course import STEPS
 from lab.facts import Observation
 
@@ -19,7 +18,7 @@ def in_the_foreground(earlier: Check, better: BetterCause | None = None) -> Chec
     return asked_again(
         earlier,
         since=since(earlier, NEW_STYLE),
-        scene=replace(completed(NEW_STYLE, earlier.scene), arguments=earlier.scene.arguments or ()),
+        scene=FOREGROUND.completed(earlier.scene),
         key=f"fg_{earlier.key}",
         says=f"in the foreground: {earlier.says}",
         follows=[f"fg_{key}" for key in earlier.follows],
@@ -48,7 +47,7 @@ launch_umask = in_the_foreground(REQUIRED_BEFORE["launch_umask"], why_its_umask_
 OTHERWISE = {"lives": lives, "launch_umask": launch_umask}
 
 # By the keys that they have in their steps. That it compiles is asked once.
-FOREGROUND = {
+FOREGROUND_AGAIN = {
     key: OTHERWISE[key] if key in OTHERWISE else in_the_foreground(each)
     for key, each in REQUIRED_BEFORE.items()
     if key != "compiles"

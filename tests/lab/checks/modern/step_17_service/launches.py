@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 
 from lab.checks.common import ended
+from lab.checks.modern import step_16_socket_activation as step_16
 from lab.facts import Observation
-from lab.scene import CONFIG, PID_FILE, PORT, SOCKET, USER
+from lab.scene import CONFIG, PID_FILE, PORT, SOCKET, USER, Usual
 
 AS_DAEMON = ("-d", "-l", SOCKET)
-ARGUMENTS = (*AS_DAEMON, "-p", PID_FILE)
-ROOT_ARGUMENTS = ("-u", USER)
 AT_HOST = ("-d", "-l", f"127.0.0.1:{PORT}", "-p", PID_FILE)
-WITH_CONFIG = (*ARGUMENTS, "-c", CONFIG)
+
+# The two ways in which it is launched.
+DAEMON = Usual(arguments=(*AS_DAEMON, "-p", PID_FILE), as_root=("-u", USER))
+FOREGROUND = step_16.USUAL
+
+WITH_CONFIG = (*DAEMON.arguments, "-c", CONFIG)
 
 # LSB Core 5.0, "Init Script Actions".
 GENERIC, USAGE, NOT_ALLOWED, NOT_CONFIGURED = 1, 2, 4, 6

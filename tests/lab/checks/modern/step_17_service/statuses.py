@@ -9,13 +9,12 @@ from lab.checks.beyond.step_14_signals import CONFIG_FILE
 from lab.checks.check import Finding, Unseen, Wrong, check
 from lab.checks.common import fails_cleanly, fate, says_why
 from lab.checks.modern.step_17_service.addresses import serves_at_host, serves_at_path
-from lab.checks.modern.step_17_service.daemon import DAEMON
+from lab.checks.modern.step_17_service.daemon import DAEMON_AGAIN
 from lab.checks.modern.step_17_service.launches import (
-    ARGUMENTS,
+    DAEMON,
     GENERIC,
     NOT_ALLOWED,
     NOT_CONFIGURED,
-    ROOT_ARGUMENTS,
     USAGE,
     WITH_CONFIG,
     has_status,
@@ -108,7 +107,7 @@ def no_address(o: Observation) -> Finding:
     )
 
 
-@check(read="getopt(3), exit(3)", scene=Scene(arguments=(*ARGUMENTS, "-c", "nowhere")))
+@check(read="getopt(3), exit(3)", scene=Scene(arguments=(*DAEMON.arguments, "-c", "nowhere")))
 def no_config(o: Observation) -> Finding:
     """a configuration that cannot be read: status 6."""
     return unless_it_exits(
@@ -123,7 +122,7 @@ def no_config(o: Observation) -> Finding:
     )
 
 
-@check(read="getopt(3), exit(3)", scene=Scene(arguments=(*ARGUMENTS, "-u", SOMEBODY)))
+@check(read="getopt(3), exit(3)", scene=Scene(arguments=(*DAEMON.arguments, "-u", SOMEBODY)))
 def not_allowed(o: Observation) -> Finding:
     """-u where it is not root: status 4."""
     # An ID that the sandbox does not have is none (user_namespaces(7)): who comes to it first is told so.
@@ -157,7 +156,7 @@ def port_not_allowed(o: Observation) -> Finding:
 
 @check(
     read="unlink(2), atexit(3)",
-    scene=Scene(arguments=(*ARGUMENTS, "-c", "nowhere")),
+    scene=Scene(arguments=(*DAEMON.arguments, "-c", "nowhere")),
     follows=[no_config, serves_at_path],
 )
 def leaves_nothing(o: Observation) -> Finding:
@@ -176,8 +175,8 @@ def leaves_nothing(o: Observation) -> Finding:
 
 @check(
     read="open(2), setresuid(2)",
-    scene=Scene(root=True, arguments=(*WITH_CONFIG, *ROOT_ARGUMENTS), files=((*CONFIG_FILE, 0o600),)),
-    follows=[DAEMON["written_as_root"], no_config],
+    scene=Scene(root=True, arguments=(*WITH_CONFIG, *DAEMON.as_root), files=((*CONFIG_FILE, 0o600),)),
+    follows=[DAEMON_AGAIN["written_as_root"], no_config],
 )
 def config_of_user(o: Observation) -> Finding:
     """-c FILE is read as USER."""
