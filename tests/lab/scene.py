@@ -52,8 +52,13 @@ class Usual:
 
     arguments: tuple[str, ...] = ()
     as_root: tuple[str, ...] = ()  # arguments besides, where it is root
-    notify: str = ""  # here and below: as in a Scene
+    notify: str = ""  # this and the next one as in a Scene
     listen: tuple[str, ...] = ()
+    name: str = ""  # of one of the two ways in which a step's program is launched
+
+    def key(self, word: str) -> str:
+        """What a check that is called so is called among all of the step's, if this is how it is launched."""
+        return f"{self.name}/{word}" if self.name else word
 
     def completed(self, scene: Scene) -> Scene:
         """The scene, with what it leaves open (None) as is usual."""

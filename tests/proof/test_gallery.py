@@ -120,6 +120,11 @@ def test_a_gallery_is_written_as_it_is_read(step):
     assert read(step, text) == list(rows(step)) and report_in(text) == ["a report"]
 
 
+def test_a_key_may_name_the_way_of_launching():
+    (row,) = read(STEPS[17], "## Wrong\n\n### a\n\n- fails: `daemon/x` `foreground/y`\n\n```c\n;\n```\n")
+    assert row.fails == ("daemon/x", "foreground/y")
+
+
 def test_what_is_no_gallery_is_told():
     with pytest.raises(LabError, match="an item that is not known: fail"):
         read(STEPS[3], "## Wrong\n\n### a\n\n- fail: `x`\n")

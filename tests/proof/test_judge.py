@@ -25,10 +25,10 @@ def here(_check):
     return ""
 
 
-def asked(key, finding, **more):
+def asked(name, finding, **more):
     """A check with a fixed answer."""
 
-    @check(key=key, says=key, read="none(7)", **more)
+    @check(name=name, says=name, read="none(7)", **more)
     def look(o):
         return finding
 
@@ -50,6 +50,13 @@ def test_a_step_is_launched_as_the_latest_one_before_it_that_says_how():
     assert usual(STEPS[10]) == Usual()
     assert usual(STEPS[12]) == usual(STEPS[11]) == Usual(arguments=("-p", PID_FILE))
     assert usual(STEPS[15]) == Usual(notify="path"), "it builds on the first step, not on the one before"
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_where_a_step_is_launched_in_two_ways_keys_say_which(step):
+    for each in expectations(step):
+        way = "daemon/" if "-d" in usual(step).completed(each.scene).arguments else "foreground/"
+        assert each.key == (f"{way}{each.name}" if step.number == 17 else each.name)
 
 
 # ---- the plan -------------------------------------------------------------------

@@ -53,9 +53,9 @@ def holds_of_usage(check):
     """Whether it holds of a program that does nothing but tell how it is used, and ends with status 2."""
     refusals = ("nothing_passed", "not_meant", "no_number", "no_socket", "not_listening")
     usage = ("misused", "value_missing", "word_too_many")
-    keys = ("compiles", "comes_to_rest", "killed_early", "killed_later", "leaves_nothing", "not_root", *usage)
-    key = check.key.removeprefix("fg_").removeprefix("by_hand_")
-    return key in keys or key.startswith(refusals)
+    words = ("compiles", "comes_to_rest", "killed_early", "killed_later", "leaves_nothing", "not_root", *usage)
+    word = check.name.removeprefix("by_hand_")
+    return word in words or word.startswith(refusals)
 
 
 @pytest.mark.parametrize("program", STEPS, ids=ids)

@@ -7,8 +7,9 @@
             return None
         return Wrong(expected="0000", observed=f"{p.umask:04o}", because="umask(0) was not called.")
 
-The function's name is the check's key, and the first line of its docstring is
-the sentence in the report. What its parameters are called says what it looks at:
+The function's name is the check's key; where a step is launched in two ways, it
+has the way's name in front: daemon/serves. The first line of its docstring is the
+sentence in the report. What its parameters are called says what it looks at:
 
     build   what the compiler made of the answer (facts.Build)
     o       a launch that has come to rest (facts.Observation)
@@ -26,7 +27,7 @@ from typing import Any, Callable, Sequence, Union
 
 from lab.course import Step
 from lab.facts import Build, Observation
-from lab.scene import Scene
+from lab.scene import Scene, Usual
 
 # Which kind of wrong an answer is.
 WRONG_STATE = "wrong state"
@@ -78,12 +79,13 @@ Look = Callable[..., Finding]
 class Check:
     """A function of a step's module, with how an answer is launched for it and what it has to do with other checks."""
 
-    key: str  # its name in pytest's IDs
+    name: str  # what the function is called
     says: str  # the sentence
     look: Look
     looks_at: str  # "build", "launch" or "process": see above
     read: str  # man page and section
     scene: Scene = field(default_factory=Scene)  # what is not the usual one is a launch of its own
+    usual: Usual | None = None  # the way in which it is launched, where its step has two
     times: int = 1  # so many launches, and it has to hold in each
     star: bool = False  # a bonus check
     replaces: tuple[str, ...] = ()  # keys of checks of earlier steps that no longer hold
@@ -92,6 +94,11 @@ class Check:
     needs_log: str = ""  # LOG_TO_JUDGE or LOG_TO_PASS
     expects: str = ""  # what is expected, to be told where the process that it looks at has not lived on
     since: Step | None = None  # the step that it counts as old as, if that is not the one that adds it
+
+    @property
+    def key(self) -> str:
+        """What it is called among all checks of an answer, and in pytest's IDs."""
+        return self.usual.key(self.name) if self.usual else self.name
 
     @property
     def on_process(self) -> bool:
@@ -118,11 +125,11 @@ def check(
 ) -> Callable[[Look], Check]:
     """Make a check of a function. `replaces` and `follows` name other checks, `more` are fields of Check.
 
-    A function that is made by another one has `key` and `says` among `more`.
+    A function that is made by another one has `name` and `says` among `more`.
     """
 
     def wrap(look: Look) -> Check:
-        named: dict[str, Any] = {"key": look.__name__, "says": _sentence(look)}
+        named: dict[str, Any] = {"name": look.__name__, "says": _sentence(look)}
         return Check(
             look=look,
             looks_at=_LOOKS_AT[tuple(inspect.signature(look).parameters)],

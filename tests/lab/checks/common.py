@@ -169,7 +169,7 @@ def bonus_for_failure(call: str, error: str, half: str, *words: str) -> Check:
     reason = os.strerror(getattr(errno, error))
 
     @check(
-        key=f"{call}_fails",
+        name=f"{call}_fails",
         says=f"says so when {call}() fails, and ends",
         read=f"{call}(2)",
         bonus=True,

@@ -139,7 +139,7 @@ def _take_item(row: Row, line: str) -> None:
     elif name == "diff of":
         row.base = next(step for step in STEPS if f"`{step.name}`" == rest)
     elif name in ("fails", "at times", "misses"):
-        setattr(row, name.replace(" ", "_"), tuple(re.findall(r"`(\w+)`", rest)))
+        setattr(row, name.replace(" ", "_"), tuple(re.findall(r"`([\w/]+)`", rest)))
     else:
         raise LabError(f"tests/gallery/{row.step.name}.md: {row.name} has an item that is not known: {name}")
 

@@ -21,6 +21,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import groupby
+from operator import attrgetter
 from typing import Iterator
 
 from lab.course import STEPS, Step, before
@@ -92,14 +94,14 @@ def read() -> list[Seen]:
 def write(entries: list[Seen]) -> str:
     """The text of the list."""
     lines = ["# What is taken out of the solutions, and the check that sees it. tests/run mutants writes this."]
-    step = ""
-    for entry in entries:
-        if entry.step != step:
-            step = entry.step
-            lines += ["", step]
-        lines.append(f"    {entry.by:<35} {entry.what:<17} {entry.line}")
-        if entry.why:
-            lines.append(f"        {entry.why}")
+    for step, of_step in groupby(entries, key=attrgetter("step")):
+        listed = list(of_step)
+        width = max(35, *(len(entry.by) for entry in listed))
+        lines += ["", step]
+        for entry in listed:
+            lines.append(f"    {entry.by:<{width}} {entry.what:<17} {entry.line}")
+            if entry.why:
+                lines.append(f"        {entry.why}")
     return "\n".join(lines) + "\n"
 
 

@@ -295,7 +295,7 @@ def bonus_for_rights(call: str, what: str, error: str, half: str) -> Check:
     reason = os.strerror(getattr(errno, error))
 
     @check(
-        key=f"{call}_fails",
+        name=f"{call}_fails",
         says=f"says so when {what} fails, and ends",
         read=f"{call}(2)",
         bonus=True,

@@ -37,7 +37,7 @@ def null_and_log(o: Observation) -> bool:
 
 
 def null_device_and(
-    key: str,
+    name: str,
     says: str,
     expected: str,
     replaces: Sequence[Check],
@@ -45,7 +45,7 @@ def null_device_and(
 ) -> Check:
     """The check that a step makes of the descriptors, where more than the null device may be open."""
 
-    @check(key=key, says=says, read="null(4), syslog(3)", replaces=replaces, adds_nothing=True, needs_log=LOG_TO_PASS)
+    @check(name=name, says=says, read="null(4), syslog(3)", replaces=replaces, adds_nothing=True, needs_log=LOG_TO_PASS)
     def null_device_and_more(o: Observation, p: Process) -> Finding:
         if holds(o):
             return None

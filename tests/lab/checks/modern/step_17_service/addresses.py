@@ -8,7 +8,7 @@ from typing import Sequence
 
 from lab.checks.beyond.step_11_pid_file import content
 from lab.checks.beyond.step_14_signals import CONFIG_FILE, NEW, OLD
-from lab.checks.check import Finding, Unseen, Wrong, check
+from lab.checks.check import Finding, Unseen, Wrong
 from lab.checks.common import fails_cleanly, fate
 from lab.checks.modern.step_15_notify import after, stopped_well
 from lab.checks.modern.step_16_socket_activation import GONE, all_served, served, told_clients, why_not_served
@@ -19,6 +19,7 @@ from lab.checks.modern.step_17_service.launches import (
     AT_HOST,
     GENERIC,
     WITH_CONFIG,
+    daemon_check,
     fate_of_second,
     has_status,
     remains,
@@ -77,7 +78,7 @@ def why_served_in_another_way(o: Observation, texts: Sequence[str], ends: bool) 
     return why_not_served(o)
 
 
-@check(
+@daemon_check(
     read="unix(7), unlink(2)",
     scene=Scene(then=(f"connect {SOCKET}", f"connect {SOCKET}", "SIGTERM", f"connect {SOCKET}")),
     follows=[DAEMON_AGAIN["one_lives_on"]],
@@ -105,7 +106,7 @@ def why_the_second_finds_nobody(o: Observation) -> str | None:
     return None
 
 
-@check(read="getaddrinfo(3), ip(7)", scene=SERVED_AT_HOST, follows=[serves_at_path])
+@daemon_check(read="getaddrinfo(3), ip(7)", scene=SERVED_AT_HOST, follows=[serves_at_path])
 def serves_at_host(o: Observation) -> Finding:
     """-l HOST:PORT: it serves there."""
     return unless_served(o, (HELLO,), "HOST ends at the last colon: getaddrinfo() takes both parts as text")
@@ -114,7 +115,7 @@ def serves_at_host(o: Observation) -> Finding:
 STILL_LOCKED = f"{PID_FILE} is locked, as it was before"
 
 
-@check(
+@daemon_check(
     read="flock(2), fcntl(2)",
     scene=SERVED_AT_HOST,
     follows=[serves_at_host, DAEMON_AGAIN["pid_file_locked"]],
@@ -134,7 +135,7 @@ def stays_locked(o: Observation, p: Process) -> Finding:
     )
 
 
-@check(
+@daemon_check(
     read="getaddrinfo(3), ipv6(7)",
     scene=Scene(arguments=("-d", "-l", f"[::1]:{PORT}", "-p", PID_FILE), then=(f"connect tcp6:{PORT}",)),
     follows=[serves_at_path],
@@ -148,7 +149,7 @@ def serves_at_version_6(o: Observation) -> Finding:
     )
 
 
-@check(
+@daemon_check(
     read="getaddrinfo(3)",
     scene=Scene(
         arguments=("-d", "-l", f"localhost:{PORT}", "-p", PID_FILE),
@@ -167,7 +168,7 @@ def serves_at_all(o: Observation) -> Finding:
     )
 
 
-@check(
+@daemon_check(
     read="open(2), send(2)",
     scene=Scene(
         arguments=WITH_CONFIG,
@@ -185,7 +186,7 @@ def greets_as_configured(o: Observation) -> Finding:
     )
 
 
-@check(
+@daemon_check(
     read="listen(2)",
     scene=Scene(then=(f"queue {SOCKET} 20 SIGHUP", f"connect {SOCKET}")),
     follows=[serves_at_path],
@@ -200,7 +201,7 @@ def reload_loses_nobody(o: Observation) -> Finding:
     )
 
 
-@check(read="accept(2)", scene=Scene(then=(f"queue {SOCKET} 20 SIGTERM",)), follows=[serves_at_path])
+@daemon_check(read="accept(2)", scene=Scene(then=(f"queue {SOCKET} 20 SIGTERM",)), follows=[serves_at_path])
 def stop_loses_nobody(o: Observation) -> Finding:
     """who has connected when SIGTERM comes is served before it stops."""
     return unless_served(
@@ -212,7 +213,7 @@ def stop_loses_nobody(o: Observation) -> Finding:
     )
 
 
-@check(
+@daemon_check(
     read="signal(7)",
     scene=Scene(then=("SIGINT",)),
     follows=[DAEMON_AGAIN["stops"], DAEMON_AGAIN["removes_pid_file"], serves_at_path],
@@ -228,7 +229,7 @@ def interrupted(o: Observation) -> Finding:
     )
 
 
-@check(
+@daemon_check(
     read="unix(7), bind(2)",
     scene=Scene(then=("SIGKILL", "again 1", f"connect {SOCKET}")),
     follows=[serves_at_path],
@@ -243,7 +244,7 @@ def takes_over_path(o: Observation) -> Finding:
     )
 
 
-@check(
+@daemon_check(
     read="ip(7), socket(7)",
     scene=Scene(arguments=AT_HOST, then=(f"connect tcp4:{PORT}", "SIGKILL", "again 1", f"connect tcp4:{PORT}")),
     follows=[serves_at_host, takes_over_path],
@@ -258,7 +259,7 @@ def starts_at_once(o: Observation) -> Finding:
     )
 
 
-@check(
+@daemon_check(
     read="stat(2), unix(7)",
     scene=Scene(arguments=AS_DAEMON, files=((SOCKET, b"dear to somebody\n"),)),
     follows=[serves_at_path],
@@ -281,7 +282,7 @@ def no_socket_there(o: Observation) -> Finding:
 SECOND_IS_TOLD_NO = "a second one, without -p, is told no (status 1); the first one serves on"
 
 
-@check(
+@daemon_check(
     read="unix(7), connect(2)",
     scene=Scene(arguments=AS_DAEMON, then=("again 1", f"connect {SOCKET}")),
     follows=[serves_at_path],
@@ -339,7 +340,7 @@ def unless_address_refused(o: Observation, because: str) -> Wrong | None:
     )
 
 
-@check(read="getaddrinfo(3), unix(7)", bonus=True, scene=at("127.0.0.1:70000"))
+@daemon_check(read="getaddrinfo(3), unix(7)", bonus=True, scene=at("127.0.0.1:70000"))
 def port_too_high(o: Observation) -> Finding:
     """-l with a port above 65535: it says so, and ends."""
     return unless_address_refused(
@@ -347,7 +348,7 @@ def port_too_high(o: Observation) -> Finding:
     )
 
 
-@check(read="getaddrinfo(3), unix(7)", bonus=True, scene=at("127.0.0.1:"))
+@daemon_check(read="getaddrinfo(3), unix(7)", bonus=True, scene=at("127.0.0.1:"))
 def no_port(o: Observation) -> Finding:
     """-l with a colon and no port: it says so, and ends."""
     return unless_address_refused(
@@ -356,7 +357,7 @@ def no_port(o: Observation) -> Finding:
     )
 
 
-@check(read="getaddrinfo(3), unix(7)", bonus=True, scene=at("127.0.0.1:nowhere"))
+@daemon_check(read="getaddrinfo(3), unix(7)", bonus=True, scene=at("127.0.0.1:nowhere"))
 def port_unknown(o: Observation) -> Finding:
     """-l with a port that has no such name: it says so, and ends."""
     return unless_address_refused(
@@ -364,7 +365,7 @@ def port_unknown(o: Observation) -> Finding:
     )
 
 
-@check(read="getaddrinfo(3), unix(7)", bonus=True, scene=at("192.0.2.1:7017"))  # TEST-NET-1, RFC 5737
+@daemon_check(read="getaddrinfo(3), unix(7)", bonus=True, scene=at("192.0.2.1:7017"))  # TEST-NET-1, RFC 5737
 def not_our_address(o: Observation) -> Finding:
     """-l with an address that is not this machine's: it says so, and ends."""
     return unless_address_refused(
@@ -374,7 +375,7 @@ def not_our_address(o: Observation) -> Finding:
     )
 
 
-@check(read="getaddrinfo(3), unix(7)", bonus=True, scene=at(120 * "x"))
+@daemon_check(read="getaddrinfo(3), unix(7)", bonus=True, scene=at(120 * "x"))
 def path_too_long(o: Observation) -> Finding:
     """-l with a path that is too long: it says so, and ends."""
     return unless_address_refused(

@@ -8,7 +8,7 @@ from lab.checks import added, expectations
 from lab.checks.check import Check, Finding, Look, Wrong
 from lab.course import Step, lineage
 from lab.facts import Build, Observation, Process
-from lab.scene import Scene
+from lab.scene import Scene, Usual
 
 BetterCause = Callable[[Observation], Optional[str]]
 
@@ -26,9 +26,9 @@ def bonus(step: Step) -> dict[str, Check]:
 def asked_again(
     earlier: Check,
     *,
+    usual: Usual,
     since: Step,
     scene: Scene,
-    key: str = "",
     says: str = "",
     follows: Sequence[str] = (),
     better: BetterCause | None = None,
@@ -36,6 +36,7 @@ def asked_again(
 ) -> Check:
     """The check of an earlier step in a scene of this one; it counts as old as it was, which is `since`.
 
+    `follows` names checks of the same way of launching, which `usual` is.
     Where it is wrong, `better` may know a better cause. Where something else is
     asked for, `look` looks at the launch in its place.
     """
@@ -47,15 +48,16 @@ def asked_again(
         return finding
 
     return Check(
-        key=key or earlier.key,
+        name=earlier.name,
         says=says or earlier.says,
         look=look or look_again,
         looks_at="launch" if look else earlier.looks_at,
         read=earlier.read,
         scene=scene,
+        usual=usual,
         times=earlier.times,
         star=earlier.star,
-        follows=tuple(follows),
+        follows=tuple(usual.key(name) for name in follows),
         needs_log=earlier.needs_log,
         since=since,
         expects=earlier.expects or earlier.says,

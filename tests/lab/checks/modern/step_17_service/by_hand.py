@@ -8,7 +8,7 @@ from typing import Iterable
 from lab.checks.beyond.step_11_pid_file import content, holds_pid
 from lab.checks.beyond.step_13_drop_privileges import GID, GROUPS, UID, capabilities, extra_groups, has, ids
 from lab.checks.beyond.step_14_signals import CONFIG_FILE, OLD
-from lab.checks.check import Finding, Wrong, check
+from lab.checks.check import Finding, Wrong
 from lab.checks.modern.step_15_notify import READY, quoted
 from lab.checks.modern.step_16_socket_activation import GONE, served
 from lab.checks.modern.step_17_service.addresses import (
@@ -20,7 +20,7 @@ from lab.checks.modern.step_17_service.addresses import (
 )
 from lab.checks.modern.step_17_service.daemon import DAEMON_AGAIN
 from lab.checks.modern.step_17_service.foreground import FOREGROUND_AGAIN
-from lab.checks.modern.step_17_service.launches import DAEMON, FOREGROUND, NOT_CONFIGURED, remains
+from lab.checks.modern.step_17_service.launches import DAEMON, NOT_CONFIGURED, foreground_check, remains
 from lab.checks.modern.step_17_service.statuses import leaves_nothing, no_config, unless_it_exits
 from lab.facts import Observation, Process
 from lab.scene import CONFIG, PID_FILE, SOCKET, USER, Scene
@@ -30,7 +30,6 @@ BY_HAND = ("-l", SOCKET, "-p", PID_FILE)
 STARTED = Scene(
     arguments=(*BY_HAND, "-c", CONFIG),
     files=(CONFIG_FILE,),
-    notify="path",
     listen=(),
     then=(f"connect {SOCKET}", "SIGTERM", f"connect {SOCKET}"),
 )
@@ -38,7 +37,7 @@ AS_ROOT = replace(STARTED, arguments=(*BY_HAND, "-c", CONFIG, *DAEMON.as_root), 
 FAILS = replace(STARTED, arguments=(*BY_HAND, "-c", "nowhere"), files=(), then=())
 
 
-@check(
+@foreground_check(
     read="unix(7), unlink(2)",
     scene=STARTED,
     follows=[FOREGROUND_AGAIN["lives"], serves_at_path, greets_as_configured],
@@ -67,7 +66,7 @@ def why_it_is_another_service(o: Observation) -> str | None:
     return None
 
 
-@check(
+@foreground_check(
     read="flock(2), unlink(2)",
     scene=STARTED,
     follows=[FOREGROUND_AGAIN["lives"], DAEMON_AGAIN["pid_file"], DAEMON_AGAIN["removes_pid_file"]],
@@ -103,7 +102,7 @@ def groups_in_words(groups: Iterable[int]) -> str:
 ALL_OF_USER = f"UID {UID}, GID {GID}, groups {groups_in_words(GROUPS)}, no capabilities"
 
 
-@check(
+@foreground_check(
     says=f"without -d: -u {USER} gives up all rights of root",
     read="initgroups(3), setresuid(2)",
     scene=AS_ROOT,
@@ -131,7 +130,7 @@ def by_hand_user(o: Observation, p: Process) -> Finding:
     )
 
 
-@check(read="getopt(3), exit(3)", scene=FAILS, follows=[no_config])
+@foreground_check(read="getopt(3), exit(3)", scene=FAILS, follows=[no_config])
 def by_hand_no_config(o: Observation) -> Finding:
     """without -d: a configuration that cannot be read is status 6, too."""
     return unless_it_exits(
@@ -143,7 +142,11 @@ def by_hand_no_config(o: Observation) -> Finding:
     )
 
 
-@check(read="unlink(2), sd_notify(3)", scene=FAILS, follows=[by_hand_no_config, leaves_nothing, by_hand_served])
+@foreground_check(
+    read="unlink(2), sd_notify(3)",
+    scene=FAILS,
+    follows=[by_hand_no_config, leaves_nothing, by_hand_served],
+)
 def by_hand_leaves_nothing(o: Observation) -> Finding:
     """without -d: a start that fails leaves nothing, and nobody is told that it is ready."""
     is_told_ready = any(READY in each.text for each in o.notices)
@@ -163,9 +166,9 @@ def why_something_is_left(o: Observation) -> str:
     return "READY=1 came before all was done that can fail: what waited for it starts, and finds nobody"
 
 
-@check(
+@foreground_check(
     read="sd_listen_fds(3)",
-    scene=FOREGROUND.completed(Scene(arguments=("-l", SOCKET), then=("connect 0", f"connect {SOCKET}"))),
+    scene=Scene(arguments=("-l", SOCKET), then=("connect 0", f"connect {SOCKET}")),
     follows=[FOREGROUND_AGAIN["serves"], serves_at_path],
 )
 def passed_first(o: Observation) -> Finding:

@@ -9,12 +9,12 @@ from typing import Callable, Sequence
 from lab.checks import since
 from lab.checks.beyond.step_10_reset_signals import kept
 from lab.checks.beyond.step_14_signals import TAKEN
-from lab.checks.check import Check, Finding, Look, Unseen, Wrong, check
+from lab.checks.check import Check, Finding, Look, Unseen, Wrong
 from lab.checks.common import ended, fate, says_why
 from lab.checks.modern import step_15_notify as step_15
 from lab.checks.modern.step_17_service.again import BetterCause, asked_again, bonus, required
 from lab.checks.modern.step_17_service.descriptors import only_listens
-from lab.checks.modern.step_17_service.launches import AS_DAEMON, AT_HOST, DAEMON, GENERIC, has_status
+from lab.checks.modern.step_17_service.launches import AS_DAEMON, AT_HOST, DAEMON, GENERIC, daemon_check, has_status
 from lab.checks.recipe.step_06_dev_null import with_access
 from lab.checks.recipe.step_07_syslog import came_out_right, quoted, standard_holds
 from lab.course import STEPS
@@ -46,6 +46,7 @@ def as_daemon(
     """A check of step 14, of the service with -d. It may follow from more than it did; see asked_again()."""
     return asked_again(
         earlier,
+        usual=DAEMON,
         since=since(earlier, CLASSIC),
         scene=scene_as_daemon(earlier.scene),
         says=says,
@@ -98,7 +99,7 @@ def why_sigterm_is_lost(o: Observation) -> str | None:
 one_lives_on = as_daemon(REQUIRED_BEFORE["one_lives_on"], better=why_it_gave_up)
 written_as_root = as_daemon(REQUIRED_BEFORE["written_as_root"], better=why_root_was_needed)
 sigterm_ends = as_daemon(REQUIRED_BEFORE["sigterm_ends"], better=why_sigterm_is_lost)
-# That one is named by its key: it builds on the checks here.
+# That one is named by a word: it builds on the checks here.
 one_of_many = as_daemon(REQUIRED_BEFORE["one_of_many"], follows=["takes_over_path"])
 
 
@@ -217,6 +218,7 @@ def ready_without_close_range(o: Observation) -> Finding:
 # At a path there would be two files that cannot be removed.
 unremovable_file = asked_again(
     BONUS_BEFORE["unremovable_file"],
+    usual=DAEMON,
     since=CLASSIC,
     scene=replace(BONUS_BEFORE["unremovable_file"].scene, arguments=(*AT_HOST, *DAEMON.as_root)),
 )
@@ -230,7 +232,7 @@ def told_of_manager(o: Observation) -> dict[str, str]:
 NOTHING_OF_A_MANAGER = "neither NOTIFY_SOCKET nor WATCHDOG_USEC, and nobody is told anything"
 
 
-@check(
+@daemon_check(
     read="clearenv(3), daemon(7), sd_notify(3)",
     scene=Scene(notify="path", environment=("WATCHDOG_USEC=60000000",)),
     follows=[one_lives_on],
@@ -256,7 +258,7 @@ def keeps_no_variable(o: Observation, p: Process) -> Finding:
 
 
 OTHERWISE = {
-    each.key: each
+    each.name: each
     for each in (
         one_lives_on,
         written_as_root,
@@ -279,7 +281,7 @@ NOT_OF_A_SERVER = {
     "started_with_none_open",
     "unwritable_file",
     "no_config_at_start",
-    *(each.key for each in OWN_BONUS),
+    *(each.name for each in OWN_BONUS),
 }
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from lab.checks.beyond.step_14_signals import own_pipes
-from lab.checks.check import LOG_TO_PASS, Finding, Wrong, check
+from lab.checks.check import LOG_TO_PASS, Finding, Wrong
 from lab.checks.common import names
+from lab.checks.modern.step_17_service.launches import daemon_check
 from lab.checks.recipe.step_05_close_fds import inherited
 from lab.checks.recipe.step_06_dev_null import with_access
 from lab.checks.recipe.step_07_syslog import extra, standard_holds
@@ -40,7 +41,7 @@ def only_listens(o: Observation) -> bool:
     return bool(o.listeners) and standard_holds(o) and not not_its_own(o) and len(to_the_log) <= 1
 
 
-@check(read="null(4), listen(2)", needs_log=LOG_TO_PASS)
+@daemon_check(read="null(4), listen(2)", needs_log=LOG_TO_PASS)
 def null_device_log_file_and_sockets(o: Observation, p: Process) -> Finding:
     """0, 1 and 2 are the null device; beside them the log, FILE, and where it listens."""
     if only_listens(o):

@@ -17,11 +17,11 @@ def in_the_foreground(earlier: Check, better: BetterCause | None = None) -> Chec
     """A check of step 16, of the service in the foreground. Its key gets a name of its own."""
     return asked_again(
         earlier,
+        usual=FOREGROUND,
         since=since(earlier, NEW_STYLE),
         scene=FOREGROUND.completed(earlier.scene),
-        key=f"fg_{earlier.key}",
         says=f"in the foreground: {earlier.says}",
-        follows=[f"fg_{key}" for key in earlier.follows],
+        follows=earlier.follows,
         better=better,
     )
 

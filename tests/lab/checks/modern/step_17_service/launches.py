@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from typing import Any, Callable
 
+from lab.checks.check import Check, Look, check
 from lab.checks.common import ended
 from lab.checks.modern import step_16_socket_activation as step_16
 from lab.facts import Observation
-from lab.scene import CONFIG, PID_FILE, PORT, SOCKET, USER, Usual
+from lab.scene import CONFIG, PID_FILE, PORT, SOCKET, USER, Scene, Usual
 
 AS_DAEMON = ("-d", "-l", SOCKET)
 AT_HOST = ("-d", "-l", f"127.0.0.1:{PORT}", "-p", PID_FILE)
 
 # The two ways in which it is launched.
-DAEMON = Usual(arguments=(*AS_DAEMON, "-p", PID_FILE), as_root=("-u", USER))
-FOREGROUND = step_16.USUAL
+DAEMON = Usual(name="daemon", arguments=(*AS_DAEMON, "-p", PID_FILE), as_root=("-u", USER))
+FOREGROUND = replace(step_16.USUAL, name="foreground")
 
 WITH_CONFIG = (*DAEMON.arguments, "-c", CONFIG)
 
 # LSB Core 5.0, "Init Script Actions".
 GENERIC, USAGE, NOT_ALLOWED, NOT_CONFIGURED = 1, 2, 4, 6
+
+
+def daemon_check(**more: Any) -> Callable[[Look], Check]:
+    """Make a check of a function, as check() does, of what is launched with -d."""
+    return check(usual=DAEMON, **more)
+
+
+def foreground_check(*, scene: Scene, **more: Any) -> Callable[[Look], Check]:
+    """The same of what is launched without."""
+    return check(usual=FOREGROUND, scene=FOREGROUND.completed(scene), **more)
 
 
 def has_status(status: int | None, number: int) -> bool:

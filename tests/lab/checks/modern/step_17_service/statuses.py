@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 
 from lab.checks.beyond.step_14_signals import CONFIG_FILE
-from lab.checks.check import Finding, Unseen, Wrong, check
+from lab.checks.check import Finding, Unseen, Wrong
 from lab.checks.common import fails_cleanly, fate, says_why
 from lab.checks.modern.step_17_service.addresses import serves_at_host, serves_at_path
 from lab.checks.modern.step_17_service.daemon import DAEMON_AGAIN
@@ -17,11 +18,16 @@ from lab.checks.modern.step_17_service.launches import (
     NOT_CONFIGURED,
     USAGE,
     WITH_CONFIG,
+    daemon_check,
+    foreground_check,
     has_status,
     remains,
 )
 from lab.facts import Observation
 from lab.scene import CONFIG, PID_FILE, SOCKET, SOMEBODY, USER, Scene
+
+# Nobody is a manager to it.
+BY_A_SHELL = Scene(stdio="pipe", notify="", listen=())
 
 # What is expected besides a status.
 SAME_TEXT = "and the same text, on standard error"
@@ -47,7 +53,7 @@ def why_it_exits_otherwise(o: Observation, status: int, because: str) -> str:
     return because
 
 
-@check(read="getopt(3), exit(3)", scene=Scene(arguments=("-h",), stdio="pipe"))
+@foreground_check(read="getopt(3), exit(3)", scene=replace(BY_A_SHELL, arguments=("-h",)))
 def help(o: Observation) -> Finding:
     """-h: it tells how it is used, on standard output."""
     return unless_it_exits(
@@ -59,7 +65,7 @@ def help(o: Observation) -> Finding:
     )
 
 
-@check(read="getopt(3), exit(3)", scene=Scene(arguments=("-x",), stdio="pipe"))
+@foreground_check(read="getopt(3), exit(3)", scene=replace(BY_A_SHELL, arguments=("-x",)))
 def misused(o: Observation) -> Finding:
     """an option that there is not: it tells how it is used, on standard error."""
     return unless_it_exits(
@@ -71,7 +77,7 @@ def misused(o: Observation) -> Finding:
     )
 
 
-@check(read="getopt(3), exit(3)", scene=Scene(arguments=("-d", "-l"), stdio="pipe"))
+@daemon_check(read="getopt(3), exit(3)", scene=Scene(arguments=("-d", "-l"), stdio="pipe"))
 def value_missing(o: Observation) -> Finding:
     """an option without its value: it tells how it is used, too."""
     return unless_it_exits(
@@ -83,7 +89,7 @@ def value_missing(o: Observation) -> Finding:
     )
 
 
-@check(read="getopt(3), exit(3)", scene=Scene(arguments=("-d", "-l", SOCKET, "more"), stdio="pipe"))
+@daemon_check(read="getopt(3), exit(3)", scene=Scene(arguments=("-d", "-l", SOCKET, "more"), stdio="pipe"))
 def word_too_many(o: Observation) -> Finding:
     """a word too many: it tells how it is used, too."""
     return unless_it_exits(
@@ -95,7 +101,7 @@ def word_too_many(o: Observation) -> Finding:
     )
 
 
-@check(read="getopt(3), exit(3)", scene=Scene(arguments=("-d",)))
+@daemon_check(read="getopt(3), exit(3)", scene=Scene(arguments=("-d",)))
 def no_address(o: Observation) -> Finding:
     """neither an ADDRESS nor a socket that was passed: status 1."""
     return unless_it_exits(
@@ -107,7 +113,7 @@ def no_address(o: Observation) -> Finding:
     )
 
 
-@check(read="getopt(3), exit(3)", scene=Scene(arguments=(*DAEMON.arguments, "-c", "nowhere")))
+@daemon_check(read="getopt(3), exit(3)", scene=Scene(arguments=(*DAEMON.arguments, "-c", "nowhere")))
 def no_config(o: Observation) -> Finding:
     """a configuration that cannot be read: status 6."""
     return unless_it_exits(
@@ -122,7 +128,7 @@ def no_config(o: Observation) -> Finding:
     )
 
 
-@check(read="getopt(3), exit(3)", scene=Scene(arguments=(*DAEMON.arguments, "-u", SOMEBODY)))
+@daemon_check(read="getopt(3), exit(3)", scene=Scene(arguments=(*DAEMON.arguments, "-u", SOMEBODY)))
 def not_allowed(o: Observation) -> Finding:
     """-u where it is not root: status 4."""
     # An ID that the sandbox does not have is none (user_namespaces(7)): who comes to it first is told so.
@@ -137,7 +143,7 @@ def not_allowed(o: Observation) -> Finding:
     )
 
 
-@check(read="getopt(3), exit(3)", scene=Scene(arguments=("-d", "-l", "127.0.0.1:1")), follows=[serves_at_host])
+@daemon_check(read="getopt(3), exit(3)", scene=Scene(arguments=("-d", "-l", "127.0.0.1:1")), follows=[serves_at_host])
 def port_not_allowed(o: Observation) -> Finding:
     """-l with a port below 1024 where it is not root: status 4."""
     if o.processes:
@@ -154,7 +160,7 @@ def port_not_allowed(o: Observation) -> Finding:
     )
 
 
-@check(
+@daemon_check(
     read="unlink(2), atexit(3)",
     scene=Scene(arguments=(*DAEMON.arguments, "-c", "nowhere")),
     follows=[no_config, serves_at_path],
@@ -173,7 +179,7 @@ def leaves_nothing(o: Observation) -> Finding:
     )
 
 
-@check(
+@daemon_check(
     read="open(2), setresuid(2)",
     scene=Scene(root=True, arguments=(*WITH_CONFIG, *DAEMON.as_root), files=((*CONFIG_FILE, 0o600),)),
     follows=[DAEMON_AGAIN["written_as_root"], no_config],
