@@ -1,51 +1,113 @@
-"""The list of steps: one for every program in `solutions/`, in their order."""
+"""The list of steps, in their order: it is read from checks/course.txt, where a person can read it too."""
+
+from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Iterable
 
-from lab.toolbox import SOLUTIONS
+from lab.toolbox import ROOT, LabError
+
+LIST = ROOT / "tests" / "lab" / "checks" / "course.txt"
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step of the course; `title` is what the solution's first comment calls it."""
+    """A step of the course."""
 
-    name: str  # as its files are called: 03_setsid
-    title: str
+    name: str  # as its files are called: NN_word
+    title: str  # as the head comment of its C files has it
+    part: str  # of the course: the folder in checks/ that holds its module
 
     @property
-    def number(self):
-        """Its number as the course counts: 3 for 03_setsid."""
+    def number(self) -> int:
+        """Its number as the course counts: the NN of its name."""
         return int(self.name[:2])
 
     @property
-    def handout(self):
+    def word(self) -> str:
+        """Its name without the number."""
+        return self.name[3:]
+
+    @property
+    def handout(self) -> str:
         """Its handout, as a path from the top of the project."""
         return f"steps/{self.name}.md"
 
 
-def _read_steps():
-    steps = []
-    for path in sorted(SOLUTIONS.glob("[0-9][0-9]_*.c")):
-        with path.open(encoding="utf-8") as file:
-            head = re.match(rf"/\*\n \* {path.stem}: (.+)\n", file.read(400))
-        steps.append(Step(path.stem, head[1] if head else path.stem))
-    return tuple(steps)
+_PART = re.compile(r"[a-z]\w*")
+_STEP = re.compile(r" {4}(?P<name>\d\d_[a-z]\w*) +(?P<title>\S.*)")
+_START = re.compile(r" {8}starts from (?P<name>\w+)")
 
 
-STEPS = _read_steps()
+def read(text: str) -> dict[Step, Step | None]:
+    """The steps that a list names, each with the one that it builds on, if there is one. Raises LabError."""
+    steps: dict[Step, Step | None] = {}
+    part, latest = "", None
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line or line.startswith("#"):
+            continue
+        if not line.isprintable():
+            raise _wrong(number, "it holds characters that cannot be printed")
+        if _PART.fullmatch(line):
+            part = line
+        elif match := _STEP.fullmatch(line):
+            step = Step(match["name"], match["title"], part)
+            _look_at(step, latest, number)
+            steps[step] = latest
+            latest = step
+        elif match := _START.fullmatch(line):
+            if latest is None:
+                raise _wrong(number, "there is no step above it")
+            steps[latest] = _start(match["name"], [step for step in steps if step != latest], number)
+        else:
+            raise _wrong(number, "neither a part, nor a step with its title, nor what a step starts from")
+    if not steps:
+        raise LabError(f"{LIST.relative_to(ROOT)} names no step")
+    return steps
 
-# Each step builds on the one before it. These start anew: from another one, or from nothing (None).
-_STARTS_FROM = {15: 0, 17: None}
+
+def _look_at(step: Step, latest: Step | None, number: int) -> None:
+    """Raise LabError for a step that cannot come after `latest`, or that is in no part of the course."""
+    if not step.part:
+        raise _wrong(number, f"{step.name} is in no part of the course")
+    if latest and step.number <= latest.number:
+        raise _wrong(number, f"{step.name} cannot come after {latest.name}: each number has to be higher than the last")
 
 
-def before(step):
+def _start(name: str, earlier: Iterable[Step], number: int) -> Step | None:
+    """The step among `earlier` that is called `name`, None for nothing. Raises LabError."""
+    if name == "nothing":
+        return None
+    for step in earlier:
+        if step.name == name:
+            return step
+    raise _wrong(number, f"there is no step {name} above it")
+
+
+def _wrong(number: int, reason: str) -> LabError:
+    return LabError(f"{LIST.relative_to(ROOT)}, line {number}: {reason}")
+
+
+_BEFORE = read(LIST.read_text(encoding="utf-8", errors="surrogateescape"))
+STEPS = tuple(_BEFORE)
+START = STEPS[0]  # the program that learners start from: nothing is asked for there
+
+
+def before(step: Step) -> Step | None:
     """The step that `step` builds on, None if there is none."""
-    number = _STARTS_FROM.get(step.number, step.number - 1)
-    return None if number in (None, -1) else STEPS[number]
+    return _BEFORE[step]
 
 
-def lineage(step):
+def lineage(step: Step) -> tuple[Step, ...]:
     """The steps that `step` builds on, from the first one, and itself."""
     earlier = before(step)
     return (*lineage(earlier), step) if earlier else (step,)
+
+
+def step_called(name: str) -> Step:
+    """The step of that name, with its number or without: so code names a step by its word. Raises LabError."""
+    for step in STEPS:
+        if name in (step.name, step.word):
+            return step
+    raise LabError(f"{LIST.relative_to(ROOT)} names no step {name}")

@@ -1,16 +1,15 @@
 """What has to be true after each step: the one list of expectations.
 
-Every step has a module in one of the folders here, called after it:
-`recipe/step_03_setsid.py` holds CHECKS, what step 03 adds. From there on they
-hold for every later step too, until the module of a later step says that a
-check of its own replaces them. Where it is launched in another way than before,
-the module says USUAL too. A folder is a part of the course, and its checks know
-those of the parts before.
+course.txt is the list of all steps. Every step has a module in one of the
+folders here, called after it: `recipe/step_03_setsid.py` holds CHECKS, what step
+03 adds. From there on they hold for every later step too, until the module of a
+later step says that a check of its own replaces them. Where it is launched in
+another way than before, the module says USUAL too. A folder is a part of the
+course, and its checks know those of the parts before.
 """
 
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 
 from lab.course import before, lineage
 from lab.scene import Scene, Usual
@@ -24,9 +23,8 @@ def added(step):
 
 @cache
 def _module(step):
-    """The step's module, whichever part of the course it is in."""
-    parts = [part.parent.name for part in Path(__file__).parent.glob(f"*/step_{step.name}*")]
-    return import_module(f"{__name__}.{parts[0]}.step_{step.name}")
+    """The step's module, in the folder of its part of the course."""
+    return import_module(f"{__name__}.{step.part}.step_{step.name}")
 
 
 def since(check, step):

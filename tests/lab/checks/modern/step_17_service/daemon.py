@@ -17,11 +17,11 @@ from lab.checks.modern.step_17_service.descriptors import only_listens
 from lab.checks.modern.step_17_service.launches import AS_DAEMON, AT_HOST, DAEMON, GENERIC, daemon_check, has_status
 from lab.checks.recipe.step_06_dev_null import with_access
 from lab.checks.recipe.step_07_syslog import came_out_right, quoted, standard_holds
-from lab.course import STEPS
+from lab.course import step_called
 from lab.facts import Observation, Process
 from lab.scene import PID_FILE, SOCKET, Scene
 
-CLASSIC = STEPS[14]
+CLASSIC = step_called("signals")
 REQUIRED_BEFORE, BONUS_BEFORE = required(CLASSIC), bonus(CLASSIC)
 
 # A server may ignore that a client, or a child, has gone, or take it as it takes the rest.

@@ -6,10 +6,10 @@ from lab.checks import since
 from lab.checks.check import Check
 from lab.checks.modern.step_17_service.again import BetterCause, asked_again, bonus, required
 from lab.checks.modern.step_17_service.launches import FOREGROUND
-from lab.course import STEPS
+from lab.course import step_called
 from lab.facts import Observation
 
-NEW_STYLE = STEPS[16]
+NEW_STYLE = step_called("socket_activation")
 REQUIRED_BEFORE, BONUS_BEFORE = required(NEW_STYLE), bonus(NEW_STYLE)
 
 

@@ -1,0 +1,113 @@
+"""The list of steps is read strictly, and says what there is."""
+
+import re
+
+import pytest
+
+from lab.course import LIST, STEPS, before, lineage, read, step_called
+from lab.toolbox import ROOT, SKELETONS, SOLUTIONS, LabError
+
+CHECKS = LIST.parent
+GALLERY = ROOT / "tests" / "gallery"
+NAME = re.compile(r"(?:step_)?(\d\d_\w+)")
+
+
+def steps_in(folder, suffix):
+    """The names of steps that the entries of a folder with this suffix are called after, "" for folders."""
+    found = (NAME.fullmatch(path.stem) for path in folder.iterdir() if path.suffix == suffix)
+    return {match[1] for match in found if match}
+
+
+# ---- the list and the files ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("folder, suffix", [(SKELETONS, ".c"), (SKELETONS, ".md"), (SOLUTIONS, ".c"), (GALLERY, ".md")])
+def test_each_step_of_the_list_has_its_file_and_no_other_has(folder, suffix):
+    if not folder.exists():
+        pytest.skip(f"there is no {folder.name}/ here")
+    assert steps_in(folder, suffix) == {step.name for step in STEPS}
+
+
+def test_each_step_has_its_checks_in_the_folder_of_its_part():
+    for part in {path.parent.name for path in CHECKS.glob("*/__init__.py")}:
+        found = steps_in(CHECKS / part, ".py") | steps_in(CHECKS / part, "")
+        assert found == {step.name for step in STEPS if step.part == part}, part
+    assert all((CHECKS / step.part / "__init__.py").exists() for step in STEPS)
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_a_title_is_that_of_the_head_comments(step):
+    paths = [path for path in (SKELETONS / f"{step.name}.c", SOLUTIONS / f"{step.name}.c") if path.parent.exists()]
+    for path in paths:
+        assert path.read_text(encoding="utf-8").startswith(f"/*\n * {step.name}: {step.title}\n"), path
+
+
+def test_a_step_is_called_by_its_word():
+    assert len({step.word for step in STEPS}) == len(STEPS), "two steps have one word"
+    assert all(step_called(step.word) == step_called(step.name) == step for step in STEPS)
+    for name in ("", "set", str(STEPS[-1].number), "no_such_step"):
+        with pytest.raises(LabError, match="names no step"):
+            step_called(name)
+
+
+# ---- how it is read --------------------------------------------------------------------
+
+ANY = """# a comment
+one
+    00_a    the first
+        starts from nothing
+    01_b    the second
+
+two
+    02_c    another: with a colon
+        starts from 00_a
+    07_d    the last
+    08_e    on its own
+        starts from nothing
+"""
+
+
+def test_what_a_step_builds_on():
+    steps = read(ANY)
+    assert [(step.name, step.title, step.part) for step in steps] == [
+        ("00_a", "the first", "one"),
+        ("01_b", "the second", "one"),
+        ("02_c", "another: with a colon", "two"),
+        ("07_d", "the last", "two"),
+        ("08_e", "on its own", "two"),
+    ]
+    assert [earlier and earlier.word for earlier in steps.values()] == [None, "a", "a", "c", None]
+    assert [step.number for step in steps] == [0, 1, 2, 7, 8]
+
+
+def test_a_lineage_goes_back_to_where_it_started():
+    for step in STEPS:
+        way = lineage(step)
+        assert way[-1] == step and before(way[0]) is None
+        assert all(before(later) == earlier for earlier, later in zip(way, way[1:]))
+
+
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("", "names no step"),
+        ("# nothing but a comment\n", "names no step"),
+        ("    00_a    a title\n", "line 1: 00_a is in no part of the course"),
+        ("one\n    00_a\n", "line 2: neither a part, nor a step"),
+        ("one\n\t00_a    a title\n", "line 2: it holds characters that cannot be printed"),
+        ("one\n    00_a    a \udcff title\n", "line 2: it holds characters that cannot be printed"),
+        ("one\n  00_a    a title\n", "line 2: neither a part, nor a step"),
+        ("one\n    0_a    a title\n", "line 2: neither a part, nor a step"),
+        ("one, two\n", "line 1: neither a part, nor a step"),
+        ("one\n        starts from nothing\n", "line 2: there is no step above it"),
+        ("one\n    00_a    a title\n        starts from 01_b\n", "line 3: there is no step 01_b above it"),
+        ("one\n    00_a    a title\n        starts from 00_a\n", "line 3: there is no step 00_a above it"),
+        ("one\n    00_a    a title\n        begins anew\n", "line 3: neither a part, nor a step"),
+        ("one\n    00_a    a title\n    00_b    another\n", "line 3: 00_b cannot come after 00_a"),
+        ("one\n    03_a    a title\ntwo\n    02_b    another\n", "line 4: 02_b cannot come after 03_a"),
+    ],
+)
+def test_what_cannot_be_read_is_told_with_its_line(text, says):
+    with pytest.raises(LabError) as caught:
+        read(text)
+    assert str(caught.value).startswith("tests/lab/checks/course.txt") and says in str(caught.value)
