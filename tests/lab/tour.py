@@ -4,8 +4,7 @@ import shutil
 
 from lab.answers import Answer
 from lab.checks.check import DOES_NOT_COMPILE
-from lab.checks.common import role, signal_name
-from lab.checks.recipe.step_07_syslog import parsed
+from lab.checks.common import parsed, role, signal_name
 from lab.course import STEPS
 from lab.judge.examination import Workshop
 from lab.scene import Scene

@@ -284,7 +284,7 @@ def test_the_log_knows_who_sent_it(examine_in_sandbox, edited):
 def test_messages_are_parsed(text, facility, tag):
     from types import SimpleNamespace
 
-    from lab.checks.recipe.step_07_syslog import parsed
+    from lab.checks.common import parsed
 
     o = SimpleNamespace(messages=[SimpleNamespace(text=text, sender=4)])
     assert parsed(o) == [(facility, tag, 4)]

@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import signal
-from typing import Mapping
+from typing import Mapping, NamedTuple
 
 from lab.checks.check import CRASHED, EXITED, WRONG_STATE, Check, Finding, Wrong, check
 from lab.facts import Descriptor, Observation
@@ -20,6 +20,26 @@ FORM = re.compile(
     r"(?:1 \S+ \S+ |[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d (?:[^\s:\[]+ (?=\S+:))?)? *"
     r"(?P<tag>[^\s\[:]*(?::(?=[\[:]))?)"
 )
+
+
+class Parsed(NamedTuple):
+    """What is to be known of a message to the log."""
+
+    facility: int | None  # None where there is no form
+    tag: str
+    sender: int | None
+
+
+def parsed(o: Observation) -> list[Parsed]:
+    """All messages to the log, taken apart."""
+    result = []
+    for message in o.messages:
+        match = FORM.match(message.text)
+        if match:
+            result.append(Parsed(int(match["priority"]) >> 3, match["tag"], message.sender))
+        else:
+            result.append(Parsed(None, "", message.sender))
+    return result
 
 
 def signal_name(number: int) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Callable, NamedTuple, Sequence
+from typing import Callable, Sequence
 
 from lab.checks.check import LOG_TO_JUDGE, LOG_TO_PASS, Check, Finding, Wrong, check
-from lab.checks.common import FORM, fails_cleanly, fate, says_why
+from lab.checks.common import fails_cleanly, fate, parsed, says_why
 from lab.checks.recipe import step_06_dev_null as step_06
 from lab.checks.recipe.step_05_close_fds import inherited
 from lab.checks.recipe.step_06_dev_null import (
@@ -93,26 +93,6 @@ def facility_name(number: int) -> str:
     if 16 <= number < 24:
         return f"local{number - 16} ({number})"
     return str(number)
-
-
-class Parsed(NamedTuple):
-    """What is to be known of a message to the log."""
-
-    facility: int | None  # None where there is no form
-    tag: str
-    sender: int | None
-
-
-def parsed(o: Observation) -> list[Parsed]:
-    """All messages to the log, taken apart."""
-    result = []
-    for message in o.messages:
-        match = FORM.match(message.text)
-        if match:
-            result.append(Parsed(int(match["priority"]) >> 3, match["tag"], message.sender))
-        else:
-            result.append(Parsed(None, "", message.sender))
-    return result
 
 
 def sender_of(message: Message, o: Observation) -> str:
