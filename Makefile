@@ -22,14 +22,14 @@ PROGRAMS := $(patsubst %.c,build/%,$(wildcard steps/*.c solutions/*.c))
 .PHONY: help check tour build test proof matrix lint bench clean
 
 help:
-	@echo 'make check [STEP=3] [ANSWERS=DIR]  check your answers: those in steps/, or in DIR'
+	@echo 'make check [STEP=NN] [ANSWERS=DIR] check your answers: those in steps/, or in DIR'
 	@echo 'make tour [ANSWERS=DIR]            the whole course in one table, from real processes'
 	@echo 'make build                         compile all programs into build/, to try them by hand'
 	@echo 'make test                          test the lab itself; what is known of answers is judged from a tape'
 	@echo 'make proof                         the same, with every answer launched (make test TAPE=no)'
 	@echo 'make matrix                        the same verdicts as any user, on any terminal, under any limits'
 	@echo 'make lint, make bench              style of the code; how long things take'
-	@echo 'Start with steps/00_background.md.'
+	@echo 'Start with $(firstword $(sort $(wildcard steps/*.md))).'
 
 # make takes any name for a variable, and a wrong one would check everything.
 ifneq ($(findstring command,$(origin step)$(origin answers)),)

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from lab.answers import find_answers
+from lab.answers import find_answers, ways_to_name_a_step
 from lab.checks import expectations
 from lab.judge.examination import Workshop
 from lab.toolbox import SKELETONS, LabError, OnlyOnce, printable
@@ -19,7 +19,7 @@ def pytest_addoption(parser):
         default=str(SKELETONS),
         help="the folder with the answers (default: steps/)",
     )
-    group.addoption("--step", action=OnlyOnce, metavar="NN", help="check this step alone: 3, 03 or 03_setsid")
+    group.addoption("--step", action=OnlyOnce, metavar="NN", help=f"check this step alone: {ways_to_name_a_step()}")
     group.addoption("--no-sandbox", action="store_true", help="use no namespaces, as where they are not allowed")
 
 

@@ -1,7 +1,7 @@
 """Checks answers: one test for every check of every step.
 
-    make check [STEP=3] [ANSWERS=DIR]       for learners
-    pytest tests/test_answers.py [--step 3] [--answers DIR] [-k leads_session] [--junitxml FILE]
+    make check [STEP=NN] [ANSWERS=DIR]      for learners
+    pytest tests/test_answers.py [--step NN] [--answers DIR] [-k leads_session] [--junitxml FILE]
 """
 
 import pytest

@@ -147,6 +147,8 @@ def parse(arguments):
 
     What is not given is taken from the environment, where make puts it. Raises LabError.
     """
+    from lab.answers import ways_to_name_a_step
+
     parser = Parser(prog="tests/run", description="The daemon lab's commands.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, run in COMMANDS.items():
@@ -199,11 +201,11 @@ def parse(arguments):
                 action=OnlyOnce,
                 default=os.environ.get("STEP") or None,
                 metavar="NN",
-                help="this step alone: 3, 03 or 03_setsid (or STEP=NN)",
+                help=f"this step alone: {ways_to_name_a_step()} (or STEP=NN)",
             )
     options, options.rest = parser.parse_known_args(arguments)
     if options.rest and options.run is not run_test:  # pytest has options of its own
-        parser.error(f"unknown: {' '.join(options.rest)} (a step is named by --step 3, a folder by --answers DIR)")
+        parser.error(f"unknown: {' '.join(options.rest)} (a step is named by --step NN, a folder by --answers DIR)")
     return options
 
 

@@ -141,7 +141,7 @@ class Answer:
         if source is None:
             return False
         earlier = before(self.step)
-        solution = earlier and SOLUTIONS / f"{earlier.name}.c"
+        solution = earlier and SOLUTIONS / earlier.file
         if solution is None or not solution.exists():  # learners may have been given none
             return b"TODO: " in source
         return code(source) == code(solution.read_bytes())
@@ -203,15 +203,25 @@ def code(source):
 
 
 def find_step(text):
-    """The step called `text`: "3", "03", "03_setsid", or its file as in "steps/03_setsid.c". Raises LabError."""
+    """The step called `text`: by its number, its word or both, or by its file as in "steps/NN_name.c".
+
+    Raises LabError.
+    """
     file = re.fullmatch(r"(?:\./)?(?:steps/)?(\w+)\.(?:c|md)", text)
-    if file:
-        text = file[1]
+    name = file[1] if file else text
     for step in STEPS:
-        if text == step.name or (text.isascii() and text.isdigit() and int(text) == step.number):
+        if name == step.name or (name.isascii() and name.isdigit() and int(name) == step.number):
+            return step
+        if text == step.word:  # no file is called so: see odd_names()
             return step
     names = ", ".join(step.name for step in STEPS)
-    raise LabError(f"there is no step {text!r}. STEP takes one, as 3, 03 or 03_setsid, of {names}")
+    raise LabError(f"there is no step {text!r}. STEP takes one, as {ways_to_name_a_step()}, of {names}")
+
+
+def ways_to_name_a_step():
+    """How a step may be called, in words, with the first one as the example."""
+    step = STEPS[1]
+    return f"{step.number}, {step.number:02}, {step.word} or {step.name}"
 
 
 def find_answers(folder, step_text=None):
@@ -232,7 +242,7 @@ def find_answers(folder, step_text=None):
     except OSError as error:
         raise LabError(f"{folder} cannot be opened: {_reason(error)}") from None
     try:
-        found = [Answer(step, folder / f"{step.name}.c") for step in wanted if _is_there(fd, f"{step.name}.c")]
+        found = [Answer(step, folder / step.file) for step in wanted if _is_there(fd, step.file)]
     except OSError as error:
         raise LabError(f"the files in {folder} cannot be looked at: {_reason(error)}") from None
     finally:
@@ -257,7 +267,7 @@ def _is_there(folder, name):
 
 # ---- names that nearly are those of answers --------------------------------
 
-# What file managers and editors put behind a name: 03_setsid (1).c, 03_setsid - Copy.c, 03_setsid.c.txt.
+# What file managers and editors put behind a name: NN_name (1).c, NN_name - Copy.c, NN_name.c.txt.
 _NEARLY_C = re.compile(r"(?P<stem>.*?)(?: ?\(\d+\)| - copy| copy)*\.(?:c|cc|cpp|c\.txt|c\.c)(?: ?\(\d+\))?", re.I)
 _NUMBER_AND_WORD = re.compile(r"(?:step)?[\W_]*(?P<number>\d{0,2})(?P<word>.*)", re.I | re.DOTALL)
 _CLOSE = 0.8  # of difflib: "sysolg" is close to "syslog", "session" is not close to "setsid"
@@ -273,13 +283,13 @@ def odd_names(folder):
     for name in names:
         step = _step_meant(name)
         if step is not None:
-            right = f"{step.name}.c"
+            right = step.file
             if right in names:
                 lines.append(f"{name} was not checked, because {right} is there as well.")
             else:
                 lines.append(f"{name} was not checked. Is it {right}?")
     below = Path(folder, "steps")
-    if "steps" in names and any(_is_regular(below / f"{step.name}.c") for step in STEPS):
+    if "steps" in names and any(_is_regular(below / step.file) for step in STEPS):
         lines.append(f"The answers in {below} were not checked. To check them, name that folder in ANSWERS.")
     if len(lines) > MAX_ODD_NAMES:
         lines[MAX_ODD_NAMES:] = [f"{len(lines) - MAX_ODD_NAMES} more files were not checked."]
@@ -295,13 +305,13 @@ def _is_regular(path):
 
 def _step_meant(name):
     """The step whose answer a file of this name may be; None for an answer's own name, and for any other name."""
-    if any(name == f"{step.name}.c" for step in STEPS):
+    if any(name == step.file for step in STEPS):
         return None
     match = _NEARLY_C.fullmatch(name)
     if match is None:
         return None
     number, word = _NUMBER_AND_WORD.fullmatch(match["stem"]).group("number", "word")
-    words = {_letters(step.name[2:]): step for step in STEPS}
+    words = {_letters(step.word): step for step in STEPS}
     close = difflib.get_close_matches(_letters(word), words, n=1, cutoff=_CLOSE)
     if close:
         return words[close[0]]

@@ -30,6 +30,11 @@ class Step:
         return self.name[3:]
 
     @property
+    def file(self) -> str:
+        """What an answer to it is called."""
+        return f"{self.name}.c"
+
+    @property
     def handout(self) -> str:
         """Its handout, as a path from the top of the project."""
         return f"steps/{self.name}.md"
@@ -105,9 +110,12 @@ def lineage(step: Step) -> tuple[Step, ...]:
     return (*lineage(earlier), step) if earlier else (step,)
 
 
-def step_called(name: str) -> Step:
-    """The step of that name, with its number or without: so code names a step by its word. Raises LabError."""
+def step_called(name: str | Step) -> Step:
+    """The step of that name, with its number or without: so code names a step by its word. A step is itself.
+
+    Raises LabError.
+    """
     for step in STEPS:
-        if name in (step.name, step.word):
+        if name in (step, step.name, step.word):
             return step
     raise LabError(f"{LIST.relative_to(ROOT)} names no step {name}")

@@ -6,9 +6,9 @@ by hand:
     <!-- run -->                      a ```console block: the lines that start
                                       with "$ " are typed, the others are what
                                       came of them; with "as root", root types
-    <!-- tour 02_fork 03_setsid -->   a ```text block: those rows of the tour, all
+    <!-- tour NN_name NN_name -->     a ```text block: those rows of the tour, all
                                       of them if none is named
-    <!-- check steps/03_setsid.c -->  a ```text block: what a check says of it
+    <!-- check steps/NN_name.c -->    a ```text block: what a check says of it
 
 The commands of one block run in one bash with job control, in the place of the
 login shell in a sandbox: so the PIDs are small, and the same every time.

@@ -5,7 +5,7 @@ import textwrap
 from lab.answers import odd_names
 from lab.checks import since
 from lab.checks.check import DOES_NOT_COMPILE, NO_SOURCE, WRONG_STATE
-from lab.course import STEPS
+from lab.course import START, STEPS
 from lab.judge.verdict import FAILED, FOLLOWS, PASSED, SKIPPED
 from lab.toolbox import SKELETONS, printable
 
@@ -90,7 +90,7 @@ def progress(answers, not_begun, alone):
     asked for.
     """
     to_do = [each for each in answers if each.is_wrong]
-    count = [each for each in answers if each.answer.step.number > 0]
+    count = [each for each in answers if each.answer.step != START]
     if alone:
         step = answers[0].answer.step
         if answers[0].unchecked:
@@ -111,7 +111,7 @@ def progress(answers, not_begun, alone):
 
 
 def not_handed_in(answers):
-    """The steps that are missing in a folder with these answers, in words: "01_umask, 04_chdir to 17_service".
+    """The steps that are missing in a folder with these answers, in words: one, two, and the first to the last of more.
 
     "" if there are none, and for steps/: it is the learner's own folder.
     """

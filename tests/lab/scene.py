@@ -39,8 +39,8 @@ class Scene:
     signals: str = ""  # "held": every signal is ignored, and blocked too
     then: tuple[str, ...] = ()  # what is done once it is at rest: see DEEDS in watch/observe.py, or a signal's name
     files: tuple[Any, ...] = ()  # (name, bytes) in its working directory, and the mode if it is not 0644
-    root: bool = False  # as root of the sandbox, with USERS to become, in a directory of root's; from step 13 on
-    # the arguments tell it to become one
+    root: bool = False  # as root of the sandbox, with USERS to become, in a directory of root's; from the step on
+    # that gives up root's rights, the arguments tell it to become one
     arguments: tuple[str, ...] | None = None  # None, here and below: as is usual
     notify: str | None = None  # the kind of service manager that would be told, see launcher/sockets.c; "" for none
     listen: tuple[str, ...] | None = None  # the kinds of what a service manager passes, from descriptor 3 on

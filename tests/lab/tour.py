@@ -68,7 +68,7 @@ def observe_steps(steps, sandbox=True):
 
     Raises LabError if a solution does not do as it should.
     """
-    rows, left_out, root = _observe([Answer(step, SOLUTIONS / f"{step.name}.c") for step in steps], sandbox)
+    rows, left_out, root = _observe([Answer(step, SOLUTIONS / step.file) for step in steps], sandbox)
     if left_out:
         raise LabError(f"{left_out[0]}: make check ANSWERS=solutions")
     return rows, root

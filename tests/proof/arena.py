@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.course import step_called
 from lab.sandbox import server as launch
 from lab.toolbox import BUILD, ROOT, SOLUTIONS
 
@@ -182,9 +183,8 @@ class Arena:
 
 
 def solution(step):
-    """The path of a step's solution."""
-    (path,) = SOLUTIONS.glob(f"{step:02}_*.c")
-    return path
+    """The path of a step's solution; here and above a step is called by its word."""
+    return SOLUTIONS / step_called(step).file
 
 
 def groups(pid):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401
 
-from lab.answers import Answer, find_step
-from lab.course import STEPS
+from lab.answers import Answer
+from lab.course import STEPS, step_called
 from lab.judge.compiling import Builder
 from lab.judge.examination import examiner
 from lab.judge.tape import Tape
@@ -53,7 +53,7 @@ def sandbox_pad():
 def programs():
     """All programs of the course as answers to their own step, compiled ahead."""
     launchpad = Launchpad()
-    answers = [Answer(step, folder / f"{step.name}.c") for folder in (SOLUTIONS, SKELETONS) for step in STEPS]
+    answers = [Answer(step, folder / step.file) for folder in (SOLUTIONS, SKELETONS) for step in STEPS]
     builder = Builder(launchpad, answers)
     yield builder
     builder.close()
@@ -74,7 +74,7 @@ def examine_known(sandbox_pad, tape, tmp_path):
 
 @pytest.fixture
 def examine(pad, tmp_path):
-    """A function: C source text and a step's number in, an Examination out."""
+    """A function: C source text and a step or its word in, an Examination out."""
     with examiner(pad, tmp_path) as start:
         yield start
 
@@ -88,12 +88,12 @@ def examine_in_sandbox(sandbox_pad, tmp_path):
 
 @pytest.fixture(scope="session")
 def edited():
-    """A function: a solution's source with one text replaced, which has to be there."""
+    """A function: the source of a step's solution, with texts replaced that have to be there."""
 
     def edit(step, *changes):
-        source = (SOLUTIONS / f"{find_step(str(step)).name}.c").read_text(encoding="utf-8")
+        source = (SOLUTIONS / step_called(step).file).read_text(encoding="utf-8")
         for old, new in changes:
-            assert old in source, f"{old!r} is not in the solution of step {step}"
+            assert old in source, f"{old!r} is not in the solution of {step}"
             source = source.replace(old, new)
         return source
 

@@ -10,7 +10,7 @@
 
 `expects` is the kind of verdict that the first failing check gives, `told` a
 phrase of what the learner reads. Some can only be caught in a sandbox. They are
-answers to step 02. {solutions} and {tests} stand for those folders.
+answers to the step fork. {solutions} and {tests} stand for those folders.
 """
 
 import re

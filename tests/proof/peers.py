@@ -12,10 +12,13 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+from lab.course import step_called
 from lab.handouts import typed
 from lab.toolbox import ENVIRONMENT, SOLUTIONS
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin:/usr/lib/systemd:/lib/systemd"
+
+SERVICE = step_called("service").name
 
 
 def installed(program):
@@ -83,8 +86,8 @@ cd /home/lab
 {SOON}
 ctl() {{ timeout 10 systemctl --user "$@"; }}
 export XDG_RUNTIME_DIR=/run/user XDG_CONFIG_HOME=/run/user SYSTEMD_PAGER=
-cp 17_service /usr/local/bin
-echo greeting=hello >/usr/local/etc/17_service.conf
+cp {SERVICE} /usr/local/bin
+echo greeting=hello >/usr/local/etc/{SERVICE}.conf
 cp *.service *.socket $XDG_CONFIG_HOME/systemd/user
 mkdir $XDG_CONFIG_HOME/systemd/user/service.d
 printf '[Service]\\nDynamicUser=no\\nTimeoutSec=5\\n' >$XDG_CONFIG_HOME/systemd/user/service.d/lab.conf

@@ -25,6 +25,7 @@ from arena import ATTACKS, NOBODY, Arena, solution
 from conftest import wait_for
 from with_key import NO_KEYRINGS, TEXT
 
+from lab.course import step_called
 from lab.judge.verdict import FAILED
 from lab.kernel import procfs
 from lab.scene import Scene
@@ -32,6 +33,7 @@ from lab.toolbox import ROOT
 from lab.watch.observe import observe
 
 PASSED, WRONG, BROKEN = 0, 1, 2
+SETSID, SYSLOG = step_called("setsid"), step_called("syslog")
 RANDOM_SEED = 58
 SANDBOX, FALLBACK = "sandbox", "fallback"
 OPTIONS = {SANDBOX: (), FALLBACK: ("--no-sandbox",)}
@@ -46,12 +48,12 @@ class Attack:
     name: str
     play: object
     program: str = ""  # a file in tests/gallery/attacks
-    step: int = 2
+    step: str = "fork"  # the word of the one that it is handed in for
     scene: str = SANDBOX
     nobody: bool = False  # an ordinary user runs the lab
     status: object = WRONG  # the exit status, or several
     says: str = ""  # a pattern of what is told
-    beside: int = 0  # the step of a right answer in the same folder, which must be judged
+    beside: str = ""  # the step of a right answer in the same folder, which must be judged
     more: dict = field(default_factory=dict)  # what else `play` needs
 
     @property
@@ -91,7 +93,7 @@ def held(arena, attack, done):
 
 def refused(arena, attack):
     """The program tries one thing after the other, prints a line for each that was allowed, and a last one."""
-    arena.hand_in(attack.program, 0, **attack.more)
+    arena.hand_in(attack.program, "background", **attack.more)
     nothing_allowed(arena, arena.check())
 
 
@@ -116,15 +118,15 @@ def leaks_no_secret(arena, attack):
     held(arena, attack, done)
 
 
-NO_LINK = r"x\.h is a symbolic link, so the compiler did not get it: hand in the file itself\n +\| 03_setsid\.c"
+NO_LINK = rf"x\.h is a symbolic link, so the compiler did not get it: hand in the file itself\n +\| {SETSID.name}\.c"
 A = [
     Attack(
         1,
         "link_to_solution",
         laid_out,
         "01_link_to_solution.sh",
-        says=r"NO  compiles .*03_setsid\.c is a symbolic link: hand in the file itself\n",
-        beside=2,
+        says=rf"NO  compiles .*{SETSID.name}\.c is a symbolic link: hand in the file itself\n",
+        beside="fork",
     ),
     Attack(2, "header_link_to_secret", leaks_no_secret, "02_header_link_to_secret.sh", says=NO_LINK),
     Attack(3, "header_link_to_solution", laid_out, "03_header_link_to_solution.sh", says=NO_LINK),
@@ -137,7 +139,7 @@ A = [
 
 def key_untouched(arena, attack):
     """The caller's key says what it said, and there is no other in its keyring."""
-    arena.hand_in(attack.program, 0)
+    arena.hand_in(attack.program, "background")
     kept = arena.path / "kept"
     done = arena.run([sys.executable, ROOT / "tests" / "proof" / "with_key.py", kept, *arena.words()])
     if done.returncode == NO_KEYRINGS:
@@ -174,9 +176,9 @@ def not_in_sight(arena, attack):
         arena.lay_out(attack.program, other)
     else:
         arena.hand_in(attack.program, attack.step, FOLDER=f'"{base}/class"')
-    script = CLASS.format(base=base, right=solution(3), folder=arena.folder, lab=arena.lab)
+    script = CLASS.format(base=base, right=solution("setsid"), folder=arena.folder, lab=arena.lab)
     done = arena.run(in_a_mount_namespace(arena, script))
-    if attack.step == 0:
+    if attack.step == "background":
         nothing_allowed(arena, done)
     else:
         assert re.search(r"NO  compiles .*No such file or directory", done.stdout, re.DOTALL), done.stdout + done.stderr
@@ -200,7 +202,7 @@ def files_of_the_user(arena, attack):
         pytest.skip("it takes root to make such files in /opt")
     group = 12345
     arena.become_nobody(group)
-    arena.hand_in(attack.program, 0, FOLDER='"/opt"')
+    arena.hand_in(attack.program, "background", FOLDER='"/opt"')
     script = FILES_OF_A_USER.format(nobody=NOBODY, group=group, check=" ".join(arena.words()))
     nothing_allowed(arena, arena.run(in_a_mount_namespace(arena, script)))
 
@@ -220,7 +222,7 @@ def written_below_a_mount(arena, attack):
     base = attack.more["base"]
     if not os.path.isdir(base) or sys.executable.startswith(base + "/"):
         pytest.skip(f"{base} is not there, or Python is in it")
-    arena.hand_in(attack.program, 0, FOLDER=f'"{base}"')
+    arena.hand_in(attack.program, "background", FOLDER=f'"{base}"')
     script = BELOW_A_MOUNT.format(base=base, check=" ".join(arena.words()))
     nothing_allowed(arena, arena.run(in_a_mount_namespace(arena, script)))
 
@@ -231,10 +233,10 @@ B = [
     Attack(6, "read_key", key_untouched, "06_read_key.c"),
     Attack(7, "update_key", key_untouched, "07_update_key.c"),
     Attack(8, "add_key", key_untouched, "08_add_key.c"),
-    Attack(9, "include_of_another_in_opt", not_in_sight, INCLUDE, step=3, more=IN_OPT),
-    Attack(9, "include_of_another_in_usr", not_in_sight, INCLUDE, step=3, more=IN_USR),
-    Attack(9, "read_of_another_in_opt", not_in_sight, READ, step=0, more=IN_OPT),
-    Attack(9, "read_of_another_in_usr", not_in_sight, READ, step=0, more=IN_USR),
+    Attack(9, "include_of_another_in_opt", not_in_sight, INCLUDE, step="setsid", more=IN_OPT),
+    Attack(9, "include_of_another_in_usr", not_in_sight, INCLUDE, step="setsid", more=IN_USR),
+    Attack(9, "read_of_another_in_opt", not_in_sight, READ, step="background", more=IN_OPT),
+    Attack(9, "read_of_another_in_usr", not_in_sight, READ, step="background", more=IN_USR),
     Attack(10, "read_files_of_the_user", files_of_the_user, "10_read_files_of_the_user.c"),
     Attack(11, "write_below_a_mount_in_opt", written_below_a_mount, "11_write_below_a_mount.c", more=IN_OPT),
     Attack(11, "write_below_a_mount_in_usr", written_below_a_mount, "11_write_below_a_mount.c", more=IN_USR),
@@ -247,7 +249,7 @@ B = [
 
 def memory_is_limited(arena, attack):
     """The answer is told of the limit; where there is no control group, the header says that none holds."""
-    arena.hand_in(attack.program, 2)
+    arena.hand_in(attack.program, "fork")
     done = arena.check()
     has_none = re.search("Nothing here limits the .*memory", done.stdout)
     if not has_none or (os.geteuid() == 0 and os.access("/sys/fs/cgroup/memory", os.W_OK)):
@@ -268,31 +270,31 @@ C = [
 def ready_too_soon(arena, attack, examine):
     """READY=1 through a descriptor of this number, before the signals are held, is always seen."""
     own = arena.source(attack.program, NUMBER=attack.more["number"])
-    right = solution(15).read_text(encoding="utf-8").replace("#define _GNU_SOURCE", "")
-    examination = examine(own + right, 15)
+    right = solution("notify").read_text(encoding="utf-8").replace("#define _GNU_SOURCE", "")
+    examination = examine(own + right, "notify")
     results = {result.check.key: result for result in examination.results(stars=False)}
     assert results["holds_signals_first"].status == FAILED, {key: each.status for key, each in results.items()}
 
 
 D = [
-    Attack(16, "limits_of_init", judged, "16_limits_of_init.c", step=11, beside=3),
-    Attack(17, "forged_sender", judged, "17_forged_sender.c", step=7, says="NO  .*has reached the log"),
+    Attack(16, "limits_of_init", judged, "16_limits_of_init.c", step="pid_file", beside="setsid"),
+    Attack(17, "forged_sender", judged, "17_forged_sender.c", step="syslog", says="NO  .*has reached the log"),
     Attack(
         18,
         "daemon_in_a_pid_namespace",
         judged,
         "18_daemon_in_a_pid_namespace.c",
-        step=7,
+        step="syslog",
         status=(PASSED, WRONG),
-        says=r"03_setsid .*07_syslog .*\d of 2 steps",
-        more={"right": 3},
+        says=rf"{SETSID.name} .*{SYSLOG.name} .*\d of 2 steps",
+        more={"right": "setsid"},
     ),
-    Attack(19, "undone_later", judged, "19_undone_later.c", step=3),
-    Attack(19, "undone_later_fallback", judged, "19_undone_later.c", step=3, scene=FALLBACK),
-    Attack(20, "right_while_looked_at", judged, "20_right_while_looked_at.c", step=3, says="umask"),
-    Attack(21, "undumpable", judged, "21_undumpable.c", beside=3),
-    Attack(21, "undumpable_of_a_user", judged, "21_undumpable.c", beside=3, nobody=True),
-    Attack(22, "time_of_init", judged, "22_time_of_init.c", beside=3),
+    Attack(19, "undone_later", judged, "19_undone_later.c", step="setsid"),
+    Attack(19, "undone_later_fallback", judged, "19_undone_later.c", step="setsid", scene=FALLBACK),
+    Attack(20, "right_while_looked_at", judged, "20_right_while_looked_at.c", step="setsid", says="umask"),
+    Attack(21, "undumpable", judged, "21_undumpable.c", beside="setsid"),
+    Attack(21, "undumpable_of_a_user", judged, "21_undumpable.c", beside="setsid", nobody=True),
+    Attack(22, "time_of_init", judged, "22_time_of_init.c", beside="setsid"),
     *(
         Attack(23, f"ready_before_it_is_{n}", ready_too_soon, "23_ready_before_it_is.c", more={"number": n})
         for n in (20, 21, 255, 4095)
@@ -305,7 +307,7 @@ D = [
     Attack(29, "mounts_nested", refused, "29_mounts_nested.c"),
     Attack(30, "other_surfaces", refused, "30_other_surfaces.c"),
     Attack(31, "watch_others", refused, "31_watch_others.c"),
-    Attack(32, "log_of_its_own", judged, "32_log_of_its_own.c", step=7, says="NO  ", beside=3),
+    Attack(32, "log_of_its_own", judged, "32_log_of_its_own.c", step="syslog", says="NO  ", beside="setsid"),
 ]
 
 # ---- E: compiling ---------------------------------------------------------------
@@ -336,7 +338,7 @@ E = [
 
 def spelt_out(arena, attack):
     """In the report, and in the file that pytest writes for other programs."""
-    arena.hand_in(attack.program, 4)
+    arena.hand_in(attack.program, "chdir")
     file = arena.path / "report.xml"
     words = ["-p", "no:cacheprovider", "tests/test_answers.py", "--answers", arena.folder, f"--junitxml={file}"]
     done = arena.run([sys.executable, "-m", "pytest", *words])
@@ -352,7 +354,7 @@ def make_runs_nothing(arena, attack):
         pytest.skip("make is not installed")
     done = arena.run([ATTACKS / attack.program, arena.lab, arena.folder])
     assert done.returncode == 0, "make has run what stands in the folder's name"
-    assert done.stdout.count("03_setsid is done.") == 1, done.stdout + done.stderr
+    assert done.stdout.count(f"{SETSID.name} is done.") == 1, done.stdout + done.stderr
 
 
 def told_in_one_line(arena, attack):
@@ -375,7 +377,7 @@ def leaves_no_litter(arena, attack):
     """Root's answers leave nothing; an ordinary user is told that theirs do."""
     tag, key = f"{arena.path.name}-litter", random.SystemRandom().randrange(1, 1 << 30)
     litter = [Path(folder, tag) for folder in ("/tmp", "/var/tmp", "/dev/shm")] + [Path(f"/tmp/{tag}-folder")]
-    arena.hand_in(attack.program, 2, TAG=f'"{tag}"', KEY=key)
+    arena.hand_in(attack.program, "fork", TAG=f'"{tag}"', KEY=key)
     try:
         done = arena.check("--no-sandbox")
         assert done.returncode == PASSED, done.stdout + done.stderr
@@ -404,19 +406,27 @@ G = [
     Attack(45, "litter_of_a_user", leaves_no_litter, "45_litter.c", nobody=True),
     Attack(46, "renamed_folder", judged, "46_renamed_folder.c", scene=FALLBACK, status=PASSED),
     Attack(46, "renamed_folder_of_a_user", judged, "46_renamed_folder.c", scene=FALLBACK, status=PASSED, nobody=True),
-    Attack(47, "no_answer_to_openat", judged, "47_no_answer_to_openat.c", step=9, scene=FALLBACK, beside=3),
+    Attack(
+        47,
+        "no_answer_to_openat",
+        judged,
+        "47_no_answer_to_openat.c",
+        step="second_fork",
+        scene=FALLBACK,
+        beside="setsid",
+    ),
     Attack(
         47,
         "no_answer_to_openat_of_a_user",
         judged,
         "47_no_answer_to_openat.c",
-        step=9,
+        step="second_fork",
         scene=FALLBACK,
-        beside=3,
+        beside="setsid",
         nobody=True,
     ),
-    Attack(48, "no_answer_to_openat", judged, "47_no_answer_to_openat.c", step=9, beside=3),
-    Attack(49, "kills_the_subreaper", judged, "49_kills_the_subreaper.c", scene=FALLBACK, beside=3, nobody=True),
+    Attack(48, "no_answer_to_openat", judged, "47_no_answer_to_openat.c", step="second_fork", beside="setsid"),
+    Attack(49, "kills_the_subreaper", judged, "49_kills_the_subreaper.c", scene=FALLBACK, beside="setsid", nobody=True),
 ]
 
 # ---- H: ends and crowds ----------------------------------------------------------------
@@ -461,7 +471,7 @@ def killed_at_random(_arena, attack):
 def killed_during_a_look(arena, attack):
     """The moment is that at which the checker has a second Python: the look from inside the sandbox."""
     for _ in range(3):
-        checker = arena.start(checker_words(17, ()))
+        checker = arena.start(checker_words("service", ()))
         try:
             wait_for(lambda: checker.poll() is not None or len(arena.checkers()) > 1, limit=60)
             inside = [pid for pid in arena.checkers() if pid != checker.pid]
@@ -482,9 +492,10 @@ def root_scene_reason():
     return f"the lab can launch nothing as root here: {reason}" if reason else ""
 
 
+KILLED = ("setsid", "syslog", "drop_privileges", "service")
 H = [
-    Attack(50, "killed_checker", killed_at_random, more={"steps": (3, 7, 13, 16, 17), "times": 30}),
-    Attack(51, "killed_checker", killed_at_random, scene=FALLBACK, more={"steps": (3, 7, 13, 17), "times": 12}),
+    Attack(50, "killed_checker", killed_at_random, more={"steps": (*KILLED, "socket_activation"), "times": 30}),
+    Attack(51, "killed_checker", killed_at_random, scene=FALLBACK, more={"steps": KILLED, "times": 12}),
     Attack(52, "killed_during_a_look_from_inside", killed_during_a_look),
 ]
 
@@ -493,20 +504,20 @@ H = [
 
 def within_limits(arena, attack, examine):
     """It gets no more than the plain limits; what it prints is read here, since a full disk is told before that."""
-    printed = examine(arena.source(attack.program), 0).observation(Scene()).printed
+    printed = examine(arena.source(attack.program), "background").observation(Scene()).printed
     assert "allowed:" not in printed and "tried all" in printed, printed
 
 
 def refused_as_root_of_the_sandbox(arena, attack, examine):
     for header in ATTACKS.glob("*.h"):
         shutil.copy(header, attack.more["tmp_path"])
-    examination = examine(arena.source(attack.program), 0)
+    examination = examine(arena.source(attack.program), "background")
     reason = examination.pad.why_no_root()
     if reason:
         pytest.skip(reason)
     assert examination.build.compiles, examination.build.messages
     scene = Scene(root=True, arguments=())
-    o = asyncio.run(observe(examination.pad, "13_drop_privileges", examination.build.program, scene))
+    o = asyncio.run(observe(examination.pad, step_called("drop_privileges").name, examination.build.program, scene))
     assert "allowed:" not in o.printed and "tried all" in o.printed, o.printed
 
 
@@ -533,8 +544,8 @@ print("passed")
 
 def others_can_pass_descriptors(arena, attack):
     """The lab goes on beside such an answer; afterwards, and beside root's answers meanwhile, others can pass some."""
-    arena.hand_in(attack.program, 2)
-    arena.hand_in_right(3)
+    arena.hand_in(attack.program, "fork")
+    arena.hand_in_right("setsid")
     limited = ["sh", "-c", 'ulimit -Sn 1024; exec "$@"', "sh"]
     try_it = [*arena.identity, *limited, arena.python, "-c", PASS_DESCRIPTORS]
     checker = arena.start(arena.words())
@@ -557,7 +568,7 @@ def many_at_once(_arena, _attack):
 
 def check_right_answers():
     with Arena() as arena:
-        arena.hand_in_right(2, 3, 4, 7)
+        arena.hand_in_right("fork", "setsid", "chdir", "syslog")
         done = arena.check()
         arena.await_nothing_left()
         return done
@@ -565,7 +576,7 @@ def check_right_answers():
 
 def stopped_launcher(arena, _attack):
     """It is no fault of the answer that the launcher stands still."""
-    arena.hand_in_right(7)
+    arena.hand_in_right("syslog")
     out, err = arena.path / "out", arena.path / "err"
     environment = arena.environment(CC="sh -c 'sleep 1; exec cc \"$@\"' --")
     with out.open("w") as stdout, err.open("w") as stderr:
@@ -587,7 +598,7 @@ def killed_make(arena, _attack):
     """The checker runs on, unseen, to its own end."""
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
-    make = arena.start(["make", "-s", "-C", arena.lab, "check", "STEP=9", f"ANSWERS={ROOT / 'solutions'}"])
+    make = arena.start(["make", "-s", "-C", arena.lab, "check", "STEP=second_fork", f"ANSWERS={ROOT / 'solutions'}"])
     wait_for(arena.launchers, limit=30)
     make.kill()
     make.wait()

@@ -9,12 +9,13 @@ import psutil
 import pytest
 from conftest import PATIENCE, run_lab, wait_for
 
-from lab.answers import find_step
+from lab.course import step_called
 from lab.dev import bench_load, distributions
 from lab.sandbox.server import Launchpad
 from lab.toolbox import ROOT, SOLUTIONS, LabError
 
-WORDS = ["bench", "--load", "2", "--step", "3"]
+SETSID = step_called("setsid")
+WORDS = ["bench", "--load", "2", "--step", SETSID.word]
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_a_solution_is_judged_and_a_run_is_resumed(build, tmp_path):
     assert done.stdout.endswith("1 times judged, 0 false\n")
     (first,) = kept(tmp_path)
     (path,) = tmp_path.glob("build/bench-load/*.jsonl")
-    path.write_text(first + '\n{"step": "03_set', encoding="utf-8")
+    path.write_text(first + f'\n{{"step": "{SETSID.name[:6]}', encoding="utf-8")
     done = run_lab(*WORDS, "--times", "2", "--resume", env=build)
     assert done.returncode == 0 and done.stdout.endswith("2 times judged, 0 false\n")
     assert kept(tmp_path)[0] == first and [json.loads(line)["turn"] for line in kept(tmp_path)] == [0, 1]
@@ -84,18 +85,18 @@ def here():
 
 
 def judge(here, source, folder):
-    """What is wrong with an answer to step 3 with this source: [kind, ...]."""
-    (folder / "03_setsid.c").write_text(source, encoding="utf-8")
-    return [kind for kind, _ in bench_load.judge_once(here, find_step("3"), 0, folder).wrong]
+    """What is wrong with an answer to the step setsid with this source: [kind, ...]."""
+    (folder / SETSID.file).write_text(source, encoding="utf-8")
+    return [kind for kind, _ in bench_load.judge_once(here, SETSID, 0, folder).wrong]
 
 
 def test_what_is_wrong_is_counted_by_its_kind(here, edited, tmp_path, monkeypatch):
-    right = (SOLUTIONS / "03_setsid.c").read_text(encoding="utf-8")
+    right = (SOLUTIONS / SETSID.file).read_text(encoding="utf-8")
     assert judge(here, right, tmp_path) == []
-    assert set(judge(here, edited(3, ("    start_session();\n", "")), tmp_path)) == {bench_load.FAIL}
+    assert set(judge(here, edited("setsid", ("    start_session();\n", "")), tmp_path)) == {bench_load.FAIL}
     monkeypatch.setattr("lab.watch.rest.LIMIT", 0.5)
     busy = "    for (;;) { if (fork() == 0) _exit(0); wait(0); }"
-    never = "#include <sys/wait.h>\n" + edited(3, ("    for (;;)\n        pause();", busy))
+    never = "#include <sys/wait.h>\n" + edited("setsid", ("    for (;;)\n        pause();", busy))
     assert bench_load.TIME_OUT in judge(here, never, tmp_path)
 
 
@@ -111,7 +112,7 @@ def test_what_cannot_be_launched_is_counted(told, kind, here, tmp_path, monkeypa
         raise LabError(told)
 
     monkeypatch.setattr(Launchpad, "job", refuse)
-    right = (SOLUTIONS / "03_setsid.c").read_text(encoding="utf-8")
+    right = (SOLUTIONS / SETSID.file).read_text(encoding="utf-8")
     assert judge(here, right, tmp_path) == [kind]
 
 
@@ -120,7 +121,7 @@ def test_a_sandbox_that_is_lost_is_counted(here, tmp_path, monkeypatch):
     if not here.sandboxed:
         pytest.skip("no sandbox can be had here")
     monkeypatch.setattr(Launchpad, "is_sandboxed", lambda pad: False)
-    right = (SOLUTIONS / "03_setsid.c").read_text(encoding="utf-8")
+    right = (SOLUTIONS / SETSID.file).read_text(encoding="utf-8")
     assert judge(here, right, tmp_path) == [bench_load.NOT_LAUNCHED]
 
 

@@ -11,19 +11,20 @@ from xml.etree import ElementTree
 import pytest
 from conftest import PATIENCE, run_lab
 
-from lab.course import STEPS
+from lab.course import START, STEPS, step_called
 from lab.toolbox import ROOT, SOLUTIONS
 
 PASSED, WRONG, BROKEN = 0, 1, 2
+HANDED_IN = UMASK, FORK, SETSID = [step_called(word) for word in ("umask", "fork", "setsid")]
 
 
 @pytest.fixture
 def answers(tmp_path):
-    """A folder with the right answers to steps 01 to 03, and a function that edits one."""
+    """A folder with the right answers to the steps HANDED_IN."""
     folder = tmp_path / "answers"
     folder.mkdir()
-    for step in STEPS[1:4]:
-        shutil.copy(SOLUTIONS / f"{step.name}.c", folder)
+    for step in HANDED_IN:
+        shutil.copy(SOLUTIONS / step.file, folder)
     return folder
 
 
@@ -41,49 +42,49 @@ def in_one_line(done):
 def test_right_answers_pass(answers):
     done = run_lab("check", "--answers", answers)
     assert (done.returncode, done.stderr) == (PASSED, "")
-    assert done.stdout.endswith(
-        "3 of 3 steps that are in this folder are done. Not handed in: 04_chdir to 17_service.\n"
-    )
+    missing = [step.name for step in STEPS[1:] if step not in HANDED_IN]
+    those = "3 of 3 steps that are in this folder are done."
+    assert done.stdout.endswith(f"{those} Not handed in: {missing[0]} to {missing[-1]}.\n")
 
 
-@pytest.mark.parametrize("name", ["3", "03", "03_setsid"])
+@pytest.mark.parametrize("name", [str(SETSID.number), f"{SETSID.number:02}", SETSID.word, SETSID.name])
 def test_a_step_by_any_of_its_names(name, answers):
     done = run_lab("check", "--answers", answers, "--step", name)
     assert done.returncode == PASSED
-    assert done.stdout.endswith("03_setsid is done.\n")
-    assert "02_fork  " not in done.stdout
+    assert done.stdout.endswith(f"{SETSID.name} is done.\n")
+    assert f"{FORK.name}  " not in done.stdout
 
 
 def test_a_wrong_answer_is_explained(answers):
-    edit(answers / "03_setsid.c", "    start_session();\n", "")
+    edit(answers / SETSID.file, "    start_session();\n", "")
     done = run_lab("check", "--answers", answers)
     assert (done.returncode, done.stderr) == (WRONG, "")
     assert re.search(r"NO  SID = PGID = PID\n +expected .*\n +observed (.*\n)+ +because .*\n", done.stdout)
-    assert "steps/03_setsid.md, setsid(2)" in done.stdout
+    assert f"steps/{SETSID.name}.md, setsid(2)" in done.stdout
     assert re.search(r"--  no controlling terminal +follows from the above", done.stdout)
-    assert done.stdout.endswith("2 of 3 steps done. Next: 03_setsid\n")
+    assert done.stdout.endswith(f"2 of 3 steps done. Next: {SETSID.name}\n")
     assert "Traceback" not in done.stdout and "pytest" not in done.stdout
 
 
 def test_only_the_first_thing_wrong_is_explained(answers):
-    edit(answers / "03_setsid.c", "    clear_umask();\n", "")
-    edit(answers / "03_setsid.c", "    start_session();\n", "")
-    done = run_lab("check", "--answers", answers, "--step", 3)
+    edit(answers / SETSID.file, "    clear_umask();\n", "")
+    edit(answers / SETSID.file, "    start_session();\n", "")
+    done = run_lab("check", "--answers", answers, "--step", SETSID.word)
     assert done.returncode == WRONG
     assert (done.stdout.count("  NO  "), done.stdout.count("expected ")) == (2, 1)
 
 
 def test_the_compilers_message_is_shown(answers):
-    edit(answers / "02_fork.c", "fork()", "spoon()")
-    done = run_lab("check", "--answers", answers, "--step", 2)
+    edit(answers / FORK.file, "fork()", "spoon()")
+    done = run_lab("check", "--answers", answers, "--step", FORK.word)
     assert done.returncode == WRONG
     assert "NO  compiles" in done.stdout and "spoon" in done.stdout
     assert "ok  " not in done.stdout
 
 
 def test_warnings_are_shown_and_fail_nothing(answers):
-    edit(answers / "02_fork.c", "int main(void)\n{\n", "int main(void)\n{\n    int never_used;\n")
-    done = run_lab("check", "--answers", answers, "--step", 2)
+    edit(answers / FORK.file, "int main(void)\n{\n", "int main(void)\n{\n    int never_used;\n")
+    done = run_lab("check", "--answers", answers, "--step", FORK.word)
     assert done.returncode == PASSED
     assert "warning: unused variable" in done.stdout
 
@@ -100,12 +101,12 @@ def test_what_was_not_begun_is_told_in_a_line():
     "words",
     [
         ("check", "--step", "99"),
-        ("check", "--step", "setsid"),
+        ("check", "--step", "setsid.c"),
         ("check", "--step", "-1"),
         ("check", "--answers", "/nowhere/at/all"),
         ("check", "--answers", "Makefile"),
         ("check", "--answers", "tests/lab"),
-        ("check", "--step", "4", "--answers", "{answers}"),
+        ("check", "--step", STEPS[-1].name, "--answers", "{answers}"),
     ],
     ids=" ".join,
 )
@@ -129,27 +130,27 @@ def test_no_usable_python_is_told_in_one_line():
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can read everything")
 def test_an_unreadable_answer_keeps_no_other_from_being_checked(answers):
-    (answers / "02_fork.c").chmod(0)
+    (answers / FORK.file).chmod(0)
     done = run_lab("check", "--answers", answers)
     assert (done.returncode, done.stderr) == (BROKEN, "")
-    assert "02_fork could not be checked here (??): 02_fork.c cannot be read: permission denied\n" in done.stdout
+    assert f"{FORK.name} could not be checked here (??): {FORK.file} cannot be read: permission denied\n" in done.stdout
     assert "ok  SID = PGID = PID\n" in done.stdout
 
 
 def test_without_a_sandbox_what_cannot_be_checked_is_no_pass():
-    done = run_lab("check", "--answers", "solutions", "--step", "7", "--no-sandbox")
+    done = run_lab("check", "--answers", "solutions", "--step", "syslog", "--no-sandbox")
     assert done.returncode == BROKEN
     assert "??  a message of facility daemon" in done.stdout
     assert "could not be checked here" in done.stdout
-    done = run_lab("check", "--answers", "solutions", "--step", "6", "--no-sandbox")
+    done = run_lab("check", "--answers", "solutions", "--step", "dev_null", "--no-sandbox")
     assert done.returncode == PASSED
     assert done.stdout.startswith("No sandbox")
 
 
-@pytest.mark.parametrize("step", STEPS[15:17], ids=lambda step: step.name)
-def test_where_the_environment_is_not_found_that_is_no_pass(step):
+@pytest.mark.parametrize("word", ["notify", "socket_activation"])
+def test_where_the_environment_is_not_found_that_is_no_pass(word):
     """A static program has no table of symbols in which `environ` could be looked up."""
-    done = run_lab("check", "--answers", "solutions", "--step", step.number, env=os.environ | {"CC": "gcc -static"})
+    done = run_lab("check", "--answers", "solutions", "--step", word, env=os.environ | {"CC": "gcc -static"})
     assert (done.returncode, done.stderr) == (BROKEN, ""), done.stdout
     assert "could not be checked here (??): its `environ` was not found" in done.stdout
     assert "  NO  " not in done.stdout and "*-" not in done.stdout
@@ -177,7 +178,7 @@ def usual():
     return run_lab(*CHECK.split()[1:]).stdout
 
 
-CHECK = "tests/run check --answers solutions --step 3"
+CHECK = "tests/run check --answers solutions --step setsid"
 
 
 @pytest.mark.parametrize("surroundings", SURROUNDINGS)
@@ -198,13 +199,13 @@ def test_odd_paths_and_a_read_only_folder(answers, tmp_path):
     """Spaces, letters beyond ASCII, quotes; and nothing is written beside the answers."""
     odd = tmp_path / 'the répertoire of 학생\'s "$answers"'
     answers.rename(odd)
-    edit(odd / "03_setsid.c", "#include <sys/stat.h>", '#include "mine.h"')
+    edit(odd / SETSID.file, "#include <sys/stat.h>", '#include "mine.h"')
     (odd / "mine.h").write_text("#include <sys/stat.h>\n")
     odd.chmod(0o555)
     try:
         done = run_lab("check", "--answers", odd)
         assert done.returncode == PASSED, done.stdout
-        assert sorted(path.name for path in odd.iterdir()) == ["01_umask.c", "02_fork.c", "03_setsid.c", "mine.h"]
+        assert sorted(path.name for path in odd.iterdir()) == [*(step.file for step in HANDED_IN), "mine.h"]
     finally:
         odd.chmod(0o755)
 
@@ -214,7 +215,7 @@ def test_a_clone_in_an_odd_path(tmp_path):
     clone = tmp_path / "daemon lab — 데몬"
     shutil.copytree(ROOT, clone, ignore=shutil.ignore_patterns("build", ".git", ".venv", "__pycache__"))
     clean = {k: v for k, v in os.environ.items() if k != "DAEMON_LAB_BUILD"}
-    done = run_lab("check", "--answers", "solutions", "--step", "3", cwd=clone, env=clean)
+    done = run_lab("check", "--answers", "solutions", "--step", "setsid", cwd=clone, env=clean)
     assert done.returncode == PASSED, done.stdout + done.stderr
     assert {path.name for path in clone.iterdir()} - {path.name for path in ROOT.iterdir()} <= {"build"}
 
@@ -223,8 +224,8 @@ def test_runs_side_by_side(answers):
     """Two terminals, two folders: neither disturbs the other."""
     wrong = answers.with_name("wrong")
     shutil.copytree(answers, wrong)
-    edit(wrong / "03_setsid.c", "    start_session();\n", "")
-    words = ["tests/run", "check", "--step", "3", "--answers"]
+    edit(wrong / SETSID.file, "    start_session();\n", "")
+    words = ["tests/run", "check", "--step", "setsid", "--answers"]
     runs = [
         subprocess.Popen([*words, folder], cwd=ROOT, stdout=subprocess.PIPE, text=True)
         for folder in (answers, wrong) * 4
@@ -241,29 +242,30 @@ def test_make_passes_everything_on(answers):
         words = ["make", "-s", "check", *words]
         return subprocess.run(words, cwd=ROOT, env=clean, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
-    done = make("STEP=03_setsid", f"ANSWERS={answers}")
+    done = make(f"STEP={SETSID.name}", f"ANSWERS={answers}")
     assert done.returncode == 0
-    assert done.stdout.endswith("03_setsid is done.\n")
+    assert done.stdout.endswith(f"{SETSID.name} is done.\n")
     done = make("STEP=99")
     assert done.returncode == 2
     assert done.stderr.startswith("lab: there is no step '99'") and "Error 2" in done.stderr
-    done = make("step=3")
+    done = make("step=setsid")
     assert (done.returncode, done.stdout) == (2, "") and "in capitals" in done.stderr
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_make_builds_what_compiles(tmp_path):
     """An answer that does not compile keeps no other from being built, and is told of."""
-    for name in ("steps/02_fork.c", "steps/03_setsid.c", "solutions/00_background.c"):
+    for name in (f"steps/{FORK.file}", f"steps/{SETSID.file}", f"solutions/{START.file}"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "Makefile", tmp_path)
-    (tmp_path / "steps" / "03_setsid.c").write_text("int main(void) { return }", encoding="utf-8")
+    (tmp_path / "steps" / SETSID.file).write_text("int main(void) { return }", encoding="utf-8")
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
     words = ["make", "-s", "build", "CFLAGS=-O0"]
     done = subprocess.run(words, cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=PATIENCE, check=False)
     built = {str(path.relative_to(tmp_path / "build")) for path in tmp_path.glob("build/*/*")}
-    assert done.returncode == 2 and "error" in done.stderr and built == {"steps/02_fork", "solutions/00_background"}
+    assert done.returncode == 2 and "error" in done.stderr
+    assert built == {f"steps/{FORK.name}", f"solutions/{START.name}"}
 
 
 # ---- pytest itself -----------------------------------------------------------
@@ -277,15 +279,15 @@ def run_pytest(*words):
 
 def test_pytest_directly(answers, tmp_path):
     """As any user of pytest expects: options, -k, -x, and names that can be read in JUnit XML."""
-    edit(answers / "03_setsid.c", "    start_session();\n", "")
+    edit(answers / SETSID.file, "    start_session();\n", "")
     file = tmp_path / "report.xml"
-    done = run_pytest("tests/test_answers.py", "--answers", answers, "--step", "3", f"--junitxml={file}")
+    done = run_pytest("tests/test_answers.py", "--answers", answers, "--step", "setsid", f"--junitxml={file}")
     assert done.returncode == 1
     assert "setsid() was not called" in done.stdout and "Traceback" not in done.stdout
     cases = {case.get("name"): case.find("failure") for case in ElementTree.parse(file).iter("testcase")}
     assert {name for name, failure in cases.items() if failure is not None} == {
-        "test_answer[03_setsid-leads_session]",
-        "test_answer[03_setsid-no_terminal]",
+        f"test_answer[{SETSID.name}-leads_session]",
+        f"test_answer[{SETSID.name}-no_terminal]",
     }
     done = run_pytest("tests/test_answers.py", "--answers", answers, "-k", "leads_session or umask_is_zero", "-x")
     assert "1 failed, 3 passed" in done.stdout
@@ -308,7 +310,8 @@ def test_tour_reads_well():
         assert max(map(len, lines)) <= columns
         rows = [line for line in lines if re.match(r" \d\d", line)]
         assert [row.split()[0][:2] for row in rows] == [step.name[:2] for step in STEPS]
-        # When the launched process returns, which is what step 12 changes, is no state of the daemon's.
-        # What step 13 changes is seen where it could be launched as root.
-        unseen = ["00", "12"] if " UID " in done.stdout.splitlines()[0] else ["00", "12", "13"]
-        assert [row.split()[0][:2] for row in rows if "[" not in row] == unseen
+        # When the launched process returns, which is what a ready pipe changes, is no state of the daemon's.
+        # That privileges are dropped is seen where it could be launched as root.
+        unseen = [START, step_called("ready_pipe")]
+        unseen += [] if " UID " in done.stdout.splitlines()[0] else [step_called("drop_privileges")]
+        assert [row.split()[0][:2] for row in rows if "[" not in row] == [step.name[:2] for step in unseen]

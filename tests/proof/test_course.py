@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from lab.answers import find_step, ways_to_name_a_step
 from lab.course import LIST, STEPS, before, lineage, read, step_called
 from lab.toolbox import ROOT, SKELETONS, SOLUTIONS, LabError
 
@@ -48,6 +49,11 @@ def test_a_step_is_called_by_its_word():
     for name in ("", "set", str(STEPS[-1].number), "no_such_step"):
         with pytest.raises(LabError, match="names no step"):
             step_called(name)
+
+
+def test_all_ways_to_name_a_step_that_are_told_name_it():
+    ways = re.split(", | or ", ways_to_name_a_step())
+    assert len(set(ways)) == 4 and {find_step(way) for way in ways} == {STEPS[1]}
 
 
 # ---- how it is read --------------------------------------------------------------------
@@ -111,3 +117,61 @@ def test_what_cannot_be_read_is_told_with_its_line(text, says):
     with pytest.raises(LabError) as caught:
         read(text)
     assert str(caught.value).startswith("tests/lab/checks/course.txt") and says in str(caught.value)
+
+
+# ---- who knows a step by its number ------------------------------------------------------
+
+# A number stands for a step behind the word "step", where STEPS is indexed beyond its ends, and in front of a step's
+# word. So the numbers of attacks are none: they stand in front of other words, which a test below sees to. Where code
+# hands a step on, step_called() refuses a number.
+NUMBERS = (
+    re.compile(r"\bsteps?\b[\s:\"',(]*=?[\s\"',(]*(\d+)(?!\w|\.\d)", re.IGNORECASE),
+    re.compile(r"\bSTEPS\[(?:\d*:)?(\d+)"),
+    re.compile(rf"(\d+)_(?:{'|'.join(step.word for step in STEPS)})(?![a-z])"),
+    re.compile(r"\bstep\)?\.number\b *(?:[<>!=]=?|in) *(\d+)"),
+    re.compile(r"\bfind_step\([\"']?(\d+)"),
+)
+ENDS = ("STEPS[0", "STEPS[1")
+
+
+def numbers_of_steps(text):
+    """What of a text, a line of code, names a step by its number."""
+    found = [match for pattern in NUMBERS for match in pattern.finditer(text)]
+    numbers = {step.number for step in STEPS}
+    return [match[0] for match in found if int(match[1]) in numbers and match[0] not in ENDS]
+
+
+@pytest.mark.parametrize("folder", ["tests/lab", "tests/proof"])
+def test_a_steps_number_stands_only_in_its_files(folder):
+    """All else calls it by its word: so a step can be put in between, or be moved."""
+    paths = [path for path in (ROOT / folder).rglob("*.*") if path.suffix in (".py", ".c", ".h")]
+    found = []
+    for path in paths:
+        if CHECKS not in path.parents:
+            lines = enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+            found += [f"{path.name}:{number}: {each}" for number, line in lines for each in numbers_of_steps(line)]
+    assert paths and found == []
+
+
+def test_attacks_are_not_called_like_steps():
+    assert [path.name for path in GALLERY.glob("attacks/*") if numbers_of_steps(path.name)] == []
+
+
+def test_a_number_of_a_step_is_found_and_no_other():
+    last = STEPS[-1]
+    n, name = last.number, last.name
+    for line in (
+        f"examine({name!r})",
+        f'"--step", "{n}"',
+        f"make STEP={n}",
+        f"as step {n} does",
+        f"from step_{name} import x",
+        f"Attack(1, step={n})",
+        f"STEPS[{n}]",
+        f"STEPS[:{n}]",
+        f"if row.step.number >= {n}",
+        f"find_step('{n}')",
+    ):
+        assert len(numbers_of_steps(line)) == 1, line
+    for line in (f"Attack({n}, 'name', '{n}_forged_sender.c')", "--step 99", "STEPS[1:]", "STEPS[0]", f"{n} of {n}"):
+        assert numbers_of_steps(line) == [], line

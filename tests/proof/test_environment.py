@@ -24,14 +24,16 @@ import pytest
 from conftest import run_lab, wait_for
 
 from lab import needs
-from lab.course import STEPS
+from lab.course import step_called
 from lab.sandbox import refusal
 from lab.toolbox import ROOT, SKELETONS, SOLUTIONS, printable
 
 PASSED, WRONG, BROKEN = 0, 1, 2
 
-CHECK = ("check", "--answers", "solutions", "--step", "3")
-DONE = "03_setsid is done.\n"
+UMASK, FORK, SETSID, CHDIR = (step_called(word) for word in ("umask", "fork", "setsid", "chdir"))
+
+CHECK = ("check", "--answers", "solutions", "--step", SETSID.word)
+DONE = f"{SETSID.name} is done.\n"
 
 # Not on the PATH that a test makes: what it stands in for, and what could install something on this machine.
 LEFT_OUT = ("python", "pip", "pyenv", "apt", "dpkg", "sudo", "cc", "gcc", "clang")
@@ -412,7 +414,7 @@ def test_another_python_is_found_if_the_kept_one_is_lost(what, lost, tmp_path):
     (build / "python").write_text(f"{lost(what)}\n")
     done = call(ROOT, env=usual(DAEMON_LAB_BUILD=str(build)))
     assert (done.returncode, done.stderr) == (PASSED, ""), done.stdout
-    assert done.stdout.endswith(DONE) and done.stdout.count("03_setsid      ") == 1
+    assert done.stdout.endswith(DONE) and done.stdout.count(f"{SETSID.name}      ") == 1
     assert (build / "python").read_text() != f"{lost('gone')}\n"
 
 
@@ -489,7 +491,7 @@ def test_a_clone_that_no_program_can_be_run_from_is_told(clone):
     assert "noexec" in line and "DAEMON_LAB_BUILD" in line
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
-    done = in_namespace(mounted + f"DAEMON_LAB_BUILD={clone}/build make -s check ANSWERS=solutions STEP=3")
+    done = in_namespace(mounted + f"DAEMON_LAB_BUILD={clone}/build make -s check ANSWERS=solutions STEP=setsid")
     assert (done.returncode, done.stdout[-len(DONE) :]) == (PASSED, DONE), done.stderr
 
 
@@ -560,7 +562,7 @@ def test_a_compiler_without_headers_is_told_where_all_else_is_set_up():
 
 
 def test_a_program_that_does_not_compile_is_still_the_learners(tmp_path):
-    (tmp_path / "03_setsid.c").write_text("#include <no_such_header.h>\nint main(void) { return 0; }\n")
+    (tmp_path / SETSID.file).write_text("#include <no_such_header.h>\nint main(void) { return 0; }\n")
     done = call(ROOT, "check", "--answers", tmp_path)
     assert (done.returncode, done.stderr) == (WRONG, "") and "NO  compiles" in done.stdout
 
@@ -820,7 +822,7 @@ def test_a_namespace_whose_ids_cannot_be_mapped(tmp_path):
 
 
 def test_what_cannot_be_checked_names_the_setting():
-    done = in_namespace_of_users("echo 0 > /proc/sys/user/max_user_namespaces && exec sh tests/run check --step 7 "
+    done = in_namespace_of_users("echo 0 > /proc/sys/user/max_user_namespaces && exec sh tests/run check --step syslog "
                                  "--answers solutions")  # fmt: skip
     assert done.returncode == BROKEN
     assert done.stdout.startswith("No sandbox: /proc/sys/user/max_user_namespaces is 0")
@@ -866,41 +868,42 @@ def test_make_runs_nothing_that_a_value_holds(variable, origin, tmp_path):
 def test_make_checks_a_folder_with_any_name(tmp_path):
     folder = tmp_path / "$(shell touch pwned) $$HOME ${x} `id` #"
     folder.mkdir()
-    shutil.copy(SOLUTIONS / "03_setsid.c", folder)
-    done = make(ROOT, "check", f"ANSWERS={folder}", "STEP=3")
+    shutil.copy(SOLUTIONS / SETSID.file, folder)
+    done = make(ROOT, "check", f"ANSWERS={folder}", "STEP=setsid")
     assert (done.returncode, done.stdout[-len(DONE) :]) == (0, DONE), done.stderr
 
 
 def test_make_build_prints_one_line(tmp_path):
     """And what the compiler says. A program that does not compile loses its old one."""
-    for name in ("steps/02_fork.c", "steps/03_setsid.c"):
+    for name in (f"steps/{FORK.file}", f"steps/{SETSID.file}"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "Makefile", tmp_path)
     done = make(tmp_path, "build")
     assert (done.returncode, done.stdout, done.stderr) == (0, "2 of 2 programs compiled into build/.\n", "")
-    source = tmp_path / "steps" / "03_setsid.c"
+    source = tmp_path / "steps" / SETSID.file
     source.write_text("int main(void) { return }\n")
-    os.utime(tmp_path / "build" / "steps" / "03_setsid", (0, 0))  # older than its source, however coarse the clock is
+    os.utime(tmp_path / "build" / "steps" / SETSID.name, (0, 0))  # older than its source, however coarse the clock is
     done = make(tmp_path, "build")
     assert done.returncode == 2
-    assert done.stdout == "1 of 2 programs compiled into build/. 1 did not compile: steps/03_setsid.\n"
+    assert done.stdout == f"1 of 2 programs compiled into build/. 1 did not compile: steps/{SETSID.name}.\n"
     assert "error" in done.stderr and done.stderr.count("make: ") == 1
-    assert [path.name for path in (tmp_path / "build" / "steps").iterdir()] == ["02_fork"]
+    assert [path.name for path in (tmp_path / "build" / "steps").iterdir()] == [FORK.name]
 
 
-@pytest.mark.parametrize("name", ["steps/02_fork.c", "./steps/02_fork.c", "02_fork.c", "steps/02_fork.md"])
+@pytest.mark.parametrize("name", [f"steps/{FORK.file}", f"./steps/{FORK.file}", FORK.file, FORK.handout])
 def test_a_step_by_the_name_of_its_file(name):
     done = run_lab("check", "--answers", "solutions", "--step", name)
-    assert (done.returncode, done.stdout.endswith("02_fork is done.\n")) == (PASSED, True), done.stderr
+    assert (done.returncode, done.stdout.endswith(f"{FORK.name} is done.\n")) == (PASSED, True), done.stderr
 
 
 def test_a_file_of_another_folder_is_no_step():
     """It would not be the one that is checked."""
-    assert "there is no step 'solutions/02_fork.c'" in error_of(run_lab("check", "--step", "solutions/02_fork.c"))
+    name = f"solutions/{FORK.file}"
+    assert f"there is no step '{name}'" in error_of(run_lab("check", "--step", name))
 
 
-@pytest.mark.parametrize("option, values", [("--answers", ("steps", "solutions")), ("--step", ("1", "2"))])
+@pytest.mark.parametrize("option, values", [("--answers", ("steps", "solutions")), ("--step", ("umask", "fork"))])
 def test_an_option_that_is_given_twice_is_refused(option, values):
     """Of two folders one was passed over."""
     line = error_of(run_lab("check", option, values[0], option, values[1]))
@@ -915,18 +918,19 @@ def test_an_option_that_is_given_twice_is_refused(option, values):
 
 def test_the_tour_of_a_folder(tmp_path):
     """Its answers, and no others; those that leave nothing to look at are named."""
-    for number in (1, 2, 4):
-        shutil.copy(SOLUTIONS / f"{STEPS[number].name}.c", tmp_path)
-    (tmp_path / "02_fork.c").write_text("int main(void) { return 0; }\n")
-    (tmp_path / "03_setsid.c").write_text("int main(void) { return }\n")
+    for step in (UMASK, FORK, CHDIR):
+        shutil.copy(SOLUTIONS / step.file, tmp_path)
+    (tmp_path / FORK.file).write_text("int main(void) { return 0; }\n")
+    (tmp_path / SETSID.file).write_text("int main(void) { return }\n")
     done = make(ROOT, "tour", f"ANSWERS={tmp_path}")
     assert (done.returncode, done.stderr) == (0, "")
     rows = [line.split()[0] for line in done.stdout.splitlines() if line[:3].strip().isdigit()]
-    assert rows == ["01_umask", "04_chdir"]
-    assert "Left out: 02_fork.c left no process to look at.\nLeft out: 03_setsid.c does not compile.\n" in done.stdout
-    (tmp_path / "01_umask.c").unlink()
-    (tmp_path / "04_chdir.c").unlink()
-    assert "there is nothing to show: 02_fork.c left no process" in error_of(run_lab("tour", "--answers", tmp_path))
+    assert rows == [UMASK.name, CHDIR.name]
+    left_out = f"Left out: {FORK.file} left no process to look at.\nLeft out: {SETSID.file} does not compile.\n"
+    assert left_out in done.stdout
+    (tmp_path / UMASK.file).unlink()
+    (tmp_path / CHDIR.file).unlink()
+    assert f"there is nothing to show: {FORK.file} left no process" in error_of(run_lab("tour", "--answers", tmp_path))
 
 
 def test_no_file_of_the_course_is_empty():

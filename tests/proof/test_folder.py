@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from conftest import run_lab
 
-from lab.answers import MAX_HEADERS, Answer, find_answers, find_step, odd_names
+from lab.answers import MAX_HEADERS, Answer, find_answers, odd_names
+from lab.course import STEPS, step_called
 from lab.judge.compiling import Builder
 from lab.judge.examination import Examination
 from lab.report import describe
@@ -22,7 +23,8 @@ from lab.sandbox.server import Launchpad
 from lab.toolbox import SOLUTIONS, LabError
 
 PASSED, WRONG, BROKEN = 0, 1, 2
-RIGHT = SOLUTIONS / "03_setsid.c"
+FORK, SETSID, DEV_NULL, SYSLOG = (step_called(word) for word in ("fork", "setsid", "dev_null", "syslog"))
+RIGHT = SOLUTIONS / SETSID.file
 
 
 def make_link(path):
@@ -73,21 +75,21 @@ ODD = {
 def test_an_odd_entry_is_one_answers_result(kind, tmp_path):
     """In words and with status 1; the answer beside it is judged, and nothing waits."""
     make, says = ODD[kind]
-    make(tmp_path / "02_fork.c")
+    make(tmp_path / FORK.file)
     shutil.copy(RIGHT, tmp_path)
     done = run_lab("check", "--answers", tmp_path, timeout=30)
     assert (done.returncode, done.stderr) == (WRONG, ""), done.stdout
-    assert re.search(rf"NO  compiles .*\n +observed +02_fork\.c {re.escape(says)}\n +because +\w", done.stdout)
+    assert re.search(rf"NO  compiles .*\n +observed +{FORK.name}\.c {re.escape(says)}\n +because +\w", done.stdout)
     assert "ok  SID = PGID = PID\n" in done.stdout
-    assert done.stdout.endswith("1 of 2 steps done. Next: 02_fork\n")
+    assert done.stdout.endswith(f"1 of 2 steps done. Next: {FORK.name}\n")
 
 
 def test_a_limit_to_the_byte(tmp_path):
-    path = tmp_path / "03_setsid.c"
+    path = tmp_path / SETSID.file
     path.write_bytes(RIGHT.read_bytes().ljust(1 << 20))
-    assert Answer(find_step("3"), path).read().sources
+    assert Answer(SETSID, path).read().sources
     path.write_bytes(RIGHT.read_bytes().ljust((1 << 20) + 1))
-    assert "1048577 bytes long; the limit is 1 MiB" in Answer(find_step("3"), path).read().refused[0]
+    assert "1048577 bytes long; the limit is 1 MiB" in Answer(SETSID, path).read().refused[0]
 
 
 HEADERS = {
@@ -103,11 +105,12 @@ def test_an_odd_header_is_not_given_to_the_compiler(kind, tmp_path):
     """Where the answer needs it the report says so first; where it does not, nothing is said."""
     make, says = HEADERS[kind]
     make(tmp_path / "x.h")
-    shutil.copy(SOLUTIONS / "02_fork.c", tmp_path)
-    (tmp_path / "03_setsid.c").write_text('#include "x.h"\n')
+    shutil.copy(SOLUTIONS / FORK.file, tmp_path)
+    (tmp_path / SETSID.file).write_text('#include "x.h"\n')
     done = run_lab("check", "--answers", tmp_path, timeout=30)
     assert (done.returncode, done.stderr) == (WRONG, "")
-    assert re.search(rf"NO  compiles .*\n +\| x\.h {re.escape(says)}\n +\| 03_setsid\.c:1", done.stdout), done.stdout
+    told = rf"NO  compiles .*\n +\| x\.h {re.escape(says)}\n +\| {SETSID.name}\.c:1"
+    assert re.search(told, done.stdout), done.stdout
     assert done.stdout.count("x.h is ") == 1 and "ok  umask is 0000" in done.stdout
 
 
@@ -116,8 +119,8 @@ def test_forty_headers_with_odd_names(tmp_path):
     names = [b"h%02d-\xff\x1b[31m\n.h" % number for number in range(40)]
     for name in names:
         (tmp_path / os.fsdecode(name)).write_text("")
-    (tmp_path / "03_setsid.c").write_text('#include "none.h"\n')
-    handed_in = Answer(find_step("3"), tmp_path / "03_setsid.c").read()
+    (tmp_path / SETSID.file).write_text('#include "none.h"\n')
+    handed_in = Answer(SETSID, tmp_path / SETSID.file).read()
     assert (len(handed_in.sources), len(handed_in.withheld)) == (1 + MAX_HEADERS, 40 - MAX_HEADERS)
     done = run_lab("check", "--answers", tmp_path)
     assert done.returncode == WRONG and "Traceback" not in done.stdout + done.stderr
@@ -143,7 +146,7 @@ def deny_reading(monkeypatch):
 
 def report_of(folder, step):
     """(what is reported of one answer in a folder, its Examination)."""
-    (answer,) = find_answers(folder, str(step))
+    (answer,) = find_answers(folder, step.name)
     pad = Launchpad()
     builder = Builder(pad, [answer])
     examination = Examination(answer, pad, builder)
@@ -155,32 +158,32 @@ def report_of(folder, step):
 def test_what_cannot_be_read_cannot_be_checked(tmp_path, deny_reading):
     """A read error is nobody's fault: no check fails, none passes, and the reason is told."""
     shutil.copy(RIGHT, tmp_path)
-    deny_reading("03_setsid.c", 5)
-    text, examination = report_of(tmp_path, 3)
-    assert re.search(r"\?\?  compiles .*\n +because +03_setsid\.c cannot be read: input/output error\n", text)
+    deny_reading(SETSID.file, 5)
+    text, examination = report_of(tmp_path, SETSID)
+    assert re.search(rf"\?\?  compiles .*\n +because +{SETSID.name}\.c cannot be read: input/output error\n", text)
     assert "  NO  " not in text and "  ok  " not in text
     assert (examination.failed, len(examination.skipped)) == (set(), len(examination.results(stars=False)))
 
 
 def test_a_header_that_cannot_be_read(tmp_path, deny_reading):
-    (tmp_path / "03_setsid.c").write_text('#include "x.h"\n')
+    (tmp_path / SETSID.file).write_text('#include "x.h"\n')
     (tmp_path / "x.h").touch()
     deny_reading("x.h", 13)
-    text, examination = report_of(tmp_path, 3)
+    text, examination = report_of(tmp_path, SETSID)
     assert "| x.h cannot be read (permission denied), so the compiler did not get it\n" in text
     assert examination.failed
 
 
 def test_a_file_that_vanishes_or_changes_meanwhile(tmp_path):
     """Between the look at the folder and the reading, somebody saves, removes, or exchanges it."""
-    for name in ("02_fork.c", "03_setsid.c"):
+    for name in (FORK.file, SETSID.file):
         shutil.copy(SOLUTIONS / name, tmp_path)
     vanished, exchanged = find_answers(tmp_path)
     vanished.path.unlink()
     exchanged.path.unlink()
     make_link(exchanged.path)
-    assert vanished.read().unreadable == "02_fork.c cannot be read: no such file or directory"
-    assert exchanged.read().refused[0].startswith("03_setsid.c is a symbolic link")
+    assert vanished.read().unreadable == f"{FORK.file} cannot be read: no such file or directory"
+    assert exchanged.read().refused[0].startswith(f"{SETSID.file} is a symbolic link")
     shutil.rmtree(tmp_path)
     assert "cannot be opened" in vanished.read().unreadable
 
@@ -191,7 +194,7 @@ def test_the_folder_itself_may_be_a_link(tmp_path):
     folder.mkdir()
     shutil.copy(RIGHT, folder)
     (tmp_path / "link").symlink_to(folder)
-    assert run_lab("check", "--answers", tmp_path / "link", "--step", "3").returncode == PASSED
+    assert run_lab("check", "--answers", tmp_path / "link", "--step", SETSID.name).returncode == PASSED
 
 
 def open_to_all(folder):
@@ -227,26 +230,36 @@ def test_a_folder_that_cannot_be_listed_or_entered(tmp_path):
         said.append(done.stdout)
     folder.chmod(0o755)
     assert "cannot be listed (permission denied), so the compiler did not get any header" in said[0]
-    assert said[0].endswith("dict_keys(['03_setsid.c'])\n")
+    assert said[0].endswith(f"dict_keys(['{SETSID.file}'])\n")
     assert said[1].startswith("lab: the files in ") and said[1].count("\n") == 1, said[1]
     assert said[2].startswith("lab: ") and said[2].count("\n") == 1, said[2]
 
 
 # ---- names -------------------------------------------------------------------
 
+WITHOUT_ZERO = f"{SYSLOG.number}_{SYSLOG.word}.c"
 MEANT = {
-    "7_syslog.c": "07_syslog.c",
-    "06_dev_null.C": "06_dev_null.c",
-    "03-setsid.c": "03_setsid.c",
-    "3_setsid.c": "03_setsid.c",
-    "03_setsid.c.txt": "03_setsid.c",
-    "03_setsid (1).c": "03_setsid.c",
-    "03_setsid - Copy.c": "03_setsid.c",
-    "setsid.c": "03_setsid.c",
-    "3.c": "03_setsid.c",
-    "07_sysolg.c": "07_syslog.c",
+    WITHOUT_ZERO: SYSLOG.file,
+    f"{DEV_NULL.name}.C": DEV_NULL.file,
+    f"{SETSID.number:02}-{SETSID.word}.c": SETSID.file,
+    f"{SETSID.number}_{SETSID.word}.c": SETSID.file,
+    f"{SETSID.file}.txt": SETSID.file,
+    f"{SETSID.name} (1).c": SETSID.file,
+    f"{SETSID.name} - Copy.c": SETSID.file,
+    f"{SETSID.word}.c": SETSID.file,
+    f"{SETSID.number}.c": SETSID.file,
+    f"{SYSLOG.number:02}_sysolg.c": SYSLOG.file,
 }
-NOT_MEANT = ["03_setsid.md", "07_syslog.s", "03_setsid.c~", "3_queens.c", "main.c", "peers.c", "99_x.c", "x.h"]
+NOT_MEANT = [
+    f"{SETSID.name}.md",
+    f"{SYSLOG.name}.s",
+    f"{SETSID.file}~",
+    f"{SETSID.number}_queens.c",
+    "main.c",
+    "peers.c",
+    "99_x.c",
+    "x.h",
+]
 
 
 @pytest.mark.parametrize("name", MEANT)
@@ -270,20 +283,22 @@ def test_other_names_are_not_mentioned(tmp_path):
 
 def test_misnamed_files_in_a_run(tmp_path):
     """At the end of a run over the folder, not of one step; and where there is nothing else in it."""
-    (tmp_path / "7_syslog.c").touch()
-    with pytest.raises(LabError, match=r"holds no answer.* 7_syslog\.c was not checked\. Is it 07_syslog\.c\?$"):
+    (tmp_path / WITHOUT_ZERO).touch()
+    with pytest.raises(LabError, match=rf"holds no answer.* {WITHOUT_ZERO} was not checked\. Is it {SYSLOG.file}\?$"):
         find_answers(tmp_path)
     (tmp_path / "steps").mkdir()
     shutil.copy(RIGHT, tmp_path / "steps")
     shutil.copy(RIGHT, tmp_path)
     done = run_lab("check", "--answers", tmp_path)
     assert done.returncode == PASSED
+    names = [step.name for step in STEPS]
+    before, after = names[1 : names.index(SETSID.name)], names[names.index(SETSID.name) + 1 :]
     assert done.stdout.splitlines()[-3:] == [
-        "7_syslog.c was not checked. Is it 07_syslog.c?",
+        f"{WITHOUT_ZERO} was not checked. Is it {SYSLOG.file}?",
         f"The answers in {tmp_path}/steps were not checked. To check them, name that folder in ANSWERS.",
-        "1 of 1 step that is in this folder is done. Not handed in: 01_umask, 02_fork, 04_chdir to 17_service.",
+        f"1 of 1 step that is in this folder is done. Not handed in: {', '.join(before)}, {after[0]} to {after[-1]}.",
     ]
-    assert "7_syslog" not in run_lab("check", "--answers", tmp_path, "--step", "3").stdout
+    assert WITHOUT_ZERO not in run_lab("check", "--answers", tmp_path, "--step", SETSID.name).stdout
 
 
 # ---- time --------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import pytest
 
 from lab.checks import added
-from lab.course import STEPS
+from lab.course import START, STEPS
 from lab.dev.gallery import (
     CARELESS,
     FOLDER,
@@ -30,7 +30,7 @@ from lab.toolbox import LabError
 @pytest.mark.parametrize("row", all_rows(WRONG), ids=str)
 def test_wrong_answer(row, examine_known):
     """Fails exactly the checks that its row names, and the learner is told what stands below it."""
-    examination = examine_known(row.source(), row.step.number)
+    examination = examine_known(row.source(), row.step)
     assert examination.failed - set(row.at_times) == set(row.fails) - examination.skipped
     if examination.skipped:
         pytest.skip(f"judged in part: {examination.pad.why_no_root()}")
@@ -40,7 +40,7 @@ def test_wrong_answer(row, examine_known):
 @pytest.mark.parametrize("row", all_rows(RIGHT), ids=str)
 def test_right_answer(row, examine_known):
     """Passes; without a sandbox, and in other environments, is what `make matrix` looks at."""
-    examination = examine_known(row.source(), row.step.number)
+    examination = examine_known(row.source(), row.step)
     assert examination.failed == set()
     if examination.skipped:
         pytest.skip(f"judged in part: {examination.pad.why_no_root()}")
@@ -49,7 +49,7 @@ def test_right_answer(row, examine_known):
 @pytest.mark.parametrize("row", all_rows(CARELESS), ids=str)
 def test_careless_answer(row, examine_known):
     """Passes, and misses exactly the bonus checks that its row names."""
-    examination = examine_known(row.source(), row.step.number)
+    examination = examine_known(row.source(), row.step)
     assert examination.failed == set()
     assert examination.bonus(FAILED) == set(row.misses) - examination.bonus(SKIPPED)
     if examination.skipped:
@@ -78,7 +78,7 @@ def test_the_gallery_is_large_enough():
     for step in STEPS:
         wrong = [row for row in rows(step) if row.part == WRONG]
         right = [row for row in rows(step) if row.part == RIGHT]
-        assert step.number == 0 or len(wrong) >= 10, f"{step.name}: {len(wrong)} wrong answers"
+        assert step == START or len(wrong) >= 10, f"{step.name}: {len(wrong)} wrong answers"
         assert len(right) >= 6, f"{step.name}: {len(right)} right answers"
         assert all(row.fails and row.told for row in wrong)
         assert len({row.slug for row in rows(step)}) == len(rows(step)), "two answers have one name"
@@ -127,15 +127,15 @@ def test_a_key_may_name_the_way_of_launching():
 
 def test_what_is_no_gallery_is_told():
     with pytest.raises(LabError, match="an item that is not known: fail"):
-        read(STEPS[3], "## Wrong\n\n### a\n\n- fail: `x`\n")
+        read(START, "## Wrong\n\n### a\n\n- fail: `x`\n")
     with pytest.raises(LabError, match="or has no block"):
-        read(STEPS[3], "## Wrong\n\n### a\n\n- fails: `x`\n")
+        read(START, "## Wrong\n\n### a\n\n- fails: `x`\n")
 
 
 # ---- how it is kept ------------------------------------------------------------------
 
-ROW = Row(STEPS[3], WRONG, "a name", ["-x"], fails=("a", "b"), at_times=("c",), told=["old words"])
-CARELESS_ROW = Row(STEPS[3], CARELESS, "a name", ["-x"], misses=("d",))
+ROW = Row(START, WRONG, "a name", ["-x"], fails=("a", "b"), at_times=("c",), told=["old words"])
+CARELESS_ROW = Row(START, CARELESS, "a name", ["-x"], misses=("d",))
 
 
 def found(*fails, misses=(), unseen=(), problem=""):

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from lab.course import STEPS
+from lab.course import START, STEPS
 from lab.handouts import BLOCK, Handouts, paths
 from lab.sandbox.server import NoRoot
 from lab.toolbox import ROOT
@@ -55,7 +55,7 @@ def test_all_parts_are_there(step):
     assert re.search(
         r"^<!-- run( as root)? -->$", text, re.MULTILINE
     ), "a problem that can be seen, with the command to see it"
-    assert step.number == 0 or re.search(rf"^<!-- tour \w+ {step.name} -->$", text, re.MULTILINE)
+    assert step == START or re.search(rf"^<!-- tour \w+ {step.name} -->$", text, re.MULTILINE)
     table = text[text.index("## Usual mistakes") : text.index("## Read on")]
     assert len(re.findall(r"^\| ", table, re.MULTILINE)) > 5
     lines = text.splitlines()

@@ -17,8 +17,9 @@ import psutil
 import pytest
 from conftest import PATIENCE, processes_called, wait_for
 
-from lab.answers import Answer, find_step
+from lab.answers import Answer
 from lab.checks.check import CRASHED, DOES_NOT_COMPILE, EXITED, NEVER_SETTLED
+from lab.course import START, step_called
 from lab.facts import Build
 from lab.judge.compiling import Builder
 from lab.judge.examination import examiner
@@ -29,6 +30,7 @@ from lab.toolbox import ROOT, SOLUTIONS, LabError
 from lab.watch.observe import observe
 from lab.watch.rest import settle
 
+SETSID, SYSLOG = step_called("setsid"), step_called("syslog")
 SLEEP = "usleep(300000);"
 
 
@@ -68,35 +70,35 @@ HEADERS = "".join(
 
 @pytest.mark.parametrize("way", WAITS)
 def test_every_way_to_wait_is_settled(way, examine, edited):
-    source = edited(6, ("    for (;;)\n        pause();", "    " + WAITS[way]))
-    examination = examine("#define _GNU_SOURCE\n" + HEADERS + source.replace("#define _GNU_SOURCE", ""), 6)
+    source = edited("dev_null", ("    for (;;)\n        pause();", "    " + WAITS[way]))
+    examination = examine("#define _GNU_SOURCE\n" + HEADERS + source.replace("#define _GNU_SOURCE", ""), "dev_null")
     assert examination.failed == set()
 
 
 def test_slow_answers_are_waited_for(examine, edited):
     """A sleep on the way is not the end of it, however many there are."""
     source = edited(
-        4,
+        "chdir",
         ("    leave_parent();", SLEEP + "leave_parent();" + SLEEP),
         ("    move_to_root();", SLEEP + "move_to_root();"),
     )
-    examination = examine(source, 4)
+    examination = examine(source, "chdir")
     assert examination.failed == set()
 
 
 def test_slow_parents_are_waited_for(examine, edited):
-    examination = examine(edited(3, ("_exit(EXIT_SUCCESS)", SLEEP + "_exit(EXIT_SUCCESS)")), 3)
+    examination = examine(edited("setsid", ("_exit(EXIT_SUCCESS)", SLEEP + "_exit(EXIT_SUCCESS)")), "setsid")
     assert examination.failed == set()
 
 
 def test_a_sleep_of_a_second_on_the_way(examine, edited):
     """Is longer than an answer need take, and still not mistaken for the end."""
-    examination = examine(edited(3, ("    start_session();", "    sleep(1); start_session();")), 3)
+    examination = examine(edited("setsid", ("    start_session();", "    sleep(1); start_session();")), "setsid")
     assert examination.failed == set()
 
 
 def test_dying_a_moment_later_is_seen(examine, edited):
-    examination = examine(edited(3, ("    for (;;)\n        pause();", SLEEP + "return 0;")), 3)
+    examination = examine(edited("setsid", ("    for (;;)\n        pause();", SLEEP + "return 0;")), "setsid")
     assert "one_lives_on" in examination.failed
     assert EXITED in verdicts(examination)
 
@@ -105,8 +107,8 @@ def test_never_settling_is_told(examine, edited, monkeypatch):
     """Judged as it stands, when its time is up; what is right of it is said to be right."""
     monkeypatch.setattr("lab.watch.rest.LIMIT", 2.0)
     forever = "    for (;;) { if (fork() == 0) _exit(0); wait(0); }"
-    source = "#include <sys/wait.h>\n" + edited(2, ("    for (;;)\n        pause();", forever))
-    examination = examine(source, 2)
+    source = "#include <sys/wait.h>\n" + edited("fork", ("    for (;;)\n        pause();", forever))
+    examination = examine(source, "fork")
     assert not examination.observation(Scene()).rest.settled, examination.observation(Scene())
     assert "comes_to_rest" in examination.failed
     assert NEVER_SETTLED in verdicts(examination)
@@ -117,8 +119,9 @@ def test_never_settling_is_told(examine, edited, monkeypatch):
 
 def test_the_time_of_a_message_is_when_it_was_sent(pad, programs):
     """Signs of life are judged by their times, which must not depend on when the lab gets to read them."""
-    build = programs.build(Answer(find_step("15"), SOLUTIONS / "15_notify.c"))
-    with pad.wait_for_start(pad.job("15_notify", build.program, Scene(notify="path"))) as launch:
+    step = step_called("notify")
+    build = programs.build(Answer(step, SOLUTIONS / step.file))
+    with pad.wait_for_start(pad.job(step.name, build.program, Scene(notify="path"))) as launch:
         asyncio.run(settle(launch, lambda pid: None))
         launch.take_in()
         told = len(launch.notices)
@@ -136,7 +139,7 @@ def test_the_time_of_a_message_is_when_it_was_sent(pad, programs):
 def test_names_that_break_parsers(examine, edited):
     """/proc/PID/stat holds the name as the process chose it."""
     rename = '    prctl(PR_SET_NAME, ") S 1 2\\n(\\xff 0 9", 0, 0, 0);\n    for (;;)'
-    examination = examine("#include <sys/prctl.h>\n" + edited(3, ("    for (;;)", rename)), 3)
+    examination = examine("#include <sys/prctl.h>\n" + edited("setsid", ("    for (;;)", rename)), "setsid")
     assert examination.failed == set()
 
 
@@ -172,14 +175,14 @@ def test_a_zombie_is_not_alive():
 
 
 def test_zombies_do_not_count(examine, edited):
-    examination = examine(edited(2, ("    for (;;)", "    if (fork() == 0) _exit(0);\n    for (;;)")), 2)
+    examination = examine(edited("fork", ("    for (;;)", "    if (fork() == 0) _exit(0);\n    for (;;)")), "fork")
     assert examination.failed == set()
 
 
 def test_a_terminal_newer_than_psutils_map(examine, edited):
     """psutil looks terminals up in a map that it makes once; the lab reads tty_nr."""
     psutil.Process().terminal()
-    examination = examine(edited(2), 3)
+    examination = examine(edited("fork"), "setsid")
     assert {"leads_session", "no_terminal"} <= examination.failed
 
 
@@ -193,8 +196,8 @@ def test_every_kind_of_descriptor_is_seen(examine, edited):
     }
     for kind, call in opened.items():
         source = "#include <fcntl.h>\n#include <sys/eventfd.h>\n#include <sys/socket.h>\n"
-        source += edited(5, ("    close_descriptors();\n\n", f"    close_descriptors();\n    {call}\n"))
-        examination = examine(source.replace("#define _GNU_SOURCE", ""), 5)
+        source += edited("close_fds", ("    close_descriptors();\n\n", f"    close_descriptors();\n    {call}\n"))
+        examination = examine(source.replace("#define _GNU_SOURCE", ""), "close_fds")
         assert examination.failed == {"nothing_open"}
         assert kind in {d.kind for d in examination.observation(Scene()).process.descriptors.values()}
 
@@ -213,7 +216,7 @@ def test_the_null_device_is_a_number_not_a_name(tmp_path):
 def test_the_root_directory_is_an_inode_not_a_name(examine, edited):
     """A removed directory can be called anything, "/ (deleted)" in /proc looks much like it."""
     go = 'mkdir("d", 0700) == -1 || chdir("d") == -1 || rmdir("../d") == -1'
-    examination = examine(edited(4, ('chdir("/") == -1', go)), 4)
+    examination = examine(edited("chdir", ('chdir("/") == -1', go)), "chdir")
     assert examination.failed == {"in_root_directory"}
     result = next(r for r in examination.results() if r.check.key == "in_root_directory")
     assert "removed" in result.because
@@ -235,13 +238,13 @@ def test_signals_are_as_at_login(sandbox_pad):
 def print_in_job(pad, commands):
     """What a shell script prints that is launched as an answer."""
     build = Build(f"#!/bin/sh\n{commands}\n".encode(), "")
-    return look(pad, "00_background", build).printed
+    return look(pad, START.name, build).printed
 
 
 def test_the_launch_is_as_promised(pad):
     """Every starting condition: the shell's session, a group of its own, the terminal, the files."""
     build = Build(b"#!/bin/sh\nkill -STOP $$\n", "")
-    o = look(pad, "00_background", build)
+    o = look(pad, START.name, build)
     assert o.process, o
     job, shell = o.process, o.shell
     assert (job.pid, job.ppid, job.pgid, job.sid) == (o.job, shell.pid, o.job, shell.pid)
@@ -253,7 +256,7 @@ def test_the_launch_is_as_promised(pad):
     assert kinds == {0: "terminal", 1: "terminal", 2: "terminal", 3: "file", 4: "pipe", 5: "socket", high: "file"}
     assert shell.descriptors[4].access == "w"
     assert print_in_job(pad, "ulimit -Sn; ulimit -Hn").split() == ["256", "4096"]
-    assert print_in_job(pad, "echo $0").split() == ["./00_background"]
+    assert print_in_job(pad, "echo $0").split() == [f"./{START.name}"]
 
 
 # ---- the log ---------------------------------------------------------------
@@ -261,9 +264,9 @@ def test_the_launch_is_as_promised(pad):
 
 def test_the_log_knows_who_sent_it(examine_in_sandbox, edited):
     """The launched process can write the daemon's name, but not be the daemon."""
-    source = edited(7, ('    syslog(LOG_INFO, "running in the background");\n', ""))
+    source = edited("syslog", ('    syslog(LOG_INFO, "running in the background");\n', ""))
     source = source.replace("    leave_parent();", '    syslog(LOG_INFO, "running");\n    leave_parent();')
-    examination = examine_in_sandbox(source, 7)
+    examination = examine_in_sandbox(source, "syslog")
     assert "reports_to_log" in examination.failed
     result = next(r for r in examination.results() if r.check.key == "reports_to_log")
     assert "another process" in result.because
@@ -272,13 +275,13 @@ def test_the_log_knows_who_sent_it(examine_in_sandbox, edited):
 @pytest.mark.parametrize(
     ("text", "facility", "tag"),
     [
-        ("<30>Nov 22 12:00:00 07_syslog[4]: hello", 3, "07_syslog"),
-        ("<30>Nov  2 12:00:00 07_syslog: hello", 3, "07_syslog"),
-        ("<30>07_syslog: hello", 3, "07_syslog"),
-        ("<30>Nov 22 12:00:00 host 07_syslog[4]: hello", 3, "07_syslog"),
-        ("<30>1 2026-11-22T12:00:00Z host 07_syslog 4 - - hello", 3, "07_syslog"),
+        (f"<30>Nov 22 12:00:00 {SYSLOG.name}[4]: hello", 3, SYSLOG.name),
+        (f"<30>Nov  2 12:00:00 {SYSLOG.name}: hello", 3, SYSLOG.name),
+        (f"<30>{SYSLOG.name}: hello", 3, SYSLOG.name),
+        (f"<30>Nov 22 12:00:00 host {SYSLOG.name}[4]: hello", 3, SYSLOG.name),
+        (f"<30>1 2026-11-22T12:00:00Z host {SYSLOG.name} 4 - - hello", 3, SYSLOG.name),
         ("<14>Nov 22 12:00:00 other: hello", 1, "other"),
-        ("07_syslog: hello", None, ""),
+        (f"{SYSLOG.name}: hello", None, ""),
     ],
 )
 def test_messages_are_parsed(text, facility, tag):
@@ -295,20 +298,20 @@ def test_messages_are_parsed(text, facility, tag):
 
 def test_verdicts_are_kept_apart(examine, edited):
     wait = "    for (;;)\n        pause();"
-    crashes = examine(edited(3, (wait, "    *(volatile int *)0 = 1;")), 3)
+    crashes = examine(edited("setsid", (wait, "    *(volatile int *)0 = 1;")), "setsid")
     assert verdicts(crashes) == {CRASHED}
     crash = next(r for r in crashes.results() if r.verdict)
     assert "SIGSEGV" in crash.observed and "pointer" in crash.because
-    ends = examine(edited(3, (wait, "    return 3;")), 3)
+    ends = examine(edited("setsid", (wait, "    return 3;")), "setsid")
     assert verdicts(ends) == {EXITED}
-    broken = examine("int main(void) { return }", 3)
+    broken = examine("int main(void) { return }", "setsid")
     assert verdicts(broken) == {DOES_NOT_COMPILE}
     assert "error" in next(r for r in broken.results() if r.verdict).observed
 
 
 def test_what_it_printed_is_told(examine, edited):
     """The answer's own words are the best cause there is."""
-    examination = examine(edited(3, ("setsid() == -1", "setsid() != -1")), 3)
+    examination = examine(edited("setsid", ("setsid() == -1", "setsid() != -1")), "setsid")
     result = next(r for r in examination.results() if r.verdict)
     assert "setsid: " in result.observed
 
@@ -322,7 +325,7 @@ def test_the_environment_is_looked_up_anew_in_each_program(pad, tmp_path, edited
         before, after = ENVIRON_AWAY[0], ENVIRON_AWAY[1].format("NULL")
         place = ("static socklen_t", f"volatile char room[] = {{[0 ... {last}] = -1}};\nstatic socklen_t")
         with examiner(pad, tmp_path) as examine:
-            examination = examine("#define _GNU_SOURCE\n" + edited(15, (before, after), place), 15)
+            examination = examine("#define _GNU_SOURCE\n" + edited("notify", (before, after), place), "notify")
             assert examination.failed | examination.skipped == set()
 
 
@@ -333,14 +336,15 @@ def test_what_is_no_program_is_not_looked_into(examine, edited):
         "    memset(head + 16, -1, 100);\n    (void)!write(fd, head, sizeof(head));\n"
         "    (void)mmap((void *)0x10000000, 128, PROT_READ, MAP_PRIVATE, fd, 0);\n    (void)close(fd);\n"
     )
-    source = edited(15, ("    find_manager();\n", lines + "    find_manager();\n"))
-    examination = examine("#include <fcntl.h>\n#include <sys/mman.h>\n" + source, 15)
+    source = edited("notify", ("    find_manager();\n", lines + "    find_manager();\n"))
+    examination = examine("#include <fcntl.h>\n#include <sys/mman.h>\n" + source, "notify")
     assert examination.failed | examination.skipped == set()
 
 
 @pytest.mark.parametrize("pointer", ["(char **)8", "(char *[]){(char *)-1, 0}"])
 def test_an_environment_that_leads_nowhere_is_not_found(examine, edited, pointer):
-    examination = examine("#define _GNU_SOURCE\n" + edited(15, (ENVIRON_AWAY[0], ENVIRON_AWAY[1].format(pointer))), 15)
+    source = edited("notify", (ENVIRON_AWAY[0], ENVIRON_AWAY[1].format(pointer)))
+    examination = examine("#define _GNU_SOURCE\n" + source, "notify")
     assert (examination.failed, examination.skipped) == (set(), {"forgets_variable"})
 
 
@@ -356,8 +360,8 @@ STUBBORN = """
 
 def test_nothing_outlives_a_launch(examine, edited):
     name = f"lab-{os.getpid()}"
-    source = edited(2, ("    for (;;)\n        pause();", STUBBORN % name))
-    examination = examine("#include <signal.h>\n#include <sys/prctl.h>\n" + source, 2)
+    source = edited("fork", ("    for (;;)\n        pause();", STUBBORN % name))
+    examination = examine("#include <signal.h>\n#include <sys/prctl.h>\n" + source, "fork")
     assert "one_lives_on" in examination.failed
     assert processes_called(name) == []
 
@@ -374,8 +378,9 @@ def test_nothing_outlives_a_killed_pytest(pad, tmp_path, edited):
     folder, temporary = tmp_path / "answers", tmp_path / "tmp"
     folder.mkdir()
     temporary.mkdir()
-    source = edited(2, ("    for (;;)\n        pause();", RESTLESS % name))
-    (folder / "02_fork.c").write_text("#define _GNU_SOURCE\n#include <sys/prctl.h>\n" + source, encoding="utf-8")
+    source = edited("fork", ("    for (;;)\n        pause();", RESTLESS % name))
+    source = "#define _GNU_SOURCE\n#include <sys/prctl.h>\n" + source
+    (folder / step_called("fork").file).write_text(source, encoding="utf-8")
     mounts = Path("/proc/self/mounts").read_text(encoding="utf-8")
 
     words = [
@@ -406,7 +411,7 @@ def test_an_answer_can_signal_only_its_own(signal_name, sandbox_pad):
     """kill(-1) reaches what is in the namespace; init, and all outside, live on."""
     bystander = subprocess.Popen(["sleep", "60"])
     try:
-        o = look(sandbox_pad, "00_background", Build(f"#!/bin/sh\nkill -{signal_name} -1\nexit 7\n".encode(), ""))
+        o = look(sandbox_pad, START.name, Build(f"#!/bin/sh\nkill -{signal_name} -1\nexit 7\n".encode(), ""))
         assert procfs.read_stat(f"/proc/{bystander.pid}").state == "S"
     finally:
         bystander.kill()
@@ -455,15 +460,15 @@ def test_a_launcher_that_was_killed_is_started_anew():
 
 
 def test_no_file_is_left(pad, programs, temporary):
-    build = programs.build(Answer(find_step("3"), SOLUTIONS / "03_setsid.c"))
-    with pad.wait_for_start(pad.job("03_setsid", build.program)) as launch:
-        assert pad.is_sandboxed() or Path(launch.lab, "03_setsid").exists()
+    build = programs.build(Answer(SETSID, SOLUTIONS / SETSID.file))
+    with pad.wait_for_start(pad.job(SETSID.name, build.program)) as launch:
+        assert pad.is_sandboxed() or Path(launch.lab, SETSID.name).exists()
     assert list(temporary.iterdir()) == []
     assert pad.is_sandboxed() or not Path(launch.lab).exists()
 
 
 def test_no_file_of_an_interrupted_compiler_is_left(pad, temporary):
-    builder = Builder(pad, [Answer(find_step("7"), SOLUTIONS / "07_syslog.c")])
+    builder = Builder(pad, [Answer(SYSLOG, SOLUTIONS / SYSLOG.file)])
     launch = next(iter(builder.running.values())).launch
     deadline = time.monotonic() + PATIENCE
     while not launch.shell or not pad.is_sandboxed() and not list(Path(launch.lab).glob("cc*")):
@@ -475,18 +480,18 @@ def test_no_file_of_an_interrupted_compiler_is_left(pad, temporary):
 
 
 def test_an_answer_comes_back_by_its_path(examine, edited, temporary):
-    """Step 11 opens its PID file by an absolute path; root's answers cannot enter a private folder of root's."""
-    assert examine(edited(11), 11).failed == set() and list(temporary.iterdir()) == []
+    """The step pid_file opens its file by an absolute path; root's answers cannot enter a private folder of root's."""
+    assert examine(edited("pid_file"), "pid_file").failed == set() and list(temporary.iterdir()) == []
 
 
 def test_no_descriptor_is_left(pad, programs):
     """Neither in pytest: a hundred launches must not fill its table."""
-    build = programs.build(Answer(find_step("7"), SOLUTIONS / "07_syslog.c"))
+    build = programs.build(Answer(SYSLOG, SOLUTIONS / SYSLOG.file))
     wait_for(lambda: programs.advance() or not (programs.running or programs.waiting))  # they have descriptors as well
-    look(pad, "07_syslog", build)
+    look(pad, SYSLOG.name, build)
     before = sorted(os.listdir("/proc/self/fd"))
     for _ in range(5):
-        look(pad, "07_syslog", build)
+        look(pad, SYSLOG.name, build)
     assert sorted(os.listdir("/proc/self/fd")) == before
 
 
@@ -494,14 +499,14 @@ def test_a_refused_sandbox_is_told():
     """Where namespaces are forbidden, the lab goes on without, and says why."""
     if shutil.which("unshare") is None:
         pytest.skip("unshare is not installed (Debian: apt install util-linux)")
-    command = "echo 0 > /proc/sys/user/max_user_namespaces && exec tests/run check --answers solutions --step 3"
+    command = "echo 0 > /proc/sys/user/max_user_namespaces && exec tests/run check --answers solutions --step setsid"
     done = subprocess.run(
         ["unshare", "-Ur", "sh", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     if done.stdout == "":
         pytest.skip(f"no user namespace can be had here: {done.stderr.strip()}")
     assert done.stdout.startswith("No sandbox: /proc/sys/user/max_user_namespaces is 0")
-    assert done.stdout.endswith("03_setsid is done.\n") and done.returncode == 0
+    assert done.stdout.endswith(f"{SETSID.name} is done.\n") and done.returncode == 0
 
 
 def test_a_machine_without_a_null_device_is_told_of(tmp_path):

@@ -72,7 +72,7 @@ def judge(row, examine, launches):
     bystander = subprocess.Popen(["sleep", "1000"])
     started = time.monotonic()
     try:
-        examination = examine(row.source, 2)
+        examination = examine(row.source, "fork")
         report = describe(examination.judged())
         assert procfs.read_stat(f"/proc/{bystander.pid}").state not in "ZXTt", "the bystander was harmed"
     finally:

@@ -7,7 +7,7 @@ import pytest
 
 from lab.checks import expectations, usual
 from lab.checks.check import LOG_TO_JUDGE, LOG_TO_PASS, Unseen, Wrong, check
-from lab.course import STEPS
+from lab.course import START, STEPS
 from lab.facts import Build
 from lab.hindered import init_ended
 from lab.judge import tape
@@ -99,9 +99,9 @@ def seen(sandbox_pad, tmp_path):
     from lab.judge.examination import examiner
     from lab.toolbox import SOLUTIONS
 
-    source = (SOLUTIONS / f"{STEPS[0].name}.c").read_text(encoding="utf-8")
+    source = (SOLUTIONS / START.file).read_text(encoding="utf-8")
     with examiner(sandbox_pad, tmp_path) as examine:
-        return examine(source, 0).observation(Scene())
+        return examine(source, START).observation(Scene())
 
 
 def statuses(checks, launches, build=PROGRAM, why_not=here):

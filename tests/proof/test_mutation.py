@@ -12,7 +12,7 @@ VISIBLE = [(mutant, seen.by) for mutant, seen in zip(MUTANTS, read()) if seen.by
 @pytest.mark.parametrize(("mutant", "by"), VISIBLE, ids=[str(mutant) for mutant, _ in VISIBLE])
 def test_mutant_is_caught(mutant, by, examine_known):
     """By the check that the list names, which may be a bonus check: nothing else is launched."""
-    examination = examine_known(mutant.source, mutant.step.number)
+    examination = examine_known(mutant.source, mutant.step)
     examination.side_by_side = False
     result = next(examination.result(check) for check in examination.checks if check.key == by)
     if result.status == SKIPPED:

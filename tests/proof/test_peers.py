@@ -10,17 +10,19 @@ import sys
 
 import pytest
 from conftest import wait_for
-from peers import SOON, UNITS, installed, own_group, typed_under_systemd, why_no_systemd
+from peers import SERVICE, SOON, UNITS, installed, own_group, typed_under_systemd, why_no_systemd
 
-from lab.answers import Answer, find_step
-from lab.course import STEPS
+from lab.answers import Answer
+from lab.course import lineage, step_called
 from lab.handouts import typed
 from lab.toolbox import SOLUTIONS
 
 START_STOP_DAEMON = installed("start-stop-daemon")
 RSYSLOGD = installed("rsyslogd")
-SERVICE, NOTIFY, SOCKETS = "17_service", "15_notify", "16_socket_activation"
-CLASSIC = [step.name for step in STEPS if 7 <= step.number <= 14]
+NOTIFY, SOCKETS, PID_FILE, SIGNALS = (
+    step_called(word).name for word in ("notify", "socket_activation", "pid_file", "signals")
+)
+THAT_LOG = [step.name for step in lineage(step_called("signals")) if step_called("syslog") in lineage(step)]
 GREETED = "timeout 5 cat </dev/tcp/127.0.0.1/7017"
 
 
@@ -29,7 +31,7 @@ def compiled(programs):
     """A function: the solution of that name, to be found in the working directory."""
 
     def files(*names):
-        answers = [Answer(find_step(name), SOLUTIONS / f"{name}.c") for name in names]
+        answers = [Answer(step, SOLUTIONS / step.file) for step in map(step_called, names)]
         return [(programs.build(answer).program, 0o755, answer.step.name) for answer in answers]
 
     return files
@@ -66,7 +68,7 @@ def needs(program, package):
 
 
 @needs("start-stop-daemon", "dpkg")
-@pytest.mark.parametrize("name, options", [("11_pid_file", ""), (SERVICE, "-d -l $PWD/door")], ids=["11", "17"])
+@pytest.mark.parametrize("name, options", [(PID_FILE, ""), (SERVICE, "-d -l $PWD/door")], ids=[PID_FILE, SERVICE])
 def test_start_stop_daemon_understands_the_pid_file(name, options, in_sandbox):
     """Started once, from the root directory, found by its PID file, stopped by SIGTERM."""
     call = f"{START_STOP_DAEMON} --quiet --pidfile $PWD/daemon.pid"
@@ -77,8 +79,8 @@ def test_start_stop_daemon_understands_the_pid_file(name, options, in_sandbox):
         f"{call} --status; echo $?": "0\n",
         f"{start}; echo again $?": "again 1\n",  # runs already: nothing is done
         f"{call} --stop --retry TERM/5; echo $?": "0\n",
-        # The LSB's 1 is for one that does not run and has left its file, as step 11 does; 3 is for no file.
-        f"{call} --status; echo then $?": f"then {1 if name == '11_pid_file' else 3}\n",
+        # The LSB's 1 is for one that does not run and has left its file, as the step pid_file does; 3 is for no file.
+        f"{call} --status; echo then $?": f"then {1 if name == PID_FILE else 3}\n",
     }
     assert in_sandbox(table, name) == table
 
@@ -108,19 +110,19 @@ action(type="omfile" file="/home/lab/messages" template="line")
 
 @needs("rsyslogd", "rsyslog")
 def test_rsyslogd_writes_down_who_said_what(in_sandbox):
-    """Facility, level, tag and PID of what each daemon logs first, and when step 14 reads what cannot be read."""
+    """Facility, level, tag and PID of what each daemon logs first, and when one reads what cannot be read."""
     table = {
         f"cat >rsyslog.conf <<'END'\n{RSYSLOG_CONFIG}END": "",
         f"{RSYSLOGD} -n -f $PWD/rsyslog.conf -i $PWD/rsyslogd.pid & soon [ -s rsyslogd.pid ]": "",
         'last() { tail -n 1 messages | sed "s/ $(pgrep -f "^./$1")$/ PID/"; }': "",
     }
-    for name in [*CLASSIC, SERVICE]:
-        options = {"14_signals": "-c conf", SERVICE: "-d -l $PWD/door"}.get(name, "")
+    for name in [*THAT_LOG, SERVICE]:
+        options = {SIGNALS: "-c conf", SERVICE: "-d -l $PWD/door"}.get(name, "")
         start = f"echo greeting=hello >conf; ./{name} {options}"
         table[f"{start}; soon grep -qsw {name} messages; last {name}"] = f"daemon.info {name} PID\n"
-    said = "daemon.err 14_signals"
-    table[f"rm conf; pkill -HUP 14_signals; soon grep -qs '{said}' messages; grep -c '{said}' messages"] = "1\n"
-    assert in_sandbox(table, *CLASSIC, SERVICE) == table
+    said = f"daemon.err {SIGNALS}"
+    table[f"rm conf; pkill -HUP {SIGNALS}; soon grep -qs '{said}' messages; grep -c '{said}' messages"] = "1\n"
+    assert in_sandbox(table, *THAT_LOG, SERVICE) == table
 
 
 # ---- what belongs to systemd, and runs without it -----------------------------------
@@ -182,8 +184,8 @@ def test_nothing_is_left_where_pytest_is_killed(under_systemd):
     assert wait_for(lambda: not list(own_group().glob(ours)))
 
 
-CONFIG = "/usr/local/etc/17_service.conf"
-FORKING = "17_service-forking"
+CONFIG = f"/usr/local/etc/{SERVICE}.conf"
+FORKING = f"{SERVICE}-forking"
 COMPLAINTS = """\
 {0}.service: Main process exited, code=killed, status=9/KILL
 {0}.service: Failed with result 'signal'.

@@ -7,9 +7,9 @@ from difflib import ndiff
 
 import pytest
 
-from lab.answers import Answer, code, find_step
+from lab.answers import Answer, code
 from lab.checks import added, expectations, since
-from lab.course import STEPS, before, lineage
+from lab.course import START, STEPS, before, lineage, step_called
 from lab.handouts import typed
 from lab.judge.examination import Examination
 from lab.judge.verdict import FAILED, PASSED
@@ -27,7 +27,7 @@ def ids(value):
 @pytest.mark.parametrize("step", STEPS, ids=ids)
 def test_solution_passes_everything(step, pad, programs):
     """Bonus checks too; what cannot be checked without a sandbox is said, and is not a pass."""
-    examination = Examination(Answer(step, SOLUTIONS / f"{step.name}.c"), pad, programs)
+    examination = Examination(Answer(step, SOLUTIONS / step.file), pad, programs)
     wrong = [(r.check.key, explain(step, r)) for r in examination.results() if r.failed]
     assert not wrong
     if pad.is_sandboxed():
@@ -39,10 +39,12 @@ def test_solution_passes_everything(step, pad, programs):
 
 @pytest.mark.parametrize("step", STEPS, ids=ids)
 def test_skeleton_fails_exactly_what_its_step_adds(step, pad, programs):
-    examination = Examination(Answer(step, SKELETONS / f"{step.name}.c"), pad, programs)
+    examination = Examination(Answer(step, SKELETONS / step.file), pad, programs)
     required = [check for check in added(step) if not check.star]
-    if before(step) or step.number == 0:
-        expected = {check.key for check in required if since(check, step) == step and step.number}
+    if step == START:
+        expected = set()
+    elif before(step):
+        expected = {check.key for check in required if since(check, step) == step}
     else:
         expected = {check.key for check in required if not holds_of_usage(check)}
     unchecked = {r.check.key for r in examination.results() if r.status == "skipped"}
@@ -61,12 +63,13 @@ def holds_of_usage(check):
 @pytest.mark.parametrize("program", STEPS, ids=ids)
 def test_triangle(program, sandbox_pad, programs, record_property):
     """The program of every step fails exactly the checks that all later steps add, of those that build on it."""
-    wrong, cells = [], ["     "] * program.number
-    for step in STEPS[program.number :]:
+    earlier = STEPS.index(program)
+    wrong, cells = [], ["     "] * earlier
+    for step in STEPS[earlier:]:
         if program not in lineage(step):
             cells.append("     ")
             continue
-        examination = Examination(Answer(step, SOLUTIONS / f"{program.name}.c"), sandbox_pad, programs)
+        examination = Examination(Answer(step, SOLUTIONS / program.file), sandbox_pad, programs)
         required = [check for check in expectations(step) if not check.star]
         expected = {check.key for check in required if since(check, step).number > program.number}
         found = {check.key for check in required if examination.result(check).failed}
@@ -80,7 +83,7 @@ def test_triangle(program, sandbox_pad, programs, record_property):
 @pytest.mark.parametrize("step", STEPS[1:], ids=ids)
 def test_every_check_of_a_step_is_seen_failing(step, sandbox_pad, programs):
     """And the first one that fails says why, with a cause and where to read on."""
-    examination = Examination(Answer(step, SKELETONS / f"{step.name}.c"), sandbox_pad, programs)
+    examination = Examination(Answer(step, SKELETONS / step.file), sandbox_pad, programs)
     first = next(r for r in examination.results() if r.status == FAILED)
     assert first.check in added(step)
     assert first.expected and first.observed and len(first.because) > 20
@@ -105,11 +108,11 @@ def edited(step):
 @pytest.mark.parametrize("step", STEPS, ids=ids)
 def test_skeleton_is_the_solution_before_and_a_todo(step):
     """No drift: the code is that of the step before, all else that of the solution."""
-    skeleton = (SKELETONS / f"{step.name}.c").read_text()
-    solution = (SOLUTIONS / f"{step.name}.c").read_text()
+    skeleton = (SKELETONS / step.file).read_text()
+    solution = (SOLUTIONS / step.file).read_text()
     assert head(skeleton) == head(solution), edited(step)
     assert head(solution).startswith(f"/*\n * {step.name}: {step.title}\n")
-    if step.number == 0:
+    if step == START:
         assert skeleton == solution, edited(step)
         return
     assert "TODO: " in skeleton and "TODO" not in solution
@@ -117,7 +120,7 @@ def test_skeleton_is_the_solution_before_and_a_todo(step):
         given = re.search(r"static const char usage.*?;\n", solution, re.DOTALL)
         assert given[0] in skeleton, edited(step)
         return
-    earlier = (SOLUTIONS / f"{before(step).name}.c").read_text()
+    earlier = (SOLUTIONS / before(step).file).read_text()
     assert code(skeleton.encode()) == code(earlier.encode()), edited(step)
     comments = set(re.findall(r"/\*.*?\*/", skeleton, re.DOTALL))
     ours = {comment for comment in comments if "TODO: " not in comment}
@@ -128,7 +131,7 @@ def test_skeleton_is_the_solution_before_and_a_todo(step):
 @pytest.mark.parametrize("step", [step for step in STEPS if before(step)], ids=ids)
 def test_the_diff_is_the_lesson(step):
     """From one solution to the next only a few lines change, or the head comment says why they are more."""
-    earlier, source = ((SOLUTIONS / f"{each.name}.c").read_text() for each in (before(step), step))
+    earlier, source = ((SOLUTIONS / each.file).read_text() for each in (before(step), step))
     changes = [line for line in ndiff(lines_of_code(earlier), lines_of_code(source)) if line[0] in "+-"]
     assert len(changes) <= MAX_DIFF or "more lines than the others" in head(source)
 
@@ -136,7 +139,7 @@ def test_the_diff_is_the_lesson(step):
 @pytest.mark.parametrize("step", STEPS, ids=ids)
 def test_functions_are_short(step):
     """From the first brace to the last, with comments."""
-    source = (SOLUTIONS / f"{step.name}.c").read_text()
+    source = (SOLUTIONS / step.file).read_text()
     bodies = re.findall(r"^\{\n(.*?)^\}", source, re.MULTILINE | re.DOTALL)
     assert bodies and max(body.count("\n") for body in bodies) <= MAX_FUNCTION
 
@@ -159,7 +162,7 @@ def test_works_with_musl(pad, tmp_path, monkeypatch):
     from lab.judge.examination import Workshop
 
     monkeypatch.setenv("CC", "musl-gcc")
-    answers = [Answer(step, SOLUTIONS / f"{step.name}.c") for step in STEPS]
+    answers = [Answer(step, SOLUTIONS / step.file) for step in STEPS]
     shop = Workshop(answers, sandbox=pad.is_sandboxed())
     try:
         wrong = [r.check.key for e in shop.examinations.values() for r in e.results() if r.failed]
@@ -169,9 +172,9 @@ def test_works_with_musl(pad, tmp_path, monkeypatch):
 
 
 def test_a_start_that_returns_has_started(sandbox_pad, programs):
-    """A hundred of a hundred: when step 12 returns 0, the PID file names a process that can be stopped."""
-    name = "12_ready_pipe"
-    program = programs.build(Answer(find_step(name), SOLUTIONS / f"{name}.c")).program
+    """A hundred of a hundred: when its start returns 0, the PID file names a process that can be stopped."""
+    step = step_called("ready_pipe")
+    name, program = step.name, programs.build(Answer(step, SOLUTIONS / step.file)).program
     start = f"./{name} -p $PWD/$i.pid && kill $(cat $i.pid)"
     commands = [f"for i in $(seq 100); do {start} && echo ready; done"]
     assert typed(sandbox_pad, commands, [(program, 0o755, name)]) == ["ready\n" * 100]

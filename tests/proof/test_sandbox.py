@@ -19,6 +19,7 @@ import pytest
 from conftest import wait_for
 
 from lab import hindered
+from lab.course import START, step_called
 from lab.judge import studio
 from lab.judge.verdict import FAILED, FOLLOWS, PASSED, SKIPPED
 from lab.kernel import procfs
@@ -38,7 +39,7 @@ LOOP = "    for (;;)\n        pause();"
 def print_in_job(pad, commands):
     """What a shell script prints that is launched as an answer."""
     script = f"#!/bin/sh\n{commands}\n".encode()
-    return asyncio.run(observe(pad, "00_background", script)).printed
+    return asyncio.run(observe(pad, START.name, script)).printed
 
 
 # ---- what is seen ------------------------------------------------------------
@@ -58,7 +59,7 @@ def class_folders(tmp_path, monkeypatch):
     for name in ("bin", "share/class/ann", "share/class/bob/steps", "share/doc", "local/eve", "local/lib"):
         (top / name).mkdir(parents=True)
     for name in ("share/class/ann", "share/class/bob/steps", "local/eve"):
-        (top / name / "03_setsid.c").touch()
+        (top / name / step_called("setsid").file).touch()
     monkeypatch.setattr(sight, "SHOWN_WHOLE", [top])
     monkeypatch.setattr(sight, "ROOT", Path("/the/lab"))
     return top
@@ -74,7 +75,7 @@ def test_the_answers_of_others_are_hidden(class_folders):
     assert hidden("share/class/ann") == ["share/class"]
     assert hidden("local/eve") == ["local/eve"]
     (class_folders / "local/mallory").mkdir()
-    (class_folders / "local/mallory/07_syslog.c").touch()
+    (class_folders / "local/mallory" / step_called("syslog").file).touch()
     assert hidden("local/eve", "share/class/bob") == ["local/eve", "local/mallory", "share/class"]
     assert hidden("../elsewhere/ann") == []
 
@@ -326,14 +327,14 @@ WAKES = {
 @pytest.mark.parametrize("how", WAKES)
 def test_what_is_right_for_a_moment_is_not_right(how, examine, edited):
     headers, code = WAKES[how]
-    examination = examine(woken(edited, headers, code), 1)
+    examination = examine(woken(edited, headers, code), "umask")
     assert examination.build.compiles, examination.build.messages
     assert examination.failed == {"umask_is_zero"}, describe(examination.judged())
 
 
 def woken(edited, headers, code):
-    """The solution of step 01 with `code` before it waits."""
-    source = edited(1, ("int main(void)", HANDLER), (LOOP, code + LOOP))
+    """The solution of the step umask with `code` before it waits."""
+    source = edited("umask", ("int main(void)", HANDLER), (LOOP, code + LOOP))
     return "#define _GNU_SOURCE\n" + "".join(f"#include <{h}>\n" for h in headers.split()) + source
 
 
@@ -352,7 +353,7 @@ def test_who_waits_for_the_look_is_not_right(examine_in_sandbox, edited):
 
     Elsewhere any ps(1) on the machine opens that file, and what the program is from then on is right.
     """
-    examination = examine_in_sandbox(woken(edited, "sys/inotify.h unistd.h", WATCHES), 1)
+    examination = examine_in_sandbox(woken(edited, "sys/inotify.h unistd.h", WATCHES), "umask")
     assert examination.build.compiles, examination.build.messages
     assert examination.failed == {"umask_is_zero"}, describe(examination.judged())
 
@@ -362,8 +363,8 @@ def test_a_timer_alone_is_no_fault(seconds, note, examine, edited):
     """What it does is looked at, if it comes soon; else the report says that it is not."""
     handler = "static void nothing(int number)\n{\n    (void)number;\n}\n\nint main(void)"
     alarm = f"    signal(SIGALRM, nothing);\n    alarm({seconds});\n"
-    source = edited(3, ("int main(void)", handler), (LOOP, alarm + LOOP))
-    examination = examine("#include <signal.h>\n" + source, 3)
+    source = edited("setsid", ("int main(void)", handler), (LOOP, alarm + LOOP))
+    examination = examine("#include <signal.h>\n" + source, "setsid")
     assert examination.failed == set()
     assert note in describe(examination.judged())
 
@@ -384,8 +385,8 @@ PASSED_TO_LOG = """
 
 def test_descriptors_that_come_with_a_message_are_closed(examine_in_sandbox, edited):
     """An answer could fill pytest's table with them."""
-    source = "#include <sys/socket.h>\n#include <sys/un.h>\n" + edited(0, (LOOP, PASSED_TO_LOG + LOOP))
-    examination = examine_in_sandbox(source, 0)
+    source = "#include <sys/socket.h>\n#include <sys/un.h>\n" + edited("background", (LOOP, PASSED_TO_LOG + LOOP))
+    examination = examine_in_sandbox(source, "background")
     assert examination.build.compiles, examination.build.messages
     before = sorted(os.listdir("/proc/self/fd"))
     assert examination.failed == set() and len(examination.observation(Scene()).messages) == 20
@@ -410,8 +411,8 @@ def test_what_watches_its_terminal_learns_nothing(examine_in_sandbox, edited):
         '    int watch = inotify_init();\n    char event[4096];\n    inotify_add_watch(watch, ttyname(0), IN_OPEN);\n'
         "    umask(077);\n    (void)!read(watch, event, sizeof(event));\n    umask(0);\n"
     )
-    source = edited(1, (LOOP, watch + LOOP))
-    examination = examine_in_sandbox("#include <sys/inotify.h>\n" + source, 1)
+    source = edited("umask", (LOOP, watch + LOOP))
+    examination = examine_in_sandbox("#include <sys/inotify.h>\n" + source, "umask")
     assert examination.failed & {"umask_is_zero", "comes_to_rest"}, describe(examination.judged())
 
 
@@ -451,7 +452,7 @@ WAITS_FOR_ITS_CHILD = {
 def test_a_parent_may_wait_for_its_child(how, examine, edited):
     header, waits = WAITS_FOR_ITS_CHILD[how]
     source = edited(
-        8,
+        "sighup",
         ("static void leave_parent(void)\n{\n", "static int ends[2];\n\nstatic void leave_parent(void)\n{\n"
          "    char byte;\n    int tries = 0;\n    (void)tries;\n    (void)byte;\n"
          "    (void)!socketpair(AF_UNIX, SOCK_STREAM, 0, ends);\n"),
@@ -459,7 +460,7 @@ def test_a_parent_may_wait_for_its_child(how, examine, edited):
         ('        die("setsid");\n', '        die("setsid");\n    (void)!write(ends[1], "", 1);\n'),
     )  # fmt: skip
     headers = "#define _GNU_SOURCE\n#include <sys/socket.h>\n" + (f"#include <{header}>\n" if header else "")
-    examination = examine(headers + source, 8)
+    examination = examine(headers + source, "sighup")
     assert examination.build.compiles, examination.build.messages
     assert examination.failed == set(), describe(examination.judged())
 
@@ -483,8 +484,8 @@ CROWD = """
 
 def test_many_descriptors_in_many_processes_do_not_keep_the_lab_busy(examine_in_sandbox, edited):
     """Beside the daemon 50 processes hold thousands each. Who reads them all at every look needs minutes."""
-    source = edited(12, ("    open_log();", CROWD + "    open_log();"), ("#include <sys/stat.h>", HEADERS))
-    examination = examine_in_sandbox(source, 12)
+    source = edited("ready_pipe", ("    open_log();", CROWD + "    open_log();"), ("#include <sys/stat.h>", HEADERS))
+    examination = examine_in_sandbox(source, "ready_pipe")
     assert examination.build.compiles, examination.build.messages
     start = time.process_time()
     assert "one_lives_on" in examination.failed
@@ -494,19 +495,20 @@ def test_many_descriptors_in_many_processes_do_not_keep_the_lab_busy(examine_in_
 def test_a_lease_on_the_pid_file_is_named(examine_in_sandbox, edited):
     """fcntl(2): whoever opens such a file waits until it is given up, for 45 seconds at most."""
     lease = "    signal(SIGURG, SIG_IGN);\n    fcntl(fd, F_SETSIG, SIGURG);\n    fcntl(fd, F_SETLEASE, F_WRLCK);\n"
-    examination = examine_in_sandbox(edited(11, ("    if (ftruncate(fd", lease + "    if (ftruncate(fd")), 11)
-    assert "Your program has taken a lease on it" in describe(examination.judged())
+    source = edited("pid_file", ("    if (ftruncate(fd", lease + "    if (ftruncate(fd"))
+    told = describe(examine_in_sandbox(source, "pid_file").judged())
+    assert "Your program has taken a lease on it" in told
 
 
 def test_a_look_that_fails_once_is_made_again(examine_in_sandbox, edited, monkeypatch):
     hinders(monkeypatch, hindered.init_ended())
-    assert examine_in_sandbox(edited(2), 2).failed == set()
+    assert examine_in_sandbox(edited("fork"), "fork").failed == set()
 
 
 def test_what_hinders_only_the_answers_look_is_the_answers_fault(examine_in_sandbox, edited, monkeypatch):
     """The lab can look at a program of its own: so the first check says what was seen, and others follow."""
     hinders(monkeypatch, hindered.invisible("/proc/4/fd"), hindered.invisible("/proc/4/fd"))
-    results = {r.check.key: r for r in examine_in_sandbox(edited(2), 2).results()}
+    results = {r.check.key: r for r in examine_in_sandbox(edited("fork"), "fork").results()}
     assert results["compiles"].status == PASSED
     assert results["comes_to_rest"].status == FAILED and "PR_SET_DUMPABLE" in results["comes_to_rest"].because
     assert {r.status for key, r in results.items() if key not in ("compiles", "comes_to_rest")} == {FOLLOWS}
@@ -515,7 +517,7 @@ def test_what_hinders_only_the_answers_look_is_the_answers_fault(examine_in_sand
 def test_what_hinders_every_look_is_the_machines_fault(examine_in_sandbox, edited, monkeypatch):
     hinders(monkeypatch, *[hindered.init_ended() for _ in range(3)])
     with pytest.raises(LabError, match="something killed it"):
-        _ = examine_in_sandbox(edited(2), 2).failed
+        _ = examine_in_sandbox(edited("fork"), "fork").failed
 
 
 def test_a_deed_that_fails_everywhere_cannot_be_checked_here(examine_in_sandbox, edited, monkeypatch):
@@ -528,6 +530,6 @@ def test_a_deed_that_fails_everywhere_cannot_be_checked_here(examine_in_sandbox,
         return await usual(pad, name, program, scene, to_the_end)
 
     monkeypatch.setattr(studio, "observe", fail)
-    examination = examine_in_sandbox(edited(9), 9)
+    examination = examine_in_sandbox(edited("second_fork"), "second_fork")
     assert (examination.failed, examination.skipped) == (set(), {"gets_no_terminal"})
     assert {r.status for r in examination.results(stars=False)} == {PASSED, SKIPPED}

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from lab.answers import Answer, find_step
 from lab.checks import expectations, since
-from lab.course import STEPS
+from lab.course import STEPS, before, step_called
 from lab.dev.bench_load import bench_load
 from lab.dev.bench_service import bench_service
 from lab.judge.compiling import FLAGS, Builder
@@ -32,7 +32,8 @@ VERDICTS = 1000
 WORKERS = 2
 BUSY_LOOPS = 8
 EIGHT = "cd {folder} && ls *.c | xargs -P 2 -I @ {cc} -o @.out @"  # what the compilers alone take of `all eight`
-PART_1 = STEPS[:8]  # the classic recipe: what the figures are about
+RECIPE = [step for step in STEPS if step.part == "recipe"]  # what the figures are about
+SETSID = step_called("setsid")  # the step whose answers are checked alone
 
 
 def bench():
@@ -65,22 +66,22 @@ def compare_checks(folder):
     right, wrong, all_right = (folder / name for name in ("right", "wrong", "all"))
     for path in (right, wrong):
         path.mkdir()
-        shutil.copy(SOLUTIONS / "03_setsid.c", path)
+        shutil.copy(SOLUTIONS / SETSID.file, path)
     all_right.mkdir()
-    for step in PART_1:
-        shutil.copy(SOLUTIONS / f"{step.name}.c", all_right)
-    source = (wrong / "03_setsid.c").read_text(encoding="utf-8")
-    (wrong / "03_setsid.c").write_text(source.replace("    start_session();\n", ""), encoding="utf-8")
+    for step in RECIPE:
+        shutil.copy(SOLUTIONS / step.file, all_right)
+    source = (wrong / SETSID.file).read_text(encoding="utf-8")
+    (wrong / SETSID.file).write_text(source.replace("    start_session();\n", ""), encoding="utf-8")
     (folder / "test_empty.py").write_text("def test_nothing():\n    pass\n", encoding="utf-8")
 
     cc = [*compiler(), *FLAGS]
-    compile_once = [*cc, "-o", str(folder / "program"), str(right / "03_setsid.c")]
+    compile_once = [*cc, "-o", str(folder / "program"), str(right / SETSID.file)]
     empty_run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder / "test_empty.py")]
     check = [str(ROOT / "tests" / "run"), "check", "--answers"]
     commands = {
         "floor": [compile_once, empty_run],
-        "check, one right answer": [[*check, str(right), "--step", "3"]],
-        "check, one wrong answer": [[*check, str(wrong), "--step", "3"]],
+        "check, one right answer": [[*check, str(right), "--step", SETSID.word]],
+        "check, one wrong answer": [[*check, str(wrong), "--step", SETSID.word]],
         "check, all eight": [[*check, str(all_right)]],
         "eight compilations alone": [["sh", "-c", EIGHT.format(folder=shlex.quote(str(all_right)), cc=shlex.join(cc))]],
     }
@@ -116,11 +117,11 @@ def time_launches():
         if pad.is_sandboxed() != sandbox:
             report("launch, settle, end, in the sandbox", f"not measured: no sandbox, {pad.why_not}")
             continue
-        program = _build(pad, SOLUTIONS / "03_setsid.c")
+        program = _build(pad, SOLUTIONS / SETSID.file)
         times = []
         for _ in range(LAUNCHES):
             start = time.perf_counter()
-            with pad.wait_for_start(pad.job("03_setsid", program)) as launch:
+            with pad.wait_for_start(pad.job(SETSID.name, program)) as launch:
                 asyncio.run(settle(launch, lambda pid: None))
             times.append((time.perf_counter() - start) * 1000)
         times.sort()
@@ -129,7 +130,7 @@ def time_launches():
 
 
 def _build(pad, path):
-    answer = Answer(STEPS[3], path)
+    answer = Answer(SETSID, path)
     return Builder(pad, [answer]).build(answer).program
 
 
@@ -157,13 +158,13 @@ def hammer():
 def judge_many(count):
     """Judge `count` launches, half of them of a program that misses one step; the false verdicts, in words."""
     pad = Launchpad()
-    answers = [Answer(step, SOLUTIONS / f"{step.name}.c") for step in PART_1]
+    answers = [Answer(step, SOLUTIONS / step.file) for step in RECIPE]
     builder = Builder(pad, answers)
     wrong = []
     for turn in range(count):
-        step = PART_1[1 + turn // 2 % (len(PART_1) - 1)]
-        program = STEPS[step.number - turn % 2]
-        examination = Examination(Answer(step, SOLUTIONS / f"{program.name}.c"), pad, builder)
+        step = RECIPE[1 + turn // 2 % (len(RECIPE) - 1)]
+        program = before(step) if turn % 2 else step
+        examination = Examination(Answer(step, SOLUTIONS / program.file), pad, builder)
         checks = [check for check in expectations(step) if not check.star]
         expected = {check.key for check in checks if since(check, step).number > program.number} - examination.skipped
         if examination.failed != expected:

@@ -150,7 +150,7 @@ def judge_once(here, step, turn, folder=SOLUTIONS):
     start = time.perf_counter()
     wrong = []
     try:
-        answer = Answer(step, folder / f"{step.name}.c")
+        answer = Answer(step, folder / step.file)
         shop = Workshop([answer])
         try:
             results = shop.examinations[answer].results()

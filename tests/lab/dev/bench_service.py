@@ -1,4 +1,4 @@
-"""`make bench`, its second part: the service of step 17 beside the least that does the same.
+"""`make bench`, its second part: the last step's service beside the least that does the same.
 
 Starts: from fork() and exec() to the moment at which the launched process has
 ended and nobody has its standard output any more: then a daemon is ready. What
@@ -18,9 +18,11 @@ from pathlib import Path
 
 import psutil
 
+from lab.course import step_called
 from lab.judge.compiling import FLAGS
 from lab.toolbox import SOLUTIONS, LabError, compiler
 
+SERVICE = step_called("service")
 STARTS = 100
 REQUESTS = 20_000
 ROUNDS = 5
@@ -53,7 +55,7 @@ int main(void)
 }
 """
 
-# The service, by daemon(3): ready when the copy of its standard output is closed, as the pipe of step 12 is.
+# The service, by daemon(3): ready when the copy of its standard output is closed, as a ready pipe is.
 BY_DAEMON_3 = ("        become_daemon();\n", "        starter = dup(1), is_daemon = daemon(0, 0) == 0;\n")
 
 # As it is handed out: everything closed that could be open. Downwards, so that standard output is among the last.
@@ -174,9 +176,9 @@ def bench_service(folder, report):
 
 def _compiled(folder):
     """The path of each program, and of the service, in both ways."""
-    service = (SOLUTIONS / "17_service.c").read_text(encoding="utf-8")
+    service = (SOLUTIONS / SERVICE.file).read_text(encoding="utf-8")
     if BY_DAEMON_3[0] not in service:
-        raise LabError("solutions/17_service.c does not call become_daemon() where the bench expects it")
+        raise LabError(f"solutions/{SERVICE.file} does not call become_daemon() where the bench expects it")
     by_daemon_3 = service.replace(*BY_DAEMON_3)
     sources = {"service": (service, FLAGS), "by daemon(3)": (by_daemon_3, [*FLAGS, "-w"])}
     sources |= {name: (source, ["-O2", "-w"]) for name, source in PROGRAMS.items()}
@@ -197,8 +199,8 @@ def compare_starts(programs, report):
     """
     path = programs["service"].with_suffix(".sock")
     commands = {
-        "17_service -d": [programs["service"], "-d", "-l", path],
-        "17_service by daemon(3)": [programs["by daemon(3)"], "-d", "-l", path],
+        f"{SERVICE.name} -d": [programs["service"], "-d", "-l", path],
+        f"{SERVICE.name} by daemon(3)": [programs["by daemon(3)"], "-d", "-l", path],
         "daemon(3)": [programs["daemon"]],
         "two forks and a ready pipe": [programs["two forks"]],
         "closing up to the limit": [programs["recipe"]],
@@ -213,8 +215,8 @@ def compare_starts(programs, report):
         for name, median in medians.items():
             ratio = f"{median / medians['daemon(3)']:.2f} times daemon(3)"
             report(f"{name}, hard limit {limit}", f"{median:.2f} ms, {ratio}")
-        ratio = medians["17_service -d"] / medians["17_service by daemon(3)"]
-        report(f"17_service -d, beside itself by daemon(3), hard limit {limit}", f"{ratio:.2f}")
+        ratio = medians[f"{SERVICE.name} -d"] / medians[f"{SERVICE.name} by daemon(3)"]
+        report(f"{SERVICE.name} -d, beside itself by daemon(3), hard limit {limit}", f"{ratio:.2f}")
 
 
 def limits():
@@ -249,12 +251,13 @@ def compare_requests(programs, report):
                 rates[name].append(REQUESTS / _time_client(programs, port, REQUESTS))
     service, plain = (statistics.median(rates[name]) for name in ("service", "plain"))
     ratio = statistics.median(s / p for s, p in zip(*rates.values()))
-    report("requests a second, 17_service", f"{service:.0f}, {ratio:.2f} times accept-write-close ({plain:.0f})")
+    report(f"requests a second, {SERVICE.name}", f"{service:.0f}, {ratio:.2f} times accept-write-close ({plain:.0f})")
     with _served(programs["service"], ["-l", f"127.0.0.1:{port}"], port) as server:
         _time_client(programs, port, 1000)
         before = _memory(server)
         _time_client(programs, port, MANY)
-        report(f"memory of 17_service, after 1000 and {MANY} connections more", f"{before} and {_memory(server)} KiB")
+        text = f"{before} and {_memory(server)} KiB"
+        report(f"memory of {SERVICE.name}, after 1000 and {MANY} connections more", text)
 
 
 def _time_client(programs, port, count):

@@ -88,7 +88,7 @@ class Row:
 
 def solution(step: Step) -> str:
     """The source of a step's solution."""
-    return (SOLUTIONS / f"{step.name}.c").read_text(encoding="utf-8")
+    return (SOLUTIONS / step.file).read_text(encoding="utf-8")
 
 
 @cache

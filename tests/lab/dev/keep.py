@@ -169,7 +169,7 @@ def judge(row: Row) -> Found:
     """Judge one answer."""
     pad, tape = _workshop()
     with tempfile.TemporaryDirectory() as folder, examiner(pad, Path(folder), tape) as examine:
-        examination: Examination = examine(row.source(), row.step.number)
+        examination: Examination = examine(row.source(), row.step)
         if examination.skipped:
             why = pad.why_no_root() or pad.why_not
             return Found((), (), frozenset(), [], f"some checks cannot be made here: {why}")
@@ -191,7 +191,7 @@ def look_for_check(mutant: Mutant, before: Seen | None) -> Seen:
     pad, tape = _workshop()
     by = before.by if before else NOBODY
     with tempfile.TemporaryDirectory() as folder, examiner(pad, Path(folder), tape) as examine:
-        examination: Examination = examine(mutant.source, mutant.step.number)
+        examination: Examination = examine(mutant.source, mutant.step)
         examination.side_by_side = False
 
         # First those that cost no launch of their own, then those that the step itself has added.

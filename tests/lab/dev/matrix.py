@@ -21,6 +21,7 @@ from functools import cache
 from pathlib import Path
 
 from lab.answers import find_step
+from lab.checks import expectations
 from lab.dev.distributions import ENVIRONMENTS
 from lab.dev.gallery import CARELESS, GLIBC, LOG, RIGHT, WRONG, all_rows
 from lab.judge.examination import examiner
@@ -173,10 +174,15 @@ def verdicts(sandbox, output, right=False, until=None, repeat=1, workers=None):
             print(f"{count} of {len(rows)} rows, {len(wrong)} false", file=sys.stderr)
         note = f"{len(left_out)} rows left out, which need glibc, or a logger; " if left_out else ""
         pad = _pad(sandbox)
-        if pad.is_sandboxed() and pad.why_no_root() and any(row.step.number >= 13 for row in rows):
+        if pad.is_sandboxed() and pad.why_no_root() and any(_is_root_needed(row.step) for row in rows):
             note += f"what is done as root was not checked: {pad.why_no_root()}; "
         file.write(f"{note}{len(rows) * repeat} verdicts, {len(wrong)} false\n")
     return 1 if wrong else 0
+
+
+def _is_root_needed(step):
+    """Whether an answer to the step is launched as root for one of its checks."""
+    return any(check.scene.root for check in expectations(step))
 
 
 def _rows(right, until, sandboxed):
@@ -205,7 +211,7 @@ def _judge_row(sandbox, row, repeat):
     """What is wrong with the verdicts on a row, in lines."""
     with tempfile.TemporaryDirectory() as folder, examiner(_pad(sandbox), Path(folder)) as examine:
         try:
-            return _judge(_pad(sandbox), row, examine(row.source(), row.step.number), repeat)
+            return _judge(_pad(sandbox), row, examine(row.source(), row.step), repeat)
         except LabError as error:
             return [f"{row.step.name}, {row.name}: {error}"]
 

@@ -8,7 +8,7 @@ and what must() is told counts no more.
 `tests/gallery/mutants.txt` lists them all, below the name of their step: the
 check that sees it, what was done, and the line that it was done to.
 
-    03_setsid
+    NN_name
         leads_session           removed         start_session();
         nobody                  removed         exit(EXIT_FAILURE);
             die() is noreturn: what happens after it is undefined, not observed
@@ -118,7 +118,7 @@ def _mutants(before: Step | None, step: Step) -> Iterator[Mutant]:
 
 
 def _lines(step: Step) -> list[str]:
-    return (SOLUTIONS / f"{step.name}.c").read_text(encoding="utf-8").splitlines()
+    return (SOLUTIONS / step.file).read_text(encoding="utf-8").splitlines()
 
 
 def _changes(lines: list[str], number: int) -> Iterator[tuple[str, str]]:

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Callable, Iterator, Sequence
 
-from lab.answers import Answer, find_step
+from lab.answers import Answer
 from lab.checks import expectations
 from lab.checks.check import Check
+from lab.course import Step, step_called
 from lab.facts import Build, Observation
 from lab.hindered import Hindered
 from lab.judge.compiling import Builder
@@ -150,8 +151,8 @@ class Examination:
 @contextmanager
 def examiner(
     pad: Launchpad, folder: Path, tape: Tape | None = None
-) -> Iterator[Callable[[str | bytes, int], Examination]]:
-    """A function for as long as the context lasts: C source and a step's number in, an Examination out.
+) -> Iterator[Callable[[str | bytes, Step | str], Examination]]:
+    """A function for as long as the context lasts: C source and a step or its name in, an Examination out.
 
     The source is written to a file in `folder`. With a tape only what is not on
     it is compiled and launched.
@@ -159,8 +160,8 @@ def examiner(
     builders: list[Builder] = []
     examinations: list[Examination] = []
 
-    def examine(source: str | bytes, step: int) -> Examination:
-        answer = Answer(find_step(str(step)), folder / f"answer{len(builders)}.c")
+    def examine(source: str | bytes, step: Step | str) -> Examination:
+        answer = Answer(step_called(step), folder / f"answer{len(builders)}.c")
         answer.path.write_bytes(source if isinstance(source, bytes) else source.encode("utf-8"))
         reel = tape.reel(answer.read().sources) if tape else None
         builders.append(Builder(pad, [answer], ahead=not (reel and reel.build)))
