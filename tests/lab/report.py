@@ -7,7 +7,7 @@ from lab.checks import since
 from lab.checks.check import DOES_NOT_COMPILE, NO_SOURCE, WRONG_STATE
 from lab.course import START, STEPS
 from lab.judge.verdict import FAILED, FOLLOWS, PASSED, SKIPPED
-from lab.toolbox import SKELETONS, printable
+from lab.toolbox import printable
 
 WIDTH = 100  # columns
 MARKS = {PASSED: "ok", FAILED: "NO", FOLLOWS: "--", SKIPPED: "??"}
@@ -113,10 +113,8 @@ def progress(answers, not_begun, alone):
 def not_handed_in(answers):
     """The steps that are missing in a folder with these answers, in words: one, two, and the first to the last of more.
 
-    "" if there are none, and for steps/: it is the learner's own folder.
+    "" if there are none.
     """
-    if answers[0].path.parent.resolve() == SKELETONS:
-        return ""
     handed_in = {answer.step for answer in answers}
     ranges = []  # [first, last] of steps in a row
     for step in STEPS[1:]:
