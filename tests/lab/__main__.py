@@ -43,6 +43,8 @@ def run_tour(options):
     from lab.answers import find_answers
     from lab.tour import tour
 
+    if options.answers == SOLUTIONS and not SOLUTIONS.exists():
+        raise LabError("there are no solutions here. To see your own programs in the table: make tour ANSWERS=steps")
     return tour(find_answers(options.answers), options.sandbox)
 
 
@@ -72,6 +74,13 @@ def run_test(options):
     from lab.dev.develop import test
 
     return test(options.rest)
+
+
+def run_pack(options):
+    """Make a copy of the lab to hand out, with some of the steps and without solutions."""
+    from lab.dev.pack import student
+
+    return student(options.steps, options.to)
 
 
 def run_lint(options):
@@ -115,6 +124,7 @@ COMMANDS = {
     "handouts": run_handouts,
     "gallery": run_gallery,
     "mutants": run_mutants,
+    "pack": run_pack,
     "test": run_test,
     "lint": run_lint,
     "bench": run_bench,
@@ -164,6 +174,10 @@ def parse(arguments):
             )
         if name == "distributions":
             command.add_argument("--quick", action="store_true", help="check the solutions, and run no tests")
+        if name == "pack":
+            command.add_argument("kind", choices=["student"], help="what kind of copy")
+            command.add_argument("--steps", required=True, metavar="FIRST-LAST", help="these steps, by their numbers")
+            command.add_argument("--to", metavar="DIR", help="the folder that it makes (default: student/ in build/)")
         if name in ("matrix", "distributions"):
             command.add_argument("--only", metavar="WORDS", help="only the environments whose name holds this")
         if name == "bench":

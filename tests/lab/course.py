@@ -9,6 +9,10 @@ from typing import Iterable
 from lab.toolbox import ROOT, LabError
 
 LIST = ROOT / "tests" / "lab" / "checks" / "course.txt"
+HEAD = """\
+# The course: its parts, and the steps of each with their titles. A part is a folder here.
+# A step builds on the one above it. Where it starts anew, the line below it says from which one, or from nothing.
+"""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,20 @@ def read(text: str) -> dict[Step, Step | None]:
     if not steps:
         raise LabError(f"{LIST.relative_to(ROOT)} names no step")
     return steps
+
+
+def write(steps: dict[Step, Step | None]) -> str:
+    """The text of a list of these steps: what read() reads."""
+    lines = [HEAD.rstrip()]
+    part, latest = "", None
+    for step, earlier in steps.items():
+        if step.part != part:
+            lines += ["", step.part]
+        lines.append(f"    {step.name:<23} {step.title}")
+        if earlier is None or earlier != latest:
+            lines.append(f"        starts from {earlier.name if earlier else 'nothing'}")
+        part, latest = step.part, step
+    return "\n".join(lines) + "\n"
 
 
 def _look_at(step: Step, latest: Step | None, number: int) -> None:

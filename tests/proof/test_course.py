@@ -5,7 +5,7 @@ import re
 import pytest
 
 from lab.answers import find_step, ways_to_name_a_step
-from lab.course import LIST, STEPS, before, lineage, read, step_called
+from lab.course import LIST, STEPS, before, lineage, read, step_called, write
 from lab.toolbox import ROOT, SKELETONS, SOLUTIONS, LabError
 
 CHECKS = LIST.parent
@@ -73,6 +73,21 @@ two
 """
 
 
+HAS_COLUMNS = """\
+one
+    00_a                    the first
+        starts from nothing
+    01_b                    the second
+
+two
+    02_c                    another: with a colon
+        starts from 00_a
+    07_d                    the last
+    08_e                    on its own
+        starts from nothing
+"""
+
+
 def test_what_a_step_builds_on():
     steps = read(ANY)
     assert [(step.name, step.title, step.part) for step in steps] == [
@@ -84,6 +99,12 @@ def test_what_a_step_builds_on():
     ]
     assert [earlier and earlier.word for earlier in steps.values()] == [None, "a", "a", "c", None]
     assert [step.number for step in steps] == [0, 1, 2, 7, 8]
+
+
+def test_the_list_is_as_it_would_be_written():
+    assert write(read(ANY)).partition("\n\n")[2] == HAS_COLUMNS
+    text = LIST.read_text(encoding="utf-8")
+    assert write(read(text)) == text
 
 
 def test_a_lineage_goes_back_to_where_it_started():

@@ -1,0 +1,207 @@
+"""What is handed out to students works where they unpack it, and gives no solution away."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+from arena import Arena
+from conftest import PATIENCE, run_lab
+
+from lab.course import LIST, START, STEPS, read, step_called
+from lab.dev.pack import TOP
+from lab.toolbox import ROOT, SKELETONS, SOLUTIONS
+
+PASSED, WRONG, BROKEN = 0, 1, 2
+FIRST, SETSID, LAST = (step_called(word) for word in ("umask", "setsid", "sighup"))
+HANDED_OUT = STEPS[: STEPS.index(LAST) + 1]
+RANGE = f"{FIRST.number}-{LAST.number}"
+TO_DO = len(HANDED_OUT) - 1
+
+
+def packed(folder, steps=RANGE, **options):
+    """Pack these steps into a folder; returns the CompletedProcess."""
+    return run_lab("pack", "student", "--steps", steps, "--to", folder, **options)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """A copy with the first steps, in which nobody has done anything but what these tests do."""
+    folder = tmp_path_factory.mktemp("packs") / "a copy"
+    done = packed(folder)
+    assert (done.returncode, done.stderr, done.stdout.count("\n")) == (PASSED, "", 1)
+    return folder
+
+
+def as_a_new_user(folder, *words):
+    """Run a command there, with nothing of these tests in the environment."""
+    ours = ("DAEMON_LAB_", "PYTEST_", "PYTHON", "MAKE", "MFLAGS", "STEP", "ANSWERS", "SANDBOX")
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
+    return subprocess.run(
+        words, cwd=folder, env=clean, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE,
+        check=False,
+    )  # fmt: skip
+
+
+def make(folder, *words):
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    return as_a_new_user(folder, "make", "-s", *words)
+
+
+def in_one_line(done):
+    """Whether it could not be done, and one line says why; make has a line of its own to say so."""
+    told = [line for line in done.stderr.splitlines() if not line.startswith("make: ")]
+    return (done.returncode, done.stdout, len(told)) == (BROKEN, "", 1) and told[0].startswith("lab: ")
+
+
+# ---- what is in it ---------------------------------------------------------------------
+
+
+def test_a_copy_holds_what_learners_need_and_no_more(copy):
+    files = {name for step in HANDED_OUT for name in (step.file, f"{step.name}.md")}
+    # These tests may have made build/ meanwhile.
+    assert {path.name for path in copy.iterdir()} - {"build"} == {"steps", "tests", *TOP}
+    assert {path.name for path in (copy / "steps").iterdir()} == files
+    everything = {path.name for path in (ROOT / "tests").iterdir() if not path.name.startswith((".", "__"))}
+    assert {path.name for path in (copy / "tests").iterdir()} == everything - {"proof", "gallery"}
+    assert set(read((copy / LIST.relative_to(ROOT)).read_text(encoding="utf-8"))) == set(HANDED_OUT)
+
+
+def test_a_copy_holds_no_solution(copy):
+    """But for the program that all start from."""
+    secrets = {path.read_bytes() for path in SOLUTIONS.iterdir() if path.name != START.file}
+    files = [path for path in copy.rglob("*") if path.is_file() and "build" not in path.parts]
+    assert files and not [path for path in files if path.read_bytes() in secrets]
+
+
+def test_all_files_at_the_top_are_handed_out():
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("this is no clone, or git is not installed")
+    done = as_a_new_user(ROOT, "git", "-c", "safe.directory=*", "ls-files")
+    assert {name for name in done.stdout.splitlines() if "/" not in name} == set(TOP)
+
+
+# ---- how it works -------------------------------------------------------------------------
+
+
+def test_a_fresh_copy_can_be_checked(copy):
+    done = as_a_new_user(copy, "tests/run", "check")
+    assert (done.returncode, done.stderr) == (WRONG, ""), done.stdout
+    assert done.stdout.count(": not begun\n") == TO_DO - 1
+    assert done.stdout.endswith(f"0 of {TO_DO} steps done. Next: {FIRST.name}\n")
+    assert STEPS[-1].name not in done.stdout
+
+
+def test_make_works_there(copy):
+    done = make(copy, "check", f"STEP={SETSID.number}")
+    assert done.returncode == BROKEN and done.stdout.endswith(f"{SETSID.name} is not done yet.\n"), done.stderr
+    done = make(copy, "build")
+    assert (done.returncode, done.stderr) == (PASSED, "")
+    assert done.stdout == f"{len(HANDED_OUT)} of {len(HANDED_OUT)} programs compiled into build/.\n"
+    assert in_one_line(done := make(copy, "check", f"STEP={STEPS[-1].number}")) and STEPS[-1].name not in done.stderr
+    assert in_one_line(make(copy, "test"))
+
+
+def test_a_tour_needs_answers_there(copy):
+    done = make(copy, "tour")
+    assert in_one_line(done) and "there are no solutions here" in done.stderr
+    done = make(copy, "tour", "ANSWERS=steps")
+    assert (done.returncode, done.stderr) == (PASSED, "")
+    rows = [line.split()[0] for line in done.stdout.splitlines() if line[:3].strip().isdigit()]
+    assert rows == [step.name for step in HANDED_OUT]
+
+
+def test_all_is_done_when_all_steps_of_the_copy_are(copy, tmp_path):
+    """And not where one of them is missing."""
+    folder = shutil.copytree(copy, tmp_path / "copy")
+    for step in HANDED_OUT:
+        shutil.copy(SOLUTIONS / step.file, folder / "steps")
+    done = as_a_new_user(folder, "tests/run", "check")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (PASSED, f"{TO_DO} of {TO_DO} steps done. That is all.")
+    (folder / "steps" / SETSID.file).unlink()
+    done = as_a_new_user(folder, "tests/run", "check")
+    assert done.stdout.endswith(f"steps that are in this folder are done. Not handed in: {SETSID.name}.\n")
+
+
+def test_what_was_begun_is_looked_at(copy, tmp_path):
+    """Though there is no solution to compare it with, and the step before is not done."""
+    folder = shutil.copytree(copy, tmp_path / "copy")
+    shutil.copy(SOLUTIONS / SETSID.file, folder / "steps")
+    done = as_a_new_user(folder, "tests/run", "check")
+    assert done.stdout.count(": not begun\n") == TO_DO - 2 and "ok  SID = PGID = PID\n" in done.stdout
+
+
+def test_steps_that_start_anew_can_be_handed_out_alone(tmp_path):
+    steps = [step_called("notify"), step_called("socket_activation")]
+    assert packed(tmp_path / "copy", f"{steps[0].number}-{steps[1].number}").returncode == PASSED
+    folder = tmp_path / "answers"
+    folder.mkdir()
+    for step in steps:
+        shutil.copy(SOLUTIONS / step.file, folder)
+    done = as_a_new_user(tmp_path / "copy", "tests/run", "check", "--answers", str(folder))
+    assert "2 of 2 steps done. That is all.\n" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="whoever runs these tests is an ordinary user already")
+def test_an_ordinary_user_can_work_with_it(copy):
+    with Arena() as arena:
+        arena.become_nobody()
+        arena.lab = shutil.copytree(copy, arena.path / "copy", ignore=shutil.ignore_patterns("build"))
+        for path in (arena.lab, *arena.lab.rglob("*")):
+            os.chown(path, 65534, 65534)
+        done = arena.run([*arena.identity, "sh", "tests/run", "check", "--step", SETSID.word])
+        assert (done.returncode, done.stderr) == (WRONG, "")
+        assert done.stdout.endswith(f"{SETSID.name} is not done yet.\n")
+        arena.await_nothing_left()
+
+
+# ---- what is refused ------------------------------------------------------------------------
+
+WRONG_RANGES = {
+    "backwards": f"{LAST.number}-{FIRST.number}",
+    "no number": "x",
+    "one number": f"{FIRST.number}",
+    "too far": f"{FIRST.number}-99",
+    "nothing to do": f"{START.number}-{START.number}",
+    "an option": "-1",
+    "without what it builds on": f"{LAST.number}-{STEPS[-1].number}",
+    "without what it puts together": f"{STEPS[-1].number}-{STEPS[-1].number}",
+}
+
+
+@pytest.mark.parametrize("why", WRONG_RANGES)
+def test_a_wrong_range_is_told_in_one_line(why, tmp_path):
+    done = packed(tmp_path / "copy", WRONG_RANGES[why])
+    assert in_one_line(done), done.stderr
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_folder_that_is_there_is_left_alone(tmp_path):
+    """A link to nowhere too."""
+    folder = tmp_path / "build" / "student"
+    environment = os.environ | {"DAEMON_LAB_BUILD": str(tmp_path / "build")}
+    words = ("pack", "student", "--steps", RANGE)
+    assert run_lab(*words, env=environment).returncode == PASSED and (folder / "Makefile").exists()
+    (folder / "steps" / SETSID.file).write_text("my work")
+    assert in_one_line(done := run_lab(*words, env=environment)) and f"{folder} is there already" in done.stderr
+    assert (folder / "steps" / SETSID.file).read_text() == "my work"
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    assert in_one_line(packed(tmp_path / "link"))
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_folder_in_what_is_copied_is_refused():
+    assert in_one_line(packed(ROOT / "tests" / "copy"))
+    assert not (ROOT / "tests" / "copy").exists()
+
+
+def test_a_teachers_own_answer_is_not_handed_out(tmp_path):
+    clone = tmp_path / "clone"
+    shutil.copytree(ROOT, clone, ignore=shutil.ignore_patterns("build", ".git", ".venv", "__pycache__", "gallery"))
+    shutil.copy(SOLUTIONS / SETSID.file, clone / "steps")
+    done = packed(tmp_path / "copy", cwd=clone)
+    assert in_one_line(done) and f"steps/{SETSID.file} is not what learners start from" in done.stderr
+    assert not (tmp_path / "copy").exists()
+    shutil.copy(SKELETONS / SETSID.file, clone / "steps")
+    assert packed(tmp_path / "copy", cwd=clone).returncode == PASSED
