@@ -7,7 +7,7 @@ import pytest
 
 from lab.checks import expectations, usual
 from lab.checks.check import LOG_TO_JUDGE, LOG_TO_PASS, Unseen, Wrong, check
-from lab.course import START, STEPS
+from lab.course import START, STEPS, step_called
 from lab.facts import Build
 from lab.hindered import init_ended
 from lab.judge import tape
@@ -47,16 +47,16 @@ def test_what_a_scene_leaves_open_is_as_usual():
 
 
 def test_a_step_is_launched_as_the_latest_one_before_it_that_says_how():
-    assert usual(STEPS[10]) == Usual()
-    assert usual(STEPS[12]) == usual(STEPS[11]) == Usual(arguments=("-p", PID_FILE))
-    assert usual(STEPS[15]) == Usual(notify="path"), "it builds on the first step, not on the one before"
+    assert usual(step_called("reset_signals")) == Usual()
+    assert usual(step_called("ready_pipe")) == usual(step_called("pid_file")) == Usual(arguments=("-p", PID_FILE))
+    assert usual(step_called("notify")) == Usual(notify="path"), "it builds on the first step, not on the one before"
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 def test_where_a_step_is_launched_in_two_ways_keys_say_which(step):
     for each in expectations(step):
         way = "daemon/" if "-d" in usual(step).completed(each.scene).arguments else "foreground/"
-        assert each.key == (f"{way}{each.name}" if step.number == 17 else each.name)
+        assert each.key == (f"{way}{each.name}" if step.word == "service" else each.name)
 
 
 # ---- the plan -------------------------------------------------------------------

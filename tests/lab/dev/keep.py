@@ -105,7 +105,11 @@ def changes(row: Row, found: Found) -> list[str]:
 
 def brought_up_to_date(row: Row, found: Found, keep: str | None) -> Row:
     """The row with what its author is told now. One whose verdict has changed stays as it is, unless that is kept."""
-    if found.problem or (changes(row, found) and keep != "fails"):
+    if found.problem:
+        return row
+    if not changes(row, found):
+        return replace(row, told=found.told)
+    if keep != "fails":
         return row
     fails = tuple(key for key in found.fails if key not in row.at_times)
     misses = _missed(row, found) if row.misses else ()
