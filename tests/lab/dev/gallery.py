@@ -41,7 +41,7 @@ from functools import cache
 from lab.checks.check import DOES_NOT_COMPILE, NO_SOURCE, WRONG_STATE
 from lab.course import STEPS, Step
 from lab.judge.verdict import FAILED, Result
-from lab.toolbox import ROOT, SOLUTIONS, LabError
+from lab.toolbox import ROOT, SOLUTIONS, LabError, printable
 
 FOLDER = ROOT / "tests" / "gallery"
 
@@ -303,7 +303,7 @@ def told(results: list[Result]) -> list[str]:
     elif first.verdict in (DOES_NOT_COMPILE, NO_SOURCE):
         parts = parts[:1]  # every compiler has messages of its own
     parts.append(("because", first.because))
-    paragraphs = [with_names(f"{name}: {' / '.join(text.splitlines())}") for name, text in parts]
+    paragraphs = [with_names(printable(f"{name}: {' / '.join(text.splitlines())}")) for name, text in parts]
     return [f"**{first.check.says}**", *paragraphs]
 
 
