@@ -215,3 +215,9 @@ class Observation:
     def process(self) -> Process | None:
         """The one to be judged: the only one that lives, or the youngest. None if none does."""
         return self.processes[-1] if self.processes else None
+
+    @property
+    def survivor(self) -> Process:
+        """The same, for those who know that one lives."""
+        assert self.process is not None
+        return self.process

@@ -20,7 +20,7 @@ NAMED = 6  # signals, at the most, that are told by their names
 
 def kept(o: Observation) -> frozenset[int]:
     """The signals that are ignored and should not be."""
-    return o.process.ignored - {signal.SIGHUP}
+    return o.survivor.ignored - {signal.SIGHUP}
 
 
 def listed(numbers: Collection[int]) -> str:
@@ -121,7 +121,7 @@ def sigterm_ends(o: Observation) -> Finding:
 
 
 def why_sigterm_does_not_end_it(o: Observation) -> str:
-    if o.left and o.process.pid not in o.left:
+    if o.left and o.survivor.pid not in o.left:
         return "SIGTERM ended this process, and another goes on in its place: what is told to end has to be gone"
     return (
         "SIGTERM does not end it: it catches the signal and goes on, or sigwait() takes it. What is used to "

@@ -51,7 +51,7 @@ def is_up(o: Observation) -> bool:
 
 def was_ready(o: Observation) -> bool:
     """Whether the daemon's PID was in FILE at the moment when the launched process said that it is up."""
-    return is_up(o) and o.found == f"{o.process.pid}\n"
+    return is_up(o) and o.found == f"{o.survivor.pid}\n"
 
 
 def found_text(o: Observation) -> str:

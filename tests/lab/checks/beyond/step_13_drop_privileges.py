@@ -39,7 +39,9 @@ ENDS_AS_IF_WELL = "it ends as if all were well: whoever started it cannot tell"
 
 def has(o: Observation) -> Credentials:
     """Who the process is."""
-    return o.process.credentials
+    found = o.survivor.credentials
+    assert found is not None  # of a process that has been looked at they are known
+    return found
 
 
 def extra_groups(o: Observation) -> frozenset[int]:
@@ -79,7 +81,7 @@ def refused(o: Observation) -> bool:
     follows=[step_12.one_lives_on, step_11.pid_file],
 )
 def written_as_root(o: Observation) -> Finding:
-    if o.job_status == 0 and len(o.processes) == 1 and step_11.holds_pid(o.pid_file, o.process.pid):
+    if o.job_status == 0 and len(o.processes) == 1 and step_11.holds_pid(o.pid_file, o.survivor.pid):
         return None
     return Wrong(
         expected=f"launched by root with -u {USER}: status 0, a daemon, and its PID in {PID_FILE}",

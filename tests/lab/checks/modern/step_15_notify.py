@@ -72,7 +72,8 @@ def no_environ(o: Observation) -> str:
 
 def variables(o: Observation, *starts: str) -> dict[str, str]:
     """What its environment has whose names start with one of these."""
-    return {name: value for name, value in o.process.environment.items() if name.startswith(starts)}
+    environment = o.survivor.environment or {}
+    return {name: value for name, value in environment.items() if name.startswith(starts)}
 
 
 # Causes that several checks have

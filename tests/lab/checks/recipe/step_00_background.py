@@ -99,7 +99,7 @@ def why_it_does_not_rest(o: Observation) -> str:
 @check(read="fork(2)")
 def lives(o: Observation) -> Finding:
     """the launched process lives on, and no other."""
-    if [p.pid for p in o.processes] == [o.job] and o.process.state not in "Tt":
+    if [p.pid for p in o.processes] == [o.job] and o.survivor.state not in "Tt":
         return None
     return Wrong(
         expected=f"PID {o.job} lives, and nothing else",
@@ -121,7 +121,7 @@ def why_it_does_not_live_alone(o: Observation) -> str:
             "it came to its end: main() returned, or exit() was called. The program has to wait at the end of "
             "main(), for ever, as in for (;;) pause();"
         )
-    if o.process.state in "Tt":
+    if o.survivor.state in "Tt":
         return "it is stopped: a signal such as SIGSTOP or SIGTTIN did that"
     return "it makes another process: fork() is what step 02 adds, and too early here"
 

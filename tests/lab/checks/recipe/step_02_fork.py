@@ -39,7 +39,7 @@ def group_was_ended(o: Observation) -> bool:
 @check(read="fork(2), _exit(2)", replaces=[step_00.lives])
 def one_lives_on(o: Observation) -> Finding:
     """the launched process ends with status 0, one process lives on."""
-    if o.job_status == 0 and len(o.processes) == 1 and o.process.state not in "Tt":
+    if o.job_status == 0 and len(o.processes) == 1 and o.survivor.state not in "Tt":
         return None
     return Wrong(
         expected=f"PID {o.job} has ended with status 0; one child of it lives on",
@@ -58,7 +58,7 @@ def why_not_just_one_lives_on(o: Observation) -> str:
         return why_it_was_killed(o)
     if step_00.halted_by_vfork(o):
         return step_00.HALTED_BY_VFORK
-    if o.processes and o.process.state in "Tt":
+    if o.processes and o.survivor.state in "Tt":
         return "the process is stopped: a signal such as SIGSTOP or SIGTTIN did that"
     if o.job_status is None:
         return why_the_parent_goes_on(o)

@@ -27,7 +27,7 @@ def session_of(o: Observation, pid: int) -> str:
 
 def group_words(o: Observation) -> str:
     """Which session and which group the process is in, in words."""
-    p = o.process
+    p = o.survivor
     numbers = f"SID {p.sid}  PGID {p.pgid}  (PID {p.pid})"
     if p.sid == p.pgid != p.pid:
         return f"{numbers}   {p.sid} is {owner(o, p.sid)}"

@@ -14,7 +14,7 @@ STANDARD = {0, 1, 2}  # input, output, error
 def inherited(o: Observation) -> set[int]:
     """The numbers at which something of the launch is still open."""
     launched = o.shell.descriptors
-    return {n for n, d in o.process.open_files.items() if n in launched and launched[n].identity == d.identity}
+    return {n for n, d in o.survivor.open_files.items() if n in launched and launched[n].identity == d.identity}
 
 
 def closed(o: Observation) -> set[int]:
@@ -25,7 +25,7 @@ def closed(o: Observation) -> set[int]:
 def copies(o: Observation) -> dict[int, str]:
     """What of the launch is open at a number that is not its own: {number there: numbers at the launch}."""
     found = {}
-    for number, descriptor in o.process.open_files.items():
+    for number, descriptor in o.survivor.open_files.items():
         same = [str(n) for n, d in o.shell.descriptors.items() if d.identity == descriptor.identity]
         if same and number not in inherited(o):
             found[number] = ", ".join(same)

@@ -36,12 +36,12 @@ def others(p: Process) -> dict[int, Descriptor]:
 
 def standard_holds(o: Observation) -> bool:
     """Whether 0, 1 and 2 are the null device, each good for what it is there for."""
-    return all(is_null(o.process, n) for n in STANDARD) and not wrong_access(o.process)
+    return all(is_null(o.survivor, n) for n in STANDARD) and not wrong_access(o.survivor)
 
 
 def with_access(o: Observation) -> str:
     """What is open, and for what, in words."""
-    words = [f"{d} ({d.access or 'neither to read nor to write'})" for d in o.process.open_files.values()]
+    words = [f"{d} ({d.access or 'neither to read nor to write'})" for d in o.survivor.open_files.values()]
     return ", ".join(words) or "none"
 
 

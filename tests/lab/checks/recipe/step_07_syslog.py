@@ -23,7 +23,7 @@ from lab.scene import Scene
 
 def extra(o: Observation) -> dict[int, Descriptor]:
     """What is open beside 0, 1, 2 and, where -p names one, the PID file."""
-    return {n: d for n, d in others(o.process).items() if o.pid_file is None or d.identity != o.pid_file.identity}
+    return {n: d for n, d in others(o.survivor).items() if o.pid_file is None or d.identity != o.pid_file.identity}
 
 
 def sockets(p: Process) -> set[int]:

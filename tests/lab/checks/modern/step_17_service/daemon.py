@@ -125,11 +125,13 @@ def second_is_told(o: Observation) -> Finding:
     finding = REQUIRED_BEFORE["second_is_told"].judge(o)
     if isinstance(finding, Wrong):
         return replace(finding, expected=expected)
-    if has_status(o.again[0], GENERIC):
+    status = o.again[0]
+    assert status is not None  # else the earlier check would not hold
+    if has_status(status, GENERIC):
         return None
     return Wrong(
         expected=expected,
-        observed=f'it {ended(o.again[0])}, and printed "{o.again_printed.strip()[:200]}"',
+        observed=f'it {ended(status)}, and printed "{o.again_printed.strip()[:200]}"',
         because=(
             "its status is another one than 1, which the LSB has for what is neither of the others: nothing was "
             "forbidden (4), and it was called as it should be (2)"
