@@ -30,20 +30,20 @@ MAX_PROGRAM = 64 << 20  # bytes: the launcher lets no file become larger
 class Builder:
     """Compiles answers ahead of the time when they are asked for.
 
-    What several answers share, their source, is compiled once. Not `ahead`, they
-    are compiled when they are asked for.
+    What several answers share, their source, is compiled once. Not `ahead`, each
+    is compiled only when it is asked for.
     """
 
     def __init__(self, pad: Launchpad, answers, at_once=None, ahead=True):
         self.pad = pad
         self.compiler = compiler()
         self.at_once = at_once or os.cpu_count() or 1
+        self.ahead = ahead
         self.waiting = deque(dict.fromkeys(answer.path for answer in answers))
         self.answers = {answer.path: answer for answer in answers}
         self.running = {}  # path: _Compilation
         self.done = {}  # path: Build
-        if ahead:
-            self.advance()
+        self.advance()
 
     def advance(self):
         """Take in what is ready, start as many as may run at once. Raises LabError."""
@@ -52,7 +52,7 @@ class Builder:
             if compilation.has_ended() or compilation.is_out_of_time():
                 del self.running[path]
                 self.done[path] = compilation.finish()
-        while self.waiting and len(self.running) < self.at_once:
+        while self.ahead and self.waiting and len(self.running) < self.at_once:
             self._start(self.waiting.popleft())
 
     def build(self, answer):
@@ -60,7 +60,10 @@ class Builder:
         path = answer.path
         if path in self.waiting:  # asked for before its turn
             self.waiting.remove(path)
-            self.waiting.appendleft(path)
+            if self.ahead:
+                self.waiting.appendleft(path)
+            else:
+                self._start(path)
         while path not in self.done:
             if path in self.running:
                 self.running[path].launch.pump(0.005)
