@@ -61,7 +61,7 @@ def test_careless_answer(row, examine_known):
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 def test_report_on_a_solution(step, examine_known):
     """The whole of it is the one that was reviewed: a row for each check, the bonus, no words too many."""
-    judged = examine_known(solution(step), step.number).judged()
+    judged = examine_known(solution(step), step).judged()
     if any(result.status == SKIPPED for result in judged.results):
         pytest.skip("judged in part: some checks cannot be made here")
     kept = report_in((FOLDER / f"{step.name}.md").read_text(encoding="utf-8"))

@@ -166,7 +166,7 @@ def report_on_solution(step: Step) -> list[str]:
     """The lines of the whole report on a step's solution, with names in place of PIDs."""
     pad, tape = _workshop()
     with tempfile.TemporaryDirectory() as folder, examiner(pad, Path(folder), tape) as examine:
-        return with_names(describe(examine(solution(step), step.number).judged())).splitlines()
+        return with_names(describe(examine(solution(step), step).judged())).splitlines()
 
 
 def judge(row: Row) -> Found:
