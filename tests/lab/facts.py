@@ -9,7 +9,6 @@ PIDs are as the launched program itself sees them.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import Mapping, NamedTuple, Tuple
 
@@ -52,7 +51,7 @@ class Rest:
     why_not: str = ""  # what still went on when the time was up
     note: str = ""  # what is not seen of it, though it is at rest
     is_plain: bool = False  # all wait in calls that are known, and have no timeout
-    since: float = field(default_factory=time.monotonic)  # when that was known, in seconds of time.monotonic()
+    since: float = 0.0  # when that was known, in seconds of time.monotonic()
 
 
 class Credentials(NamedTuple):

@@ -66,10 +66,24 @@ def tape(sandbox_pad):
 
 
 @pytest.fixture
-def examine_known(sandbox_pad, tape, tmp_path):
-    """The same as examine_in_sandbox, for the gallery: what is on the tape is not launched again."""
+def examine_known(request, sandbox_pad, tape, tmp_path):
+    """The same as examine_in_sandbox, for the gallery: what is on the tape is not launched again.
+
+    Of an answer whose test fails nothing is kept. So a look that went wrong once does not go wrong for ever, and
+    what is wrong with the lab is seen in a launch the next time.
+    """
+    failed_before = request.session.testsfailed
+    examinations = []
     with examiner(sandbox_pad, tmp_path, tape) as start:
-        yield start
+
+        def examine(source, step):
+            examinations.append(start(source, step))
+            return examinations[-1]
+
+        yield examine
+        if request.session.testsfailed > failed_before:
+            for examination in examinations:
+                examination.drop()
 
 
 @pytest.fixture

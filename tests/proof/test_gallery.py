@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.checks import added
+from lab.checks import added, expectations
 from lab.course import START, STEPS
 from lab.dev.gallery import (
     CARELESS,
@@ -23,7 +23,7 @@ from lab.dev.gallery import (
     with_names,
     write,
 )
-from lab.dev.keep import Found, brought_up_to_date, changes
+from lab.dev.keep import Found, brought_up_to_date, changes, marks
 from lab.judge.verdict import FAILED, SKIPPED
 from lab.report import describe
 from lab.toolbox import LabError
@@ -127,10 +127,54 @@ def test_a_key_may_name_the_way_of_launching():
     assert row.fails == ("daemon/x", "foreground/y")
 
 
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_nothing_of_a_page_gets_lost(step):
+    """What is read and written again is the page, to the last line; and the keys are those of checks that there are."""
+    text = (FOLDER / f"{step.name}.md").read_text(encoding="utf-8")
+    assert write(step, read(step, text), report_in(text)) == text
+    keys = {check.key for check in expectations(step)}
+    assert {key for row in rows(step) for key in (*row.fails, *row.at_times, *row.misses)} <= keys
+
+
+ROW_OF = "## {}\n\n### a\n\n{}\n\n```c\n;\n```\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (ROW_OF.format("Wrong", "#### b"), "line 5: this is not understood here: '#### b'"),
+        (ROW_OF.format("Wrong", "words"), "line 5: this is not understood here: 'words'"),
+        (ROW_OF.format("Wrong", "* fails: `x`"), "this is not understood here"),
+        (ROW_OF.format("Wrong", "- fails: x"), "names stand between backticks"),
+        (ROW_OF.format("Wrong", "- fails: `x`\n- fails: `y`"), "line 6: a second item 'fails'"),
+        (ROW_OF.format("Right", "- fails: `x`"), "Right answers have no item 'fails'"),
+        (ROW_OF.format("Wrong", "- needs: glbc"), "may need glibc or the log"),
+        (ROW_OF.format("Wrong", "- diff of: `99_x`"), "there is no step `99_x`"),
+        (ROW_OF.format("Wrong", "```c\n;\n```"), "line 9: this is not understood here"),
+        ("## Wrong\n\n### a\n\n```c\n;\n", "line 5: the block that begins here has no end"),
+        ("## Wrongs\n", "line 1: this is not understood here"),
+        ("### a\n", "line 1: this is not understood here"),
+    ],
+)
+def test_a_line_that_is_not_understood_is_refused(text, says):
+    """Else a row would get lost, or be another one, and no test would miss it."""
+    with pytest.raises(LabError) as caught:
+        read(START, text)
+    assert says in str(caught.value)
+
+
+def test_a_mark_that_has_changed_is_a_verdict():
+    assert marks(["a heading", "  ok  one  step NN", "  NO  two", "        expected   x", "  *+  three"]) == [
+        "ok",
+        "NO",
+        "*+",
+    ]
+
+
 def test_what_is_no_gallery_is_told():
-    with pytest.raises(LabError, match="an item that is not known: fail"):
+    with pytest.raises(LabError, match="Wrong answers have no item 'fail'"):
         read(START, "## Wrong\n\n### a\n\n- fail: `x`\n")
-    with pytest.raises(LabError, match="or has no block"):
+    with pytest.raises(LabError, match="has no block"):
         read(START, "## Wrong\n\n### a\n\n- fails: `x`\n")
 
 

@@ -2,9 +2,11 @@
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from lab.answers import HandedIn
 from lab.checks import expectations, usual
 from lab.checks.check import LOG_TO_JUDGE, LOG_TO_PASS, Unseen, Wrong, check
 from lab.course import START, STEPS, step_called
@@ -193,31 +195,78 @@ def test_what_the_lab_launches_with_lies_below_the_cut():
     needed = {"lab.watch.observe", "lab.judge.compiling"}
     needed |= reached_from("lab.watch.observe", known) | reached_from("lab.judge.compiling", known)
     files = {str(modules()[name].relative_to(tape.LAB)) for name in needed}
-    above = {"answers.py", "course.py"}  # which answers there are, and what they are called: the tape's key has both
+    above = {"answers.py", "course.py"}  # what was handed in, and what it is called: the tape's key has both
     assert {name for name in files - set(BELOW) - above if not name.endswith("__init__.py")} == set()
 
 
-def test_what_was_kept_is_found_again(tmp_path, seen, monkeypatch):
+def handed_in(data, **more):
+    return HandedIn({"a.c": data} if data else {}, **more)
+
+
+TAKE = ("a", Scene(), 0, True)
+
+
+@pytest.fixture
+def kept_tape(tmp_path, monkeypatch):
+    """A tape of which no answer is launched all the same."""
     monkeypatch.setattr(tape.random, "randrange", lambda count: 1)
-    kept = tape.Tape(tmp_path)
-    reel = kept.reel({"a.c": b"source"})
+    return tape.Tape(tmp_path)
+
+
+def keep(kept_tape, seen, take=TAKE):
+    """Keep one launch of one answer."""
+    reel = kept_tape.reel(handed_in(b"source"))
     reel.keep_build(PROGRAM)
-    reel.keep("a", Scene(), 0, seen)
+    reel.keep(take, seen)
     reel.write()
-    again = kept.reel({"a.c": b"source"})
-    assert again.find("a", Scene(), 0) == seen and again.build.compiles and again.build.program != PROGRAM.program
-    assert again.find("a", HERE, 0) is None and again.find("a", Scene(), 1) is None
-    assert kept.reel({"a.c": b"another"}).build is None
+
+
+def test_what_was_kept_is_found_again(kept_tape, seen, monkeypatch):
+    keep(kept_tape, seen)
+    again = kept_tape.reel(handed_in(b"source"))
+    assert again.find(TAKE) == seen and again.build.compiles and again.build.program != PROGRAM.program
+    for other in (("b", Scene(), 0, True), ("a", HERE, 0, True), ("a", Scene(), 1, True), ("a", Scene(), 0, False)):
+        assert again.find(other) is None
+    assert kept_tape.reel(handed_in(b"another")).build is None
     monkeypatch.setattr(tape.random, "randrange", lambda count: 0)
-    assert kept.reel({"a.c": b"source"}).build is None, "it is its turn to be launched"
+    assert kept_tape.reel(handed_in(b"source")).build is None, "this one is launched all the same"
 
 
-def test_a_damaged_reel_is_as_good_as_none(tmp_path, monkeypatch):
+def test_what_is_kept_of_other_scenes_stays(kept_tape, seen):
+    keep(kept_tape, seen)
+    keep(kept_tape, seen, ("a", HERE, 0, False))
+    assert kept_tape.reel(handed_in(b"source")).find(TAKE) == seen
+
+
+def test_a_refused_answer_is_not_kept(kept_tape):
+    """It has no source that would tell it from another one."""
+    empty, large = handed_in(b"", refused=("is empty", "x")), handed_in(b"", refused=("is too large", "x"))
+    assert kept_tape.reel(empty).path != kept_tape.reel(large).path
+    reel = kept_tape.reel(empty)
+    reel.keep_build(Build(b"", "", refused=("is empty", "x")))
+    reel.write()
+    assert kept_tape.reel(empty).build is None
+
+
+def test_a_damaged_reel_is_as_good_as_none(kept_tape):
+    kept_tape.reel(handed_in(b"source")).path.write_bytes(b"no tape")
+    assert kept_tape.reel(handed_in(b"source")).observations == {}
+
+
+def test_of_what_was_judged_wrong_nothing_is_kept(kept_tape, seen):
+    """A look that went wrong once must not go wrong for ever."""
+    keep(kept_tape, seen)
+    reel = kept_tape.reel(handed_in(b"source"))
+    reel.drop()
+    reel.write()
+    assert kept_tape.reel(handed_in(b"source")).build is None
+
+
+def test_where_nobody_may_write_nothing_is_kept(seen, monkeypatch):
+    """And no test fails for it."""
     monkeypatch.setattr(tape.random, "randrange", lambda count: 1)
-    kept = tape.Tape(tmp_path)
-    path = kept.reel({"a.c": b"source"}).path
-    path.write_bytes(b"no tape")
-    assert kept.reel({"a.c": b"source"}).observations == {}
+    keep(tape.Tape(Path("/proc/nowhere")), seen)
+    assert tape.Tape(Path("/proc/nowhere")).reel(handed_in(b"source")).build is None
 
 
 def test_circumstances_are_part_of_the_key(sandbox_pad, monkeypatch):
@@ -225,8 +274,12 @@ def test_circumstances_are_part_of_the_key(sandbox_pad, monkeypatch):
     monkeypatch.setattr(tape.psutil, "__version__", "0")
     assert tape.circumstances(sandbox_pad) != before
     monkeypatch.undo()
-    monkeypatch.setattr(tape.os, "geteuid", lambda: 4711)
-    assert tape.circumstances(sandbox_pad) != before or before[-3] != "root"
+    limits = tape.resource.getrlimit(tape.resource.RLIMIT_NOFILE)
+    monkeypatch.setattr(tape.resource, "getrlimit", lambda which: (limits[0] - 1, limits[1]))
+    assert tape.circumstances(sandbox_pad) != before
+    monkeypatch.undo()
+    monkeypatch.setattr(tape.os, "geteuid", lambda: 4711 if "root" in before else 0)
+    assert tape.circumstances(sandbox_pad) != before
     monkeypatch.undo()
     monkeypatch.setenv("CC", "clang")
     assert shutil.which("clang") is None or tape.circumstances(sandbox_pad) != before

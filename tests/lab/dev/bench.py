@@ -18,7 +18,7 @@ from pathlib import Path
 from lab.answers import Answer, find_step
 from lab.checks import expectations, since
 from lab.course import STEPS, before, step_called
-from lab.dev.bench_load import bench_load
+from lab.dev.bench_load import bench_load, end_with_parent
 from lab.dev.bench_service import bench_service
 from lab.judge.compiling import FLAGS, Builder
 from lab.judge.examination import Examination
@@ -142,7 +142,7 @@ def hammer():
     loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(BUSY_LOOPS)]
     start = time.perf_counter()
     try:
-        with ProcessPoolExecutor(WORKERS) as pool:
+        with ProcessPoolExecutor(WORKERS, initializer=end_with_parent) as pool:
             wrong = sum(pool.map(judge_many, [VERDICTS // WORKERS] * WORKERS), [])
     finally:
         for loop in loops:

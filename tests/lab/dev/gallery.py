@@ -37,6 +37,7 @@ import re
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import cache
+from typing import Iterator
 
 from lab.checks.check import DOES_NOT_COMPILE, NO_SOURCE, WRONG_STATE
 from lab.course import STEPS, Step
@@ -49,6 +50,14 @@ WRONG, RIGHT, CARELESS = "Wrong", "Right", "Careless"
 PARTS = (WRONG, RIGHT, CARELESS)
 
 GLIBC, LOG = "glibc", "the log"
+
+# The items that the list of an answer may have: {part: {item: field of Row}}.
+ANY_ANSWER = {"diff of": "base", "needs": "needs"}
+ITEMS = {
+    WRONG: {"fails": "fails", "at times": "at_times", **ANY_ANSWER},
+    RIGHT: ANY_ANSWER,
+    CARELESS: {"misses": "misses", **ANY_ANSWER},
+}
 
 
 @dataclass
@@ -109,39 +118,67 @@ def all_rows(part: str) -> list[Row]:
 
 
 def read(step: Step, text: str) -> list[Row]:
-    """The rows that a gallery's text holds. Raises LabError."""
+    """The rows that a gallery's text holds. Raises LabError for a line that is not understood: none may get lost."""
     found: list[Row] = []
     part = ""
-    lines = iter(text.splitlines())
-    for line in lines:
-        if line.startswith("## "):
-            part = line[3:]
-        elif line.startswith("### "):
-            found.append(Row(step, part, line[4:], []))
-        elif line.startswith("- ") and found:
-            _take_item(found[-1], line)
-        elif line in ("```diff", "```c") and found:
-            found[-1].is_program = line == "```c"
-            found[-1].block = list(iter(lambda: next(lines), "```"))
-        elif line.startswith("> ") and found:
-            found[-1].told.append(line[2:])
+    lines = iter(enumerate(text.removesuffix("\n").split("\n"), 1))
+    try:
+        for number, line in lines:
+            if line.startswith("## ") and line[3:] in PARTS:
+                part = line[3:]
+            elif line.startswith("### ") and part:
+                found.append(Row(step, part, line[4:], []))
+            elif line == "```text" and not part:
+                _read_block(lines)  # the report on the solution: see report_in()
+            elif line in ("```diff", "```c") and found and not found[-1].block:
+                found[-1].is_program = line == "```c"
+                found[-1].block = _read_block(lines)
+            elif line.startswith("- ") and found and not found[-1].block:
+                _take_item(found[-1], line)
+            elif line.startswith("> ") and found and found[-1].block:
+                found[-1].told.append(line[2:])
+            elif line not in ("", ">", f"# {step.name}: known answers", "The solution:"):
+                raise ValueError(f"this is not understood here: {line!r}")
+    except ValueError as error:
+        raise LabError(f"tests/gallery/{step.name}.md, line {number}: {error}") from error
     for row in found:
-        if row.part not in PARTS or not row.block:
-            raise LabError(f"tests/gallery/{step.name}.md: {row.name} is in no part of the file, or has no block")
+        if not row.block:
+            raise LabError(f"tests/gallery/{step.name}.md: {row.name} has no block")
     return found
 
 
+def _read_block(lines: Iterator[tuple[int, str]]) -> list[str]:
+    """The lines up to the end of a block. Raises ValueError where it has none."""
+    block = []
+    for _, line in lines:
+        if line == "```":
+            return block
+        block.append(line)
+    raise ValueError("the block that begins here has no end")
+
+
 def _take_item(row: Row, line: str) -> None:
-    """Take in an item of a row's list. Raises LabError."""
+    """Take in an item of a row's list. Raises ValueError."""
     name, _, rest = line[2:].partition(": ")
+    field_name = ITEMS.get(row.part, {}).get(name)
+    if field_name is None:
+        raise ValueError(f"{row.part} answers have no item {name!r}")
+    if getattr(row, field_name):
+        raise ValueError(f"a second item {name!r}")
     if name == "needs":
+        if not set(rest.split(", ")) <= {GLIBC, LOG}:
+            raise ValueError(f"an answer may need {GLIBC} or {LOG}, and not {rest!r}")
         row.needs = tuple(rest.split(", "))
-    elif name == "diff of":
-        row.base = next(step for step in STEPS if f"`{step.name}`" == rest)
-    elif name in ("fails", "at times", "misses"):
-        setattr(row, name.replace(" ", "_"), tuple(re.findall(r"`([\w/]+)`", rest)))
+        return
+    if not re.fullmatch(r"`[\w/]+`( `[\w/]+`)*", rest):
+        raise ValueError(f"names stand between backticks, with a blank between two of them, and not as in {rest!r}")
+    words = tuple(word.strip("`") for word in rest.split())
+    if name == "diff of":
+        row.base = next((step for step in STEPS if words == (step.name,)), None)
+        if row.base is None:
+            raise ValueError(f"there is no step {rest}")
     else:
-        raise LabError(f"tests/gallery/{row.step.name}.md: {row.name} has an item that is not known: {name}")
+        setattr(row, field_name, words)
 
 
 # ---- diffs ------------------------------------------------------------------------

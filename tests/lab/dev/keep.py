@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,7 +19,8 @@ from pathlib import Path
 from lab.checks import expectations, since
 from lab.checks.check import Check
 from lab.course import STEPS, Step
-from lab.dev.gallery import FOLDER, Row, rows, solution, told, with_names, write
+from lab.dev.bench_load import end_with_parent
+from lab.dev.gallery import FOLDER, Row, report_in, rows, solution, told, with_names, write
 from lab.dev.mutants import LIST, NOBODY, Mutant, Seen
 from lab.dev.mutants import mutants as all_mutants
 from lab.dev.mutants import read as read_mutants
@@ -55,7 +57,7 @@ def gallery(keep: str | None) -> int:
     Raises LabError where not everything can be judged.
     """
     _look_at_machine()
-    with ProcessPoolExecutor(WORKERS) as pool:
+    with ProcessPoolExecutor(WORKERS, initializer=end_with_parent) as pool:
         found = {step: list(pool.map(judge, rows(step))) for step in STEPS}
         reports = dict(zip(STEPS, pool.map(report_on_solution, STEPS)))
     pairs = [pair for step in STEPS for pair in zip(rows(step), found[step])]
@@ -65,8 +67,14 @@ def gallery(keep: str | None) -> int:
     for step in STEPS:
         path = FOLDER / f"{step.name}.md"
         before = path.read_text(encoding="utf-8") if path.exists() else ""
+        report = report_in(before)
+        if marks(report) != marks(reports[step]):
+            was, now_is = " ".join(marks(report)), " ".join(marks(reports[step]))
+            verdicts.append(f"{step.name}, the solution: {now_is}, not {was}")
+        if marks(report) == marks(reports[step]) or keep == "fails":
+            report = reports[step]
         now = [brought_up_to_date(row, each, keep) for row, each in zip(rows(step), found[step])]
-        after = write(step, now, reports[step])
+        after = write(step, now, report)
         if after != before and keep:
             path.write_text(after, encoding="utf-8")
             print(f"written: tests/gallery/{path.name}")
@@ -89,6 +97,11 @@ def _look_at_machine() -> None:
 def _print_list(title: str, lines: list[str]) -> None:
     if lines:
         print(title, *(f"    {line}" for line in lines), sep="\n")
+
+
+def marks(report: list[str]) -> list[str]:
+    """The marks at the beginning of a report's rows, such as ok and NO: its verdicts."""
+    return [mark[1] for line in report if (mark := re.match(r"  (\S\S)  ", line))]
 
 
 def changes(row: Row, found: Found) -> list[str]:
@@ -140,7 +153,7 @@ def mutants() -> int:
     for mutant in all_mutants():
         before = known.get((mutant.step.name, mutant.what, mutant.line)) or [None]
         jobs.append((mutant, before[0] if len(before) == 1 else before.pop(0)))
-    with ProcessPoolExecutor(WORKERS) as pool:
+    with ProcessPoolExecutor(WORKERS, initializer=end_with_parent) as pool:
         entries = list(pool.map(look_for_check, *zip(*jobs)))
     text = write_mutants(entries)
     if text != LIST.read_text(encoding="utf-8"):
@@ -182,7 +195,10 @@ def judge(row: Row) -> Found:
         fails = tuple(key for key in keys if key in failed)
         misses = tuple(key for key in keys if key in missed)
         unseen = frozenset(examination.bonus(SKIPPED))
-        return Found(fails, misses, unseen, told(examination.results()) if fails else [])
+        now = Found(fails, misses, unseen, told(examination.results()) if fails else [])
+        if changes(row, now):
+            examination.drop()
+        return now
 
 
 def look_for_check(mutant: Mutant, before: Seen | None) -> Seen:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from lab.answers import find_step
 from lab.checks import expectations
+from lab.dev.bench_load import end_with_parent
 from lab.dev.distributions import ENVIRONMENTS
 from lab.dev.gallery import CARELESS, GLIBC, LOG, RIGHT, WRONG, all_rows
 from lab.judge.examination import examiner
@@ -165,7 +166,8 @@ def verdicts(sandbox, output, right=False, until=None, repeat=1, workers=None):
     sandboxed = Launchpad(sandbox).is_sandboxed()  # not one that the workers would share
     rows, left_out = _rows(right, find_step(until).number if until else None, sandboxed)
     wrong = []
-    with ProcessPoolExecutor(workers or WORKERS) as pool, os.fdopen(output, "w", closefd=False) as file:
+    processes = ProcessPoolExecutor(workers or WORKERS, initializer=end_with_parent)
+    with processes as pool, os.fdopen(output, "w", closefd=False) as file:
         jobs = [pool.submit(_judge_row, sandbox, row, repeat) for row in rows]
         for count, job in enumerate(as_completed(jobs), 1):
             wrong += job.result()

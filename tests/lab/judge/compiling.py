@@ -43,6 +43,7 @@ class Builder:
         self.answers = {answer.path: answer for answer in answers}
         self.running = {}  # path: _Compilation
         self.done = {}  # path: Build
+        self.failed = {}  # path: the LabError that kept it from being compiled, told to who asks for it
         self.advance()
 
     def advance(self):
@@ -51,7 +52,10 @@ class Builder:
             compilation.launch.pump()
             if compilation.has_ended() or compilation.is_out_of_time():
                 del self.running[path]
-                self.done[path] = compilation.finish()
+                try:
+                    self.done[path] = compilation.finish()
+                except LabError as error:
+                    self.failed[path] = error
         while self.ahead and self.waiting and len(self.running) < self.at_once:
             self._start(self.waiting.popleft())
 
@@ -65,6 +69,8 @@ class Builder:
             else:
                 self._start(path)
         while path not in self.done:
+            if path in self.failed:
+                raise self.failed[path]
             if path in self.running:
                 self.running[path].launch.pump(0.005)
             self.advance()

@@ -110,6 +110,11 @@ class Examination:
         self._seen.clear()
         self._verdict = None
 
+    def drop(self) -> None:
+        """Keep nothing of the answer on the tape, if there is one."""
+        if self.reel:
+            self.reel.drop()
+
     def close(self) -> None:
         """Keep what was seen, if there is a tape."""
         if self.reel:
@@ -163,7 +168,7 @@ def examiner(
     def examine(source: str | bytes, step: Step | str) -> Examination:
         answer = Answer(step_called(step), folder / f"answer{len(builders)}.c")
         answer.path.write_bytes(source if isinstance(source, bytes) else source.encode("utf-8"))
-        reel = tape.reel(answer.read().sources) if tape else None
+        reel = tape.reel(answer.read()) if tape else None
         builders.append(Builder(pad, [answer], ahead=not (reel and reel.build)))
         examinations.append(Examination(answer, pad, builders[-1], reel))
         return examinations[-1]

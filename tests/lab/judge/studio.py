@@ -12,7 +12,7 @@ from lab.facts import Observation
 from lab.hindered import Hindered
 from lab.judge.compiling import Builder
 from lab.judge.plan import USUAL, Run
-from lab.judge.tape import Reel
+from lab.judge.tape import Reel, Take
 from lab.judge.verdict import Seen
 from lab.sandbox.server import Launchpad
 from lab.scene import Scene
@@ -37,6 +37,7 @@ class Studio:
         self.pad = pad
         self.builder = builder
         self.reel = reel
+        self._is_over = False  # what ends now was broken off
 
     def see(self, runs: Iterable[Run], checks: Iterable[Check]) -> dict[Run, Seen]:
         """What is seen of these launches, which are made side by side. `checks` are all of the answer's.
@@ -45,22 +46,24 @@ class Studio:
         """
         seen: dict[Run, Seen] = {}
         missing = []
+        all_checks = tuple(checks)
         for run in runs:
-            kept = self.reel.find(*self._name(run)) if self.reel else None
+            kept = self.reel.find(self._take(run, all_checks)) if self.reel else None
             if kept is None:
                 missing.append(run)
             else:
                 seen[run] = kept
         if missing:
             program = self.builder.build(self.answer).program
-            seen.update(asyncio.run(self._see(program, missing, tuple(checks))))
+            seen.update(asyncio.run(self._see(program, missing, all_checks)))
         return seen
 
-    def _name(self, run: Run) -> tuple[str, Scene, int]:
+    def _take(self, run: Run, checks: tuple[Check, ...]) -> Take:
         """What the launch is called on a tape."""
-        return self.answer.step.name, self._completed(run), run.turn
+        return self.answer.step.name, self._completed(run), run.turn, _is_watched_to_the_end(run, checks)
 
     async def _see(self, program: bytes, runs: list[Run], checks: tuple[Check, ...]) -> dict[Run, Seen]:
+        self._is_over = False
         places = asyncio.Semaphore(AT_ONCE)
 
         async def see(run: Run) -> Seen:
@@ -72,12 +75,13 @@ class Studio:
         try:
             found = dict(zip(runs, await asyncio.gather(*tasks)))
         finally:
+            self._is_over = True
             for task in (others, *tasks):
                 task.cancel()
             await asyncio.gather(others, *tasks, return_exceptions=True)
         for run, seen in found.items():
             if self.reel and isinstance(seen, Observation):
-                self.reel.keep(*self._name(run), seen)
+                self.reel.keep(self._take(run, checks), seen)
         return found
 
     async def _compile_others(self) -> None:
@@ -91,10 +95,14 @@ class Studio:
         try:
             return await self._observe(program, run, to_the_end)
         except Hindered:
-            pass  # once may be chance
+            if self._is_over:
+                raise
+        # Once may be chance.
         try:
             return await self._observe(program, run, to_the_end)
         except Hindered as hindered:
+            if self._is_over:
+                raise
             hindered.scene = run.scene
             hindered.by_machine = await self._is_machine_at_fault(run)
             if hindered.by_machine and not hindered.in_one_check:
@@ -118,7 +126,7 @@ class Studio:
 
 
 def _is_watched_to_the_end(run: Run, checks: tuple[Check, ...]) -> bool:
-    """Whether it matters that a timer may wake the program later: where its process itself is looked at."""
+    """Whether a timer that wakes the program later matters: it does where a check looks at the process itself."""
     if run.scene == USUAL.scene:
         return True
     return run.scene.root and any(check.scene == run.scene and check.on_process for check in checks)

@@ -15,16 +15,17 @@ import os
 import pickle
 import platform
 import random
+import resource
 import shutil
 import subprocess
-import tempfile
 import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Iterable, Mapping
+from typing import Iterable, Tuple
 
 import psutil
 
+from lab.answers import HandedIn
 from lab.facts import Build, Observation
 from lab.judge.compiling import FLAGS
 from lab.scene import Scene
@@ -71,6 +72,7 @@ def circumstances(pad) -> tuple[str, ...]:
         version.partition("\n")[0],
         *FLAGS,
         platform.release(),
+        platform.version(),
         platform.machine(),
         " ".join(platform.libc_ver()),
         platform.python_version(),
@@ -78,6 +80,8 @@ def circumstances(pad) -> tuple[str, ...]:
         "root" if os.geteuid() == 0 else "an ordinary user",
         "sandbox" if pad.is_sandboxed() else "no sandbox",
         str(pad.why_no_root()),
+        *pad.unlimited(),
+        str(resource.getrlimit(resource.RLIMIT_NOFILE)),
     )
 
 
@@ -89,6 +93,11 @@ def _digest(parts: Iterable[str | bytes]) -> str:
     return sums.hexdigest()[:24]
 
 
+# What a launch is called on a tape: the answer's name, the scene (completed), the turn, and whether it is watched for
+# what a timer does to it later: see watch.observe.observe().
+Take = Tuple[str, Scene, int, bool]
+
+
 @dataclass
 class Tape:
     """A folder with a file for each answer, of one state of the lab in the same circumstances."""
@@ -97,24 +106,37 @@ class Tape:
 
     @classmethod
     def of(cls, pad, folder: Path = BUILD / "tape") -> Tape:
-        """The one that belongs to the lab as it is now, on this machine. What is too old is removed."""
+        """The one that belongs to the lab as it is now, on this machine. The oldest of the others are removed.
+
+        Where none can be kept, because nobody may write there, nothing is found on it.
+        """
         tape = cls(folder / _digest([digest_below_the_cut(), *circumstances(pad)]))
-        tape.folder.mkdir(parents=True, exist_ok=True)
-        os.utime(tape.folder)
-        others = sorted(folder.iterdir(), key=lambda each: each.stat().st_mtime, reverse=True)
-        for other in others[KEPT_MACHINES:]:
+        try:
+            tape.folder.mkdir(parents=True, exist_ok=True)
+            os.utime(tape.folder)
+        except OSError:
+            return tape
+        for other in sorted(folder.iterdir(), key=_age)[KEPT_MACHINES:]:
             shutil.rmtree(other, ignore_errors=True)
         return tape
 
-    def reel(self, sources: Mapping[str, bytes]) -> Reel:
-        """What is kept of the answer with these files; nothing, if it is its turn to be launched."""
-        parts: list[str | bytes] = []
-        for name, data in sorted(sources.items()):
+    def reel(self, handed_in: HandedIn) -> Reel:
+        """What is kept of the answer with these files; nothing, if this is one that is launched all the same."""
+        parts: list[str | bytes] = [*handed_in.withheld, *handed_in.refused, handed_in.unreadable]
+        for name, data in sorted(handed_in.sources.items()):
             parts += [name, data]
         reel = Reel(self.folder / _digest(parts))
         if random.randrange(LIVE_ONE_IN) > 0:
-            reel.read()
+            reel.build, reel.observations = reel.read()
         return reel
+
+
+def _age(folder: Path) -> float:
+    """A number that is the smaller the later the folder was used; one that is gone by now counts as old."""
+    try:
+        return -folder.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 @dataclass
@@ -123,38 +145,51 @@ class Reel:
 
     path: Path
     build: Build | None = None  # but for the program
-    observations: dict[tuple[str, Scene, int], Observation] = field(default_factory=dict)
-    has_changed: bool = False
+    observations: dict[Take, Observation] = field(default_factory=dict)
+    fresh: dict[Take, Observation] = field(default_factory=dict)  # those that are not on the tape yet
+    is_dropped: bool = False
 
-    def read(self) -> None:
-        """Read what is kept. A file that is damaged is as good as none."""
+    def read(self) -> tuple[Build | None, dict[Take, Observation]]:
+        """What the file holds. One that is damaged is as good as none."""
         try:
-            self.build, self.observations = pickle.loads(zlib.decompress(self.path.read_bytes()))
+            build, observations = pickle.loads(zlib.decompress(self.path.read_bytes()))
+            return build, observations
         except Exception:
-            self.build, self.observations = None, {}
+            return None, {}
 
-    def find(self, name: str, scene: Scene, turn: int) -> Observation | None:
-        """The Observation of a launch of the answer `name` in a scene, completed; None if none is kept."""
-        return self.observations.get((name, scene, turn))
+    def find(self, take: Take) -> Observation | None:
+        """The Observation of a launch; None if none is kept."""
+        return self.observations.get(take)
 
-    def keep(self, name: str, scene: Scene, turn: int, observation: Observation) -> None:
+    def keep(self, take: Take, observation: Observation) -> None:
         """Keep an Observation."""
-        self.observations[name, scene, turn] = observation
-        self.has_changed = True
+        self.observations[take] = self.fresh[take] = observation
 
     def keep_build(self, build: Build) -> None:
-        """Keep what the compiler made of the answer, but not where the machine was at fault."""
-        if not build.unchecked:
+        """Keep what the compiler made of the answer; not where there was none, or where the machine was at fault."""
+        if not build.unchecked and not build.refused:
             self.build = replace(build, program=NOT_KEPT if build.compiles else b"")
-            self.has_changed = True
+
+    def drop(self) -> None:
+        """Keep nothing of this answer: it was not judged as it should be, and is to be launched the next time."""
+        self.is_dropped = True
+        try:
+            self.path.unlink()
+        except OSError:
+            pass  # it was never kept
 
     def write(self) -> None:
-        """Put it in place in one step: tests run side by side."""
-        if not self.has_changed:
+        """Put what is new in place, in one step: tests run side by side. Where nobody may write, nothing is kept."""
+        before, kept = self.read()
+        if self.is_dropped or self.build is None or (self.build == before and not self.fresh):
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        data = zlib.compress(pickle.dumps((self.build, self.observations)), 1)
-        with tempfile.NamedTemporaryFile(dir=self.path.parent, delete=False) as file:
-            file.write(data)
-        os.replace(file.name, self.path)
-        self.has_changed = False
+        data = zlib.compress(pickle.dumps((self.build, {**kept, **self.fresh})), 1)
+        fresh = self.path.with_name(f"{self.path.name}-{os.getpid()}")
+        try:
+            fresh.write_bytes(data)
+            fresh.replace(self.path)
+        except OSError:
+            try:
+                fresh.unlink()
+            except OSError:
+                pass

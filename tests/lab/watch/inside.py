@@ -47,7 +47,7 @@ async def from_inside(init, look, descriptors):
             while not select.select([answer], [], [], 0)[0]:
                 await asyncio.sleep(POLL)
             data = answer.read()
-    except asyncio.CancelledError:
+    except BaseException:  # broken off, also by Ctrl-C
         os.kill(child, signal.SIGKILL)  # nobody wants to know any more
         raise
     finally:

@@ -246,9 +246,10 @@ def _text(printed):
     return printed.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
 
 
-def _rest(launch):
-    """Wait until all of a launch is at rest."""
-    return settle(launch, lambda pid: _state(launch, pid))
+async def _rest(launch):
+    """Wait until all of a launch is at rest; returns a Rest."""
+    rest = await settle(launch, lambda pid: _state(launch, pid))
+    return replace(rest, since=time.monotonic())
 
 
 # What may be done to a process that has come to rest, for Scene.then. A deed is
