@@ -3,19 +3,22 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from lab.answers import HandedIn
+from lab.answers import Answer, HandedIn
 from lab.checks import expectations, usual
 from lab.checks.check import LOG_TO_JUDGE, LOG_TO_PASS, Unseen, Wrong, check
 from lab.course import START, STEPS, step_called
 from lab.facts import Build
 from lab.hindered import init_ended
 from lab.judge import tape
+from lab.judge.compiling import Builder
 from lab.judge.plan import USUAL, Run, depends_on, is_launched, wanted
 from lab.judge.verdict import FAILED, FOLLOWS, PASSED, SKIPPED, Verdict
 from lab.scene import PID_FILE, Scene, Usual
+from lab.toolbox import LabError
 
 PROGRAM = Build(b"a program", "")
 WRONG = Wrong("this", "that", "of something")
@@ -283,3 +286,30 @@ def test_circumstances_are_part_of_the_key(sandbox_pad, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setenv("CC", "clang")
     assert shutil.which("clang") is None or tape.circumstances(sandbox_pad) != before
+
+
+# ---- the compiler ---------------------------------------------------------------------
+
+
+class Failing:
+    """A compilation that ends with an error of the machine's."""
+
+    def __init__(self):
+        self.launch = SimpleNamespace(pump=lambda *seconds: None, end=lambda: None)
+
+    def has_ended(self):
+        return True
+
+    def finish(self):
+        raise LabError("the compiler wrote no program")
+
+
+def test_whoever_asks_is_told_that_the_compiler_has_failed(sandbox_pad):
+    """Also where that came out earlier, while another answer was launched: else it is waited for without an end."""
+    answer = Answer(START, Path("/nowhere/a.c"))
+    builder = Builder(sandbox_pad, [answer], ahead=False)
+    builder.waiting.clear()
+    builder.running[answer.path] = Failing()
+    builder.advance()
+    with pytest.raises(LabError, match="wrote no program"):
+        builder.build(answer)
