@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from arena import Arena
@@ -10,7 +11,7 @@ from conftest import PATIENCE, run_lab
 
 from lab.course import LIST, START, STEPS, read, step_called
 from lab.dev.pack import TOP
-from lab.toolbox import ROOT, SKELETONS, SOLUTIONS
+from lab.toolbox import ROOT, SKELETONS, SOLUTIONS, printable
 
 PASSED, WRONG, BROKEN = 0, 1, 2
 FIRST, SETSID, LAST = (step_called(word) for word in ("umask", "setsid", "sighup"))
@@ -19,16 +20,28 @@ RANGE = f"{FIRST.number}-{LAST.number}"
 TO_DO = len(HANDED_OUT) - 1
 
 
-def packed(folder, steps=RANGE, **options):
-    """Pack these steps into a folder; returns the CompletedProcess."""
-    return run_lab("pack", "student", "--steps", steps, "--to", folder, **options)
+def packed(folder, lab, steps=RANGE, **options):
+    """Pack these steps of a lab into a folder; returns the CompletedProcess."""
+    return run_lab("pack", "student", "--steps", steps, "--to", folder, cwd=lab, **options)
 
 
 @pytest.fixture(scope="module")
-def copy(tmp_path_factory):
+def plain(tmp_path_factory):
+    """The lab as it is now, changes that are not committed included, and without git."""
+    return duplicate(ROOT, tmp_path_factory.mktemp("plain") / "lab")
+
+
+def duplicate(lab, folder):
+    """All that a lab needs, once more."""
+    ignored = shutil.ignore_patterns("build", ".git", ".venv", "__pycache__", "gallery", "proof")
+    return shutil.copytree(lab, folder, ignore=ignored)
+
+
+@pytest.fixture(scope="module")
+def copy(plain, tmp_path_factory):
     """A copy with the first steps, in which nobody has done anything but what these tests do."""
     folder = tmp_path_factory.mktemp("packs") / "a copy"
-    done = packed(folder)
+    done = packed(folder, plain)
     assert (done.returncode, done.stderr, done.stdout.count("\n")) == (PASSED, "", 1)
     return folder
 
@@ -132,9 +145,9 @@ def test_what_was_begun_is_looked_at(copy, tmp_path):
     assert done.stdout.count(": not begun\n") == TO_DO - 2 and "ok  SID = PGID = PID\n" in done.stdout
 
 
-def test_steps_that_start_anew_can_be_handed_out_alone(tmp_path):
+def test_steps_that_start_anew_can_be_handed_out_alone(plain, tmp_path):
     steps = [step_called("notify"), step_called("socket_activation")]
-    assert packed(tmp_path / "copy", f"{steps[0].number}-{steps[1].number}").returncode == PASSED
+    assert packed(tmp_path / "copy", plain, f"{steps[0].number}-{steps[1].number}").returncode == PASSED
     folder = tmp_path / "answers"
     folder.mkdir()
     for step in steps:
@@ -171,37 +184,138 @@ WRONG_RANGES = {
 
 
 @pytest.mark.parametrize("why", WRONG_RANGES)
-def test_a_wrong_range_is_told_in_one_line(why, tmp_path):
-    done = packed(tmp_path / "copy", WRONG_RANGES[why])
+def test_a_wrong_range_is_told_in_one_line(why, plain, tmp_path):
+    done = packed(tmp_path / "copy", plain, WRONG_RANGES[why])
     assert in_one_line(done), done.stderr
     assert not (tmp_path / "copy").exists()
 
 
-def test_a_folder_that_is_there_is_left_alone(tmp_path):
+def test_a_folder_that_is_there_is_left_alone(plain, tmp_path):
     """A link to nowhere too."""
     folder = tmp_path / "build" / "student"
     environment = os.environ | {"DAEMON_LAB_BUILD": str(tmp_path / "build")}
     words = ("pack", "student", "--steps", RANGE)
-    assert run_lab(*words, env=environment).returncode == PASSED and (folder / "Makefile").exists()
+    assert run_lab(*words, cwd=plain, env=environment).returncode == PASSED and (folder / "Makefile").exists()
     (folder / "steps" / SETSID.file).write_text("my work")
-    assert in_one_line(done := run_lab(*words, env=environment)) and f"{folder} is there already" in done.stderr
+    done = run_lab(*words, cwd=plain, env=environment)
+    assert in_one_line(done) and f"{folder} is there already" in done.stderr
     assert (folder / "steps" / SETSID.file).read_text() == "my work"
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-    assert in_one_line(packed(tmp_path / "link"))
+    assert in_one_line(packed(tmp_path / "link", plain))
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_folder_in_what_is_copied_is_refused():
-    assert in_one_line(packed(ROOT / "tests" / "copy"))
-    assert not (ROOT / "tests" / "copy").exists()
+def test_a_folder_in_what_is_copied_is_refused(plain):
+    assert in_one_line(packed(plain / "tests" / "copy", plain))
+    assert not (plain / "tests" / "copy").exists()
 
 
-def test_a_teachers_own_answer_is_not_handed_out(tmp_path):
-    clone = tmp_path / "clone"
-    shutil.copytree(ROOT, clone, ignore=shutil.ignore_patterns("build", ".git", ".venv", "__pycache__", "gallery"))
-    shutil.copy(SOLUTIONS / SETSID.file, clone / "steps")
-    done = packed(tmp_path / "copy", cwd=clone)
+def test_a_teachers_own_answer_is_not_handed_out(plain, tmp_path):
+    lab = duplicate(plain, tmp_path / "lab")
+    shutil.copy(SOLUTIONS / SETSID.file, lab / "steps")
+    done = packed(tmp_path / "copy", lab)
     assert in_one_line(done) and f"steps/{SETSID.file} is not what learners start from" in done.stderr
     assert not (tmp_path / "copy").exists()
-    shutil.copy(SKELETONS / SETSID.file, clone / "steps")
-    assert packed(tmp_path / "copy", cwd=clone).returncode == PASSED
+    shutil.copy(SKELETONS / SETSID.file, lab / "steps")
+    assert packed(tmp_path / "copy", lab).returncode == PASSED
+
+
+def git(lab, *words):
+    mine = ("-c", "user.name=me", "-c", "user.email=me@localhost", "-c", "commit.gpgsign=false")
+    done = as_a_new_user(lab, "git", *mine, *words)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def committed(plain, tmp_path_factory):
+    """The lab as it is now, with all of it committed."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    lab = duplicate(plain, tmp_path_factory.mktemp("committed") / "lab")
+    git(lab, "init", "-q")
+    git(lab, "add", "-A")
+    git(lab, "commit", "-q", "-m", "all")
+    return lab
+
+
+def add_comment(path):
+    path.write_text(path.read_text() + "/* the answer: umask(0); */\n")
+
+
+CHANGES = {
+    "a comment in a step": (f"steps/{FIRST.file}", add_comment),
+    "the program that all start from": (f"steps/{START.file}", add_comment),
+    "a handout": (FIRST.handout, add_comment),
+    "a file at the top": ("Makefile", add_comment),
+    "a file of the lab": ("tests/lab/smallest.c", add_comment),
+    "a solution among the tests": ("tests/lab/mine.c", lambda path: shutil.copy(SOLUTIONS / FIRST.file, path)),
+    "a link to a solution": ("tests/lab/mine.c", lambda path: path.symlink_to(SOLUTIONS / FIRST.file)),
+    "a name that is no text": ("tests/lab/a\nb", Path.touch),
+    "a file that is gone": ("tests/lab/smallest.c", Path.unlink),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_what_is_not_committed_is_not_handed_out(what, committed, tmp_path):
+    lab = shutil.copytree(committed, tmp_path / "lab")
+    name, change = CHANGES[what]
+    change(lab / name)
+    done = packed(tmp_path / "copy", lab)
+    assert in_one_line(done) and "only what is committed" in done.stderr, done.stderr
+    assert done.stderr.endswith(f": {printable(name)}\n")
+    assert not (tmp_path / "copy").exists()
+
+
+def test_of_many_changes_some_are_named(committed, tmp_path):
+    lab = shutil.copytree(committed, tmp_path / "lab")
+    for number in range(5):
+        (lab / "tests" / f"{number}.c").touch()
+    done = packed(tmp_path / "copy", lab)
+    assert in_one_line(done) and done.stderr.endswith(": tests/0.c, tests/1.c, tests/2.c and 2 more\n")
+
+
+def test_what_git_ignores_is_not_handed_out_either(committed, tmp_path):
+    """But it does not keep the rest from that, and neither do files in other places."""
+    lab = shutil.copytree(committed, tmp_path / "lab")
+    (lab / ".git" / "info" / "exclude").write_text("*.mine\n")
+    shutil.copy(SOLUTIONS / FIRST.file, lab / "tests" / "lab" / "answer.mine")
+    (lab / "notes").touch()
+    done = packed(tmp_path / "copy", lab)
+    assert (done.returncode, done.stderr) == (PASSED, "")
+    assert (tmp_path / "copy" / "tests" / "lab" / "smallest.c").exists()
+    assert not list((tmp_path / "copy").rglob("*.mine")) and not (tmp_path / "copy" / "notes").exists()
+
+
+def test_an_answer_that_is_committed_is_not_handed_out(committed, tmp_path):
+    lab = shutil.copytree(committed, tmp_path / "lab")
+    shutil.copy(SOLUTIONS / SETSID.file, lab / "steps")
+    git(lab, "commit", "-q", "-a", "-m", "mine")
+    done = packed(tmp_path / "copy", lab)
+    assert in_one_line(done) and f"steps/{SETSID.file} is not what learners start from" in done.stderr
+
+
+LINKS = {
+    "a file": ("tests/lab/smallest.c", f"solutions/{FIRST.file}"),
+    "a folder": ("tests/lab/judge", "solutions"),
+    "one more": ("tests/lab/mine", "solutions"),
+    "a step": (f"steps/{FIRST.file}", f"solutions/{FIRST.file}"),
+    "the steps": ("steps", "solutions"),
+    "at the top": ("LICENSE", f"solutions/{FIRST.file}"),
+}
+
+
+@pytest.mark.parametrize("what", LINKS)
+@pytest.mark.parametrize("kept", ["plain", "committed"])
+def test_no_link_is_followed(what, kept, tmp_path, request):
+    """Committed or not."""
+    lab = shutil.copytree(request.getfixturevalue(kept), tmp_path / "lab")
+    name, to = LINKS[what]
+    if (lab / name).exists():
+        (lab / name).rename(lab / "moved away")
+    (lab / name).symlink_to(lab / to)
+    if kept == "committed":
+        git(lab, "add", "-A")
+        git(lab, "commit", "-q", "-m", "a link")
+    done = packed(tmp_path / "copy", lab)
+    assert in_one_line(done) and f"lab: {name} is a symbolic link." in done.stderr, done.stderr
+    assert not (tmp_path / "copy").exists()
