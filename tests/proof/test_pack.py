@@ -3,6 +3,8 @@
 import os
 import shutil
 import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -319,3 +321,81 @@ def test_no_link_is_followed(what, kept, tmp_path, request):
     done = packed(tmp_path / "copy", lab)
     assert in_one_line(done) and f"lab: {name} is a symbolic link." in done.stderr, done.stderr
     assert not (tmp_path / "copy").exists()
+
+
+# ---- what comes between ----------------------------------------------------------------------
+
+# Packs in a Python of its own, in which something happens when the file with this number is copied.
+PACK = """
+import os, shutil, signal, sys
+from pathlib import Path
+from lab.dev import pack
+
+def copy(source, *rest, number=iter(range(1000)), copy=shutil.copy, **options):
+    if next(number) == 9:
+        {happens}
+    return copy(source, *rest, **options)
+
+folder = Path(sys.argv[1])
+shutil.copy = copy
+try:
+    pack.student("{steps}", str(folder))
+except pack.LabError as error:
+    sys.exit("lab: " + str(error))
+"""
+
+
+def packed_where(happens, lab, folder):
+    """Pack into a folder where that happens meanwhile; returns the CompletedProcess."""
+    script = PACK.format(happens=happens, steps=RANGE)
+    environment = os.environ | {"PYTHONPATH": str(lab / "tests")}
+    return subprocess.run(
+        [sys.executable, "-c", script, folder], env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_one_that_is_ended_leaves_nothing(name, plain, tmp_path):
+    """A second signal, while it tidies up, changes nothing."""
+    kill = f"os.kill(os.getpid(), signal.{name})"
+    again = f"rmtree = shutil.rmtree; shutil.rmtree = lambda *words, **options: ({kill}, rmtree(*words, **options))"
+    done = packed_where(f"{again}; {kill}", plain, tmp_path / "copy")
+    assert done.returncode not in (PASSED, BROKEN) and done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_fails_leaves_nothing(plain, tmp_path):
+    done = packed_where("raise OSError(28, 'No space left on device')", plain, tmp_path / "copy")
+    assert "No space left on device" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_that_is_ignored_does_not_end_it(plain, tmp_path):
+    ignored = "signal.signal(signal.SIGHUP, signal.SIG_IGN); "
+    script = PACK.format(happens="os.kill(os.getpid(), signal.SIGHUP)", steps=RANGE)
+    script = script.replace("folder = ", f"{ignored}folder = ")
+    environment = os.environ | {"PYTHONPATH": str(plain / "tests")}
+    subprocess.run([sys.executable, "-c", script, tmp_path / "copy"], env=environment, timeout=PATIENCE, check=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["copy"]
+
+
+def test_nobody_sees_half_a_copy(plain, tmp_path):
+    done = packed_where("print(folder.exists())", plain, tmp_path / "copy")
+    assert done.returncode == PASSED and done.stdout.startswith("False\n"), done.stderr
+
+
+def test_who_comes_second_is_refused_in_one_line(plain, tmp_path):
+    """And does no harm to the folder that has appeared meanwhile."""
+    done = packed_where("folder.mkdir(); (folder / 'mine').touch()", plain, tmp_path / "copy")
+    assert done.stderr == f"lab: {tmp_path / 'copy'} is there already. Remove it, or name another folder: --to DIR\n"
+    assert [path.relative_to(tmp_path) for path in tmp_path.rglob("*")] == [Path("copy"), Path("copy/mine")]
+
+
+def test_of_some_at_once_one_makes_the_copy(plain, tmp_path):
+    with ThreadPoolExecutor(3) as pool:
+        every = list(pool.map(lambda _: packed(tmp_path / "copy", plain), range(3)))
+    assert sorted(done.returncode for done in every) == [PASSED, BROKEN, BROKEN]
+    assert all(in_one_line(done) for done in every if done.returncode), [done.stderr for done in every]
+    assert [path.name for path in tmp_path.iterdir()] == ["copy"]
+    assert {path.name for path in (tmp_path / "copy").iterdir()} == {"steps", "tests", *TOP}

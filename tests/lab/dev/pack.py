@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
+import signal
 import subprocess
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Iterator
@@ -33,8 +36,7 @@ def student(text: str, to: str | None) -> int:
     """
     steps = chosen(text)
     folder = Path(to) if to is not None else FOLDER
-    if os.path.lexists(folder):
-        raise LabError(f"{folder} is there already. Remove it, or name another folder: --to DIR")
+    _refuse_if_there(folder)
     if ROOT / "tests" in folder.resolve().parents:
         raise LabError(f"{folder} lies in a folder that is copied. Name another one: --to DIR")
     files = _files(steps)
@@ -42,11 +44,7 @@ def student(text: str, to: str | None) -> int:
         if step != START and not Answer(step, SKELETONS / step.file).is_untouched():
             edited = f"steps/{step.file}"
             raise LabError(f"{edited} is not what learners start from. To get that back: git checkout {edited}")
-    try:
-        _copy(files, steps, folder)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+    _put_into_place(files, steps, folder)
     print(printable(f"{folder} has {steps[1].name} to {steps[-1].name}, and no solutions. To try it: make -C {folder}"))
     return 0
 
@@ -137,6 +135,49 @@ def _git(*words: str) -> list[str]:
     if done.returncode and "not a git repository" not in reason:
         raise LabError(f"git cannot tell what is committed here ({reason}). To see more: git status steps tests")
     return os.fsdecode(done.stdout).split("\0")[:-1]
+
+
+def _refuse_if_there(folder: Path) -> None:
+    if os.path.lexists(folder):
+        raise LabError(f"{folder} is there already. Remove it, or name another folder: --to DIR")
+
+
+def _put_into_place(files: list[str], steps: list[Step], folder: Path) -> None:
+    """Make the copy beside its place first: nobody sees half of it, and two at once do not get in each other's way."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = folder.parent / f".{folder.name[:100]}-{secrets.token_hex(8)}"
+    with _ended_by_an_exception():
+        try:
+            _copy(files, steps, beside)
+            beside.rename(folder)
+        except OSError:
+            _refuse_if_there(folder)  # since a moment ago
+            raise
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+@contextmanager
+def _ended_by_an_exception() -> Iterator[None]:
+    """Here, signals that end a program let it tidy up first. The second one does not disturb it in that."""
+
+    def end(number: int, _: object) -> None:
+        for each in before_us:
+            signal.signal(each, signal.SIG_IGN)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(128 + number)
+
+    # What is ignored, as by nohup, stays so.
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before_us = {each: handler for each, handler in handlers.items() if handler != signal.SIG_IGN}
+    try:
+        for each in before_us:
+            signal.signal(each, end)
+        yield
+    finally:
+        for each, handler in before_us.items():
+            signal.signal(each, handler)
 
 
 def _copy(files: list[str], steps: list[Step], folder: Path) -> None:
