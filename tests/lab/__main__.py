@@ -133,6 +133,8 @@ COMMANDS = {
     "verdicts": run_verdicts,
 }
 
+# What is of no use in a copy for learners.
+NEED_SOLUTIONS = ("handouts", "gallery", "mutants", "bench", "matrix", "distributions", "verdicts")
 
 # What to do about errors of the machine that can come from anywhere.
 CURES = {
@@ -163,7 +165,7 @@ def parse(arguments):
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, run in COMMANDS.items():
         command = commands.add_parser(name, help=run.__doc__)
-        command.set_defaults(run=run)
+        command.set_defaults(run=run, command=name)
         if name == "gallery":
             command.add_argument(
                 "--update",
@@ -230,6 +232,9 @@ def run(arguments):
         if lacks:
             return start_again(", ".join(lacks))
         options = parse(arguments)
+        if options.command in NEED_SOLUTIONS and not SOLUTIONS.exists():
+            needs_them = f"there are no solutions here, and tests/run {options.command} needs them"
+            raise LabError(f"{needs_them}: learners were given a copy without them")
         return options.run(options)
     except LabError as error:
         return fail(str(error))

@@ -127,6 +127,12 @@ def test_a_tour_needs_answers_there(copy):
     assert rows == [step.name for step in HANDED_OUT]
 
 
+@pytest.mark.parametrize("command", ["handouts", "gallery", "mutants", "matrix", "verdicts", "bench", "distributions"])
+def test_what_needs_solutions_says_so_there(command, copy):
+    done = as_a_new_user(copy, "tests/run", command)
+    assert in_one_line(done) and f"there are no solutions here, and tests/run {command} needs them" in done.stderr
+
+
 def test_all_is_done_when_all_steps_of_the_copy_are(copy, tmp_path):
     """And not where one of them is missing."""
     folder = shutil.copytree(copy, tmp_path / "copy")
