@@ -1,21 +1,26 @@
 """The daemon lab's harness: what happens to an answer, from file to report.
 
-It is built in floors. A module knows the data types and what lies on lower
-floors, and nothing that lies beside it or above. From the ground up:
+It is built in floors. A module knows what lies on lower floors, and nothing that
+lies above or on its own floor. Only modules of one folder know each other, and
+never in a circle. From the ground up:
 
-    toolbox, hindered            where things are; errors that are told in one line
-    facts, scene                 all types of what was seen, and of what is asked for
-    course, answers              the list of steps; the files of a submission
+    toolbox, needs               where things are, errors told in one line; what a Python lacks
+    hindered, scene, course      what keeps the lab from looking; what is asked for; the list of steps
+    facts, answers               all types of what was seen; the files of a submission
     kernel/                      reads /proc
     sandbox/                     starts programs, and ends them
     watch/                       waits until they are at rest, and looks
-    checks/                      what has to be true after each step, and why it may not be
+    checks/                      what a check is: what has to be true, and why it may not be
+    checks/recipe/               the checks of the first part of the course
+    checks/beyond/               those of the second
+    checks/modern/               those of the third
     judge/                       which launches are needed, and what comes of the checks
     report                       the results, in words
-    check, tour, handouts        what learners and authors call
+    check, tour                  what learners call
+    handouts                     what the handouts show, from real runs
     dev/                         what those call who work on the lab itself
 
 At `facts` the lab is cut in two. What touches a process makes an Observation;
-what judges and tells only reads one. `needs` tells what a Python lacks, before
-any of these is loaded, and `start` starts them all.
+what judges and tells only reads one. `start` starts them all, by way of
+`__main__`, which asks `needs` before it loads anything that takes pytest or psutil.
 """

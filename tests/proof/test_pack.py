@@ -1,6 +1,7 @@
 """What is handed out to students works where they unpack it, and gives no solution away."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,8 +11,12 @@ from pathlib import Path
 import pytest
 from arena import Arena
 from conftest import PATIENCE, run_lab
+from test_floors import FLOORS
 
 from lab.course import LIST, START, STEPS, read, step_called
+from lab.dev.gallery import PARTS
+from lab.dev.gallery import read as read_page
+from lab.dev.keep import Found, brought_up_to_date
 from lab.dev.pack import TOP
 from lab.toolbox import ROOT, SKELETONS, SOLUTIONS, printable
 
@@ -95,6 +100,43 @@ def test_all_files_at_the_top_are_handed_out():
         pytest.skip("this is no clone, or git is not installed")
     done = as_a_new_user(ROOT, "git", "-c", "safe.directory=*", "ls-files")
     assert {name for name in done.stdout.splitlines() if "/" not in name} == set(TOP)
+
+
+# ---- what is written there ---------------------------------------------------------------
+
+
+def test_the_floors_are_told_in_their_order(copy):
+    """In the README and in the package itself: from the ground up, those of one floor in one line."""
+    floors = [set(rooms) for rooms in FLOORS if "__main__" not in rooms and "start" not in rooms]
+    table = (copy / "README.md").read_text(encoding="utf-8").partition("| floor |")[2].partition("\n\n")[0]
+    assert [rooms_in(row[1]) for row in re.finditer(r"^\| (`.*?) \|", table, re.MULTILINE)] == floors
+    house = (copy / "tests" / "lab" / "__init__.py").read_text(encoding="utf-8")
+    assert [rooms_in(row[1]) for row in re.finditer(r"^    (\S.*?)  ", house, re.MULTILINE)] == floors
+
+
+def rooms_in(text):
+    """The folders and modules that a line names, as FLOORS has them."""
+    return {name.rstrip("/").replace("/", ".") for name in re.findall(r"[\w/]+", text)}
+
+
+def test_the_readme_names_what_make_can_do(copy):
+    targets = re.search(r"^\.PHONY: (.*)", (copy / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[1].split()
+    named = re.findall(r"`make ([a-z]+)", (copy / "README.md").read_text(encoding="utf-8"))
+    assert set(named) == set(targets) - {"help", "clean"}
+
+
+def test_the_readme_says_what_a_row_of_the_gallery_needs(copy):
+    """What is not below the heading of a part, or has no block, is refused; the rest is filled in, but for `misses`."""
+    readme = " ".join((copy / "README.md").read_text(encoding="utf-8").partition("## How to add a step")[2].split())
+    parts = ", ".join(f"`## {part}`" for part in PARTS[:-1])
+    assert f"{parts} or `## {PARTS[-1]}`" in readme and "`misses`" in readme
+    for part in PARTS:
+        (row,) = read_page(START, f"## {part}\n\n### a name\n\n```diff\n-x\n```\n")
+        seen = Found(("a",), ("b",), frozenset(), ["words"])
+        filled = brought_up_to_date(row, seen, "fails")
+        assert (filled.fails, filled.misses, filled.told) == (("a",), (), ["words"])
+        (row,) = read_page(START, f"## {part}\n\n### a name\n\n- misses: `c`\n\n```c\nx\n```\n")
+        assert brought_up_to_date(row, seen, "fails").misses == ("b",)
 
 
 # ---- how it works -------------------------------------------------------------------------
