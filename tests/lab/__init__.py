@@ -14,7 +14,9 @@ never in a circle. From the ground up:
     checks/recipe/               the checks of the first part of the course
     checks/beyond/               those of the second
     checks/modern/               those of the third
-    judge/                       which launches are needed, and what comes of the checks
+    judge/plan                   which launches the checks of an answer need
+    judge/verdict                what comes of the checks
+    judge/                       compiles an answer, has it launched, and asks those two
     report                       the results, in words
     check, tour                  what learners call
     handouts                     what the handouts show, from real runs

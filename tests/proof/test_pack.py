@@ -14,7 +14,7 @@ from conftest import PATIENCE, run_lab
 from test_floors import FLOORS
 
 from lab.course import LIST, START, STEPS, read, step_called
-from lab.dev.gallery import PARTS
+from lab.dev.gallery import CARELESS, PARTS
 from lab.dev.gallery import read as read_page
 from lab.dev.keep import Found, brought_up_to_date
 from lab.dev.pack import TOP
@@ -135,8 +135,8 @@ def test_the_readme_says_what_a_row_of_the_gallery_needs(copy):
         seen = Found(("a",), ("b",), frozenset(), ["words"])
         filled = brought_up_to_date(row, seen, "fails")
         assert (filled.fails, filled.misses, filled.told) == (("a",), (), ["words"])
-        (row,) = read_page(START, f"## {part}\n\n### a name\n\n- misses: `c`\n\n```c\nx\n```\n")
-        assert brought_up_to_date(row, seen, "fails").misses == ("b",)
+    (row,) = read_page(START, f"## {CARELESS}\n\n### a name\n\n- misses: `c`\n\n```c\nx\n```\n")
+    assert brought_up_to_date(row, seen, "fails").misses == ("b",)
 
 
 # ---- how it works -------------------------------------------------------------------------
@@ -301,7 +301,7 @@ CHANGES = {
     "a solution among the tests": ("tests/lab/mine.c", lambda path: shutil.copy(SOLUTIONS / FIRST.file, path)),
     "a link to a solution": ("tests/lab/mine.c", lambda path: path.symlink_to(SOLUTIONS / FIRST.file)),
     "a name that is no text": ("tests/lab/a\nb", Path.touch),
-    "a file that is gone": ("tests/lab/smallest.c", Path.unlink),
+    "a file that is gone": ("LICENSE", Path.unlink),
 }
 
 
