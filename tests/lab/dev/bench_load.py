@@ -41,7 +41,7 @@ MACHINE = re.compile(r"there is no IPv6 here|localhost is not both 127\.0\.0\.1 
 
 
 @dataclass
-class Judged:
+class Turn:
     """One time that a solution was judged."""
 
     step: str
@@ -146,7 +146,7 @@ class Here:
 
 
 def judge_once(here, step, turn, folder=SOLUTIONS):
-    """Compile and judge the answer to a step in `folder`, in all its scenes, bonus checks too; a Judged."""
+    """Compile and judge the answer to a step in `folder`, in all its scenes, bonus checks too; a Turn."""
     start = time.perf_counter()
     wrong = []
     try:
@@ -161,7 +161,7 @@ def judge_once(here, step, turn, folder=SOLUTIONS):
             shop.close()
     except (LabError, OSError) as error:
         wrong.append([TIME_OUT if RAN_OUT.search(str(error)) else NOT_LAUNCHED, _one_line(error)])
-    return Judged(step.name, turn, time.perf_counter() - start, wrong)
+    return Turn(step.name, turn, time.perf_counter() - start, wrong)
 
 
 def _wrong(here, result):
@@ -199,7 +199,7 @@ def digest():
 
 
 class Record:
-    """What was judged already, of this lab beside this load: `known` is {(step's name, turn): Judged}."""
+    """What was judged already, of this lab beside this load: `known` is {(step's name, turn): Turn}."""
 
     def __init__(self, load, resume):
         self.path = BUILD / "bench-load" / f"{digest()}-{load}.jsonl"
@@ -218,7 +218,7 @@ class Record:
     def _read(self):
         for line in self.path.read_text(encoding="utf-8").splitlines():
             try:
-                judged = Judged(**json.loads(line))
+                judged = Turn(**json.loads(line))
             except (ValueError, TypeError):
                 continue  # the run was ended while it wrote this line
             self.known[judged.step, judged.turn] = judged

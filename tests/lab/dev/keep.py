@@ -45,7 +45,7 @@ class Found:
 
     fails: tuple[str, ...]  # in the order of the report
     misses: tuple[str, ...]  # of bonus checks
-    unseen: frozenset[str]  # the bonus checks of which this launch did not tell
+    unseen: frozenset[str]  # the bonus checks that could not be seen this time
     told: list[str]
     problem: str = ""  # why it could not be judged
 
@@ -130,7 +130,7 @@ def brought_up_to_date(row: Row, found: Found, keep: str | None) -> Row:
 
 
 def _missed(row: Row, found: Found) -> tuple[str, ...]:
-    """The bonus checks that the answer misses: of what this launch did not tell, those that the row names."""
+    """The bonus checks that the answer misses. One that could not be seen this time counts as the row has it."""
     return (*found.misses, *(key for key in row.misses if key in found.unseen))
 
 

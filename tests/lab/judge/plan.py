@@ -33,7 +33,7 @@ def wanted(checks: Iterable[Check], why_not: WhyNot) -> list[Run]:
 
 
 def is_launched(check: Check, why_not: WhyNot) -> bool:
-    """Whether an answer is launched for a check: not if it cannot be made here, unless some of it still can be seen."""
+    """Whether an answer is launched for a check. It is, if the check can be made here, or at least a part of it."""
     return check.looks_at != "build" and (not why_not(check) or check.needs_log == LOG_TO_PASS)
 
 

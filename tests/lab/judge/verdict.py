@@ -133,7 +133,7 @@ class Verdict:
         return Result(check, FAILED, WRONG_STATE, expected, hindered.observed, hindered.because)
 
     def _is_told_already(self, check: Check) -> bool:
-        """Whether it is told already that there is no process: of the usual launch, or by a check in the same scene."""
+        """Whether another check tells that there is no process: one of the usual launch, or one of the same scene."""
         if check.star:
             return False
         usual = self.seen[USUAL]
