@@ -6,7 +6,6 @@ whole command in a place of its own (arena.py), because what must hold is what a
 grader sees: the exit status, what is told, and that nothing is left.
 """
 
-import asyncio
 import os
 import random
 import re
@@ -30,6 +29,7 @@ from lab.judge.verdict import FAILED
 from lab.kernel import procfs
 from lab.scene import Scene
 from lab.toolbox import ROOT
+from lab.watch import loop
 from lab.watch.observe import observe
 
 PASSED, WRONG, BROKEN = 0, 1, 2
@@ -517,7 +517,7 @@ def refused_as_root_of_the_sandbox(arena, attack, examine):
         pytest.skip(reason)
     assert examination.build.compiles, examination.build.messages
     scene = Scene(root=True, arguments=())
-    o = asyncio.run(observe(examination.pad, step_called("drop_privileges").name, examination.build.program, scene))
+    o = loop.run(observe(examination.pad, step_called("drop_privileges").name, examination.build.program, scene))
     assert "allowed:" not in o.printed and "tried all" in o.printed, o.printed
 
 

@@ -1,6 +1,5 @@
 """The harness is not fooled: every pitfall of launching, looking, settling and ending."""
 
-import asyncio
 import os
 import re
 import select
@@ -27,6 +26,7 @@ from lab.kernel import procfs
 from lab.sandbox.server import Launchpad, look_at_null_device, reserve_port
 from lab.scene import Scene
 from lab.toolbox import ROOT, SOLUTIONS, LabError
+from lab.watch import loop
 from lab.watch.observe import observe
 from lab.watch.rest import settle
 
@@ -40,7 +40,7 @@ def verdicts(examination):
 
 def look(pad, name, build):
     """An Observation of a build's program, launched as the answer `name`."""
-    return asyncio.run(observe(pad, name, build.program))
+    return loop.run(observe(pad, name, build.program))
 
 
 # ---- settling --------------------------------------------------------------
@@ -122,7 +122,7 @@ def test_the_time_of_a_message_is_when_it_was_sent(pad, programs):
     step = step_called("notify")
     build = programs.build(Answer(step, SOLUTIONS / step.file))
     with pad.wait_for_start(pad.job(step.name, build.program, Scene(notify="path"))) as launch:
-        asyncio.run(settle(launch, lambda pid: None))
+        loop.run(settle(launch, lambda pid: None))
         launch.take_in()
         told = len(launch.notices)
         os.kill(launch.outer(launch.pids()[-1]), signal.SIGHUP)

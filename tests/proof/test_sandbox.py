@@ -1,6 +1,5 @@
 """What an answer sees of the machine, what limits it, what will wake it, and whose fault it is when a look fails."""
 
-import asyncio
 import errno
 import fcntl
 import os
@@ -30,7 +29,7 @@ from lab.sandbox import sight
 from lab.sandbox.server import Launchpad
 from lab.scene import Scene
 from lab.toolbox import ROOT, LabError
-from lab.watch import alarms
+from lab.watch import alarms, loop
 from lab.watch.observe import observe
 
 LOOP = "    for (;;)\n        pause();"
@@ -39,7 +38,7 @@ LOOP = "    for (;;)\n        pause();"
 def print_in_job(pad, commands):
     """What a shell script prints that is launched as an answer."""
     script = f"#!/bin/sh\n{commands}\n".encode()
-    return asyncio.run(observe(pad, START.name, script)).printed
+    return loop.run(observe(pad, START.name, script)).printed
 
 
 # ---- what is seen ------------------------------------------------------------

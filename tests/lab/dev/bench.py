@@ -4,7 +4,6 @@ Prints what it finds, and judges nothing: a machine is slower on one day than on
 another. What it compares was run in turns, and medians are given.
 """
 
-import asyncio
 import shlex
 import shutil
 import statistics
@@ -24,6 +23,7 @@ from lab.judge.compiling import FLAGS, Builder
 from lab.judge.examination import Examination
 from lab.sandbox.server import Launchpad
 from lab.toolbox import ROOT, SOLUTIONS, LabError, compiler
+from lab.watch import loop
 from lab.watch.rest import settle
 
 ROUNDS = 9
@@ -122,7 +122,7 @@ def time_launches():
         for _ in range(LAUNCHES):
             start = time.perf_counter()
             with pad.wait_for_start(pad.job(SETSID.name, program)) as launch:
-                asyncio.run(settle(launch, lambda pid: None))
+                loop.run(settle(launch, lambda pid: None))
             times.append((time.perf_counter() - start) * 1000)
         times.sort()
         text = f"median {statistics.median(times):.1f} ms, 95 of 100 within {times[LAUNCHES * 95 // 100]:.1f} ms"
@@ -145,9 +145,9 @@ def hammer():
         with ProcessPoolExecutor(WORKERS, initializer=end_with_parent) as pool:
             wrong = sum(pool.map(judge_many, [VERDICTS // WORKERS] * WORKERS), [])
     finally:
-        for loop in loops:
-            loop.kill()
-            loop.wait()
+        for busy in loops:
+            busy.kill()
+            busy.wait()
     text = f"{len(wrong)} false, in {time.perf_counter() - start:.0f} s"
     report(f"{VERDICTS} launches, {WORKERS} at a time, beside {BUSY_LOOPS} busy loops", text)
     for line in wrong[:20]:

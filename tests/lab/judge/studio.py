@@ -17,6 +17,7 @@ from lab.judge.verdict import Seen
 from lab.sandbox.server import Launchpad
 from lab.scene import Scene
 from lab.toolbox import LabError
+from lab.watch import loop
 from lab.watch.observe import observe
 
 # A program that waits and does nothing else: if the lab cannot look at it either, the machine is at fault.
@@ -55,7 +56,7 @@ class Studio:
                 seen[run] = kept
         if missing:
             program = self.builder.build(self.answer).program
-            seen.update(asyncio.run(self._see(program, missing, all_checks)))
+            seen.update(loop.run(self._see(program, missing, all_checks)))
         return seen
 
     def _take(self, run: Run, checks: tuple[Check, ...]) -> Take:

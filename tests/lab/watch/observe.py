@@ -42,6 +42,7 @@ from lab.sandbox.launch import Launch
 from lab.sandbox.server import Launchpad
 from lab.scene import CONFIG, HOSTS_FILE, PID_FILE, Scene
 from lab.toolbox import LabError
+from lab.watch import loop
 from lab.watch.alarms import next_alarm
 from lab.watch.inside import from_inside
 from lab.watch.rest import FEW, LONG_SLEEP, LOOKS, POLL, SLOW_POLL, WAKE_TIME, awaited_signals, settle, waits_to_write
@@ -113,7 +114,7 @@ async def _launch_and_look(pad, name, program, scene, to_the_end=False, awaited=
 
 
 def _look_from_inside(launch, name, to_the_end, awaited):
-    return asyncio.run(_look(launch.of_this_process(), name, to_the_end, awaited))
+    return loop.run(_look(launch.of_this_process(), name, to_the_end, awaited))
 
 
 async def _look(launch, name, to_the_end, awaited):

@@ -1,0 +1,37 @@
+"""Runs a coroutine, with waits as short as they are asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from typing import Coroutine, TypeVar
+
+_Result = TypeVar("_Result")
+
+
+def run(coroutine: Coroutine[object, object, _Result]) -> _Result:
+    """Run a coroutine to its end and return its result, as asyncio.run() does; what it raises is raised.
+
+    The loop waits in select(2), which counts microseconds. The usual one waits in
+    epoll_wait(2), which counts milliseconds, so that asyncio rounds each wait up
+    to the next one (selectors.EpollSelector). Between two looks at a program
+    that is 0.2 of 1 ms, several times for each launch. select() takes no
+    descriptor above 1023, and needs none: nobody adds one to this loop, and its
+    own are among the first of the process.
+    """
+    loop = asyncio.SelectorEventLoop(selectors.SelectSelector())
+    task = loop.create_task(coroutine)
+    try:
+        return loop.run_until_complete(task)
+    finally:
+        _end(loop, task)
+
+
+def _end(loop: asyncio.AbstractEventLoop, task: asyncio.Task[_Result]) -> None:
+    """Cancel what was broken off, Ctrl-C say, let it clean up, and close the loop."""
+    try:
+        if not task.done():
+            task.cancel()
+            loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
+    finally:
+        loop.close()
