@@ -101,7 +101,7 @@ def run_matrix(options):
     """Judge all known answers in every environment that can be had here."""
     from lab.dev.matrix import matrix
 
-    return matrix(options.only, options.until)
+    return matrix(options.only, options.until, options.one_in)
 
 
 def run_distributions(options):
@@ -115,7 +115,15 @@ def run_verdicts(options):
     """Judge all known answers in this environment: what `matrix` runs in each of its own."""
     from lab.dev.matrix import verdicts
 
-    return verdicts(options.sandbox, options.output, options.right, options.until, options.repeat, options.workers)
+    return verdicts(
+        options.sandbox,
+        options.output,
+        right=options.right,
+        until=options.until,
+        repeat=options.repeat,
+        workers=options.workers,
+        share=options.share,
+    )
 
 
 COMMANDS = {
@@ -189,7 +197,10 @@ def parse(arguments):
             command.add_argument("--step", metavar="NN", help="with --load: the solution of this step alone")
         if name in ("matrix", "verdicts"):
             command.add_argument("--until", metavar="NN", help="what belongs to this step and to those before it")
+        if name == "matrix":
+            command.add_argument("--one-in", type=int, default=1, metavar="N", help="judge one in N of the answers in each cell")
         if name == "verdicts":
+            command.add_argument("--share", default="0/1", metavar="K/N", help="each Nth of the answers, from number K on")
             command.add_argument("--output", type=int, default=1, metavar="FD", help="the descriptor to report on")
             command.add_argument("--right", action="store_true", help="the right answers alone")
             command.add_argument("--repeat", type=int, default=1, metavar="N", help="judge each answer N times")

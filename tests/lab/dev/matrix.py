@@ -4,6 +4,9 @@ A cell is an environment: a command that is put before the lab's own. In each
 the whole gallery is judged, wrong answers and right ones, and every verdict has
 to be the one that its row names. A cell that cannot run here says why.
 
+That takes some hours. With --one-in N a cell judges each Nth answer, and the next
+cell the next ones, so that N cells together have judged them all.
+
 A few cells run another command than that, with a table of its own: the solutions
 beside a load, and the lab's tests on other releases of Debian.
 """
@@ -86,17 +89,21 @@ CELLS = [
 ]
 
 
-def matrix(only, until=None):
+def matrix(only, until=None, one_in=1):
     """Run all cells, or those whose name holds `only`; returns 1 if a verdict differs, else 0.
 
-    With `until`, only on what belongs to that step and to those before it.
+    With `until`, only on what belongs to that step and to those before it. A
+    cell judges one in `one_in` of the answers.
     """
+    if one_in < 1:
+        raise LabError("--one-in takes a number of answers, 1 or more")
     status = 0
-    for cell in CELLS:
+    for number, cell in enumerate(CELLS):
         if only and only not in cell.name:
             continue
         why_not = _why_not(cell)
-        verdict, lines = (f"cannot run here: {why_not}", []) if why_not else _run(cell, until)
+        words = [*(["--until", until] if until else []), "--share", f"{number % one_in}/{one_in}"]
+        verdict, lines = (f"cannot run here: {why_not}", []) if why_not else _run(cell, words)
         print(f"{cell.name:<44}{verdict}", flush=True)
         for line in lines:
             print(f"    {line}")
@@ -114,8 +121,8 @@ def _why_not(cell):
     return ""
 
 
-def _run(cell, until):
-    """(the verdict in words, what is wrong in lines)."""
+def _run(cell, options):
+    """(the verdict in words, what is wrong in lines); the command "verdicts" gets the `options`."""
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o777)
         out = Path(folder, "out")
@@ -124,7 +131,7 @@ def _run(cell, until):
         is_table = cell.words != ("verdicts",)
         build = BUILD if is_table else f"{folder}/build"
         lab = ["env", f"DAEMON_LAB_BUILD={build}", sys.executable, f"{ROOT}/tests/lab", *cell.words]
-        lab = shlex.join([*lab, *(["--until", until] if until and not is_table else [])])
+        lab = shlex.join([*lab, *([] if is_table else options)])
         words = {"lab": lab, "quoted": shlex.quote(lab), "out": shlex.quote(str(out)), "python": sys.executable}
         loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cell.busy * BUSY_LOOPS)]
         start = time.monotonic()
@@ -156,15 +163,17 @@ def _run(cell, until):
 # ---- what runs in a cell -------------------------------------------------------
 
 
-def verdicts(sandbox, output, right=False, until=None, repeat=1, workers=None):
+def verdicts(sandbox, output, right=False, until=None, repeat=1, workers=None, share="0/1"):
     """Judge the gallery, or its right answers alone, `repeat` times, `workers` answers at a time (WORKERS).
 
-    With `until`, only what belongs to that step and to those before it. Prints
-    what is wrong, and a closing line, to the descriptor `output`, and how far
-    it is to standard error; returns 1 if something is wrong.
+    With `until`, only what belongs to that step and to those before it. A
+    `share` of K/N is each Nth of them, from number K on. Prints what is wrong,
+    and a closing line, to the descriptor `output`, and how far it is to standard
+    error; returns 1 if something is wrong. Raises LabError for a `share` that is
+    none.
     """
     sandboxed = Launchpad(sandbox).is_sandboxed()  # not one that the workers would share
-    rows, left_out = _rows(right, find_step(until).number if until else None, sandboxed)
+    rows, left_out = _rows(right, find_step(until).number if until else None, sandboxed, _read_share(share))
     wrong = []
     processes = ProcessPoolExecutor(workers or WORKERS, initializer=end_with_parent)
     with processes as pool, os.fdopen(output, "w", closefd=False) as file:
@@ -187,9 +196,18 @@ def _is_root_needed(step):
     return any(check.scene.root for check in expectations(step))
 
 
-def _rows(right, until, sandboxed):
+def _read_share(text):
+    """(K, N) of the text "K/N". Raises LabError where it is none."""
+    first, _, step = text.partition("/")
+    if not (first.isdecimal() and step.isdecimal() and int(first) < int(step)):
+        raise LabError("--share takes K/N, with K from 0 to N - 1: from answer K on, each Nth")
+    return int(first), int(step)
+
+
+def _rows(right, until, sandboxed, share):
     """The rows to judge, and those that cannot be judged with this C library, or without a log of the lab's."""
-    rows = [*([] if right else [*all_rows(WRONG), *all_rows(CARELESS)]), *all_rows(RIGHT)]
+    first, step = share
+    rows = [*([] if right else [*all_rows(WRONG), *all_rows(CARELESS)]), *all_rows(RIGHT)][first::step]
     rows = [row for row in rows if until is None or row.step.number <= until]
     left_out = [row for row in rows if GLIBC in row.needs and not _has_glibc()]
     left_out += [row for row in rows if row.part == CARELESS and LOG in row.needs and not sandboxed]
