@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import io
 import os
 import sys
 import traceback
@@ -13,7 +14,8 @@ os.close(fd)
 sys.stdin = sys.stdin or open(0)
 sys.stdout = sys.stdout or open(1, "w")
 sys.stderr = sys.stderr or open(2, "w")
-sys.stdout.reconfigure(errors="backslashreplace")  # whatever the locale cannot show
+if isinstance(sys.stdout, io.TextIOWrapper):
+    sys.stdout.reconfigure(errors="backslashreplace")  # whatever the locale cannot show
 
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -198,9 +200,20 @@ def parse(arguments):
         if name in ("matrix", "verdicts"):
             command.add_argument("--until", metavar="NN", help="what belongs to this step and to those before it")
         if name == "matrix":
-            command.add_argument("--one-in", type=int, default=1, metavar="N", help="judge one in N of the answers in each cell")
+            command.add_argument(
+                "--one-in",
+                type=int,
+                default=1,
+                metavar="N",
+                help="judge one in N of the answers in each cell",
+            )
         if name == "verdicts":
-            command.add_argument("--share", default="0/1", metavar="K/N", help="each Nth of the answers, from number K on")
+            command.add_argument(
+                "--share",
+                default="0/1",
+                metavar="K/N",
+                help="each Nth of the answers, from number K on",
+            )
             command.add_argument("--output", type=int, default=1, metavar="FD", help="the descriptor to report on")
             command.add_argument("--right", action="store_true", help="the right answers alone")
             command.add_argument("--repeat", type=int, default=1, metavar="N", help="judge each answer N times")
@@ -230,9 +243,10 @@ def parse(arguments):
                 metavar="NN",
                 help=f"this step alone: {ways_to_name_a_step()} (or STEP=NN)",
             )
-    options, options.rest = parser.parse_known_args(arguments)
-    if options.rest and options.run is not run_test:  # pytest has options of its own
-        parser.error(f"unknown: {' '.join(options.rest)} (a step is named by --step NN, a folder by --answers DIR)")
+    options, rest = parser.parse_known_args(arguments)
+    options.rest = rest
+    if rest and options.run is not run_test:  # pytest has options of its own
+        parser.error(f"unknown: {' '.join(rest)} (a step is named by --step NN, a folder by --answers DIR)")
     return options
 
 

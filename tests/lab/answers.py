@@ -6,12 +6,15 @@ descriptor that can read nothing (O_PATH, open(2)); only a regular file is then
 opened for reading, through that descriptor: what was looked at is what is read.
 """
 
+from __future__ import annotations
+
 import difflib
 import os
 import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Sequence
 
 from lab.course import STEPS, Step, before
 from lab.toolbox import SOLUTIONS, LabError
@@ -28,7 +31,7 @@ class Refused(Exception):
     says what to hand in instead, `because` is the reason.
     """
 
-    def __init__(self, what, cure, because):
+    def __init__(self, what: str, cure: str, because: str):
         super().__init__(what)
         self.what, self.cure, self.because = what, cure, because
 
@@ -51,12 +54,12 @@ _KINDS = (
 )
 
 
-def open_folder(path):
+def open_folder(path: Path | str) -> int:
     """A descriptor of the folder at `path`, for os functions with dir_fd; it can list nothing. Raises OSError."""
     return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
-def read_regular(folder, name, limit=MAX_SOURCE):
+def read_regular(folder: int, name: str, limit: int = MAX_SOURCE) -> bytes:
     """The bytes of the regular file `name` in the folder that the descriptor `folder` stands for.
 
     Nothing else is opened: to open a FIFO can wait for ever, to open a device
@@ -84,7 +87,7 @@ def read_regular(folder, name, limit=MAX_SOURCE):
         os.close(looked_at)
 
 
-def _too_long(size, limit):
+def _too_long(size: int, limit: int) -> Refused:
     size_text = f"{size / (1 << 20):.1f} MiB" if size > 1.1 * limit else f"{size} bytes long"
     return Refused(
         f"is {size_text}; the limit is {limit >> 20} MiB",
@@ -101,9 +104,9 @@ class HandedIn:
     why there is none.
     """
 
-    sources: dict = field(default_factory=dict)  # {name: bytes}, what the compiler gets: the answer comes first
-    withheld: tuple = ()  # a line for each header that the compiler does not get
-    refused: tuple = ()  # (what is wrong with the file, because): it is no answer
+    sources: dict[str, bytes] = field(default_factory=dict)  # what the compiler gets, by name: the answer comes first
+    withheld: tuple[str, ...] = ()  # a line for each header that the compiler does not get
+    refused: tuple[str, ...] = ()  # (what is wrong with the file, because): it is no answer
     unreadable: str = ""  # why the lab cannot read it here: no answer is at fault
 
 
@@ -114,7 +117,7 @@ class Answer:
     step: Step
     path: Path
 
-    def read(self):
+    def read(self) -> HandedIn:
         """Read the answer and the headers beside it: a HandedIn."""
         name = self.path.name
         try:
@@ -135,35 +138,36 @@ class Answer:
         finally:
             os.close(folder)
 
-    def is_untouched(self):
+    def is_untouched(self) -> bool:
         """Whether nothing was begun: its code is that of the solution before, or, without one, its TODO is there."""
         source = self.read().sources.get(self.path.name)
         if source is None:
             return False
         earlier = before(self.step)
-        solution = earlier and SOLUTIONS / earlier.file
+        solution = SOLUTIONS / earlier.file if earlier else None
         if solution is None or not solution.exists():  # learners may have been given none
             return b"TODO: " in source
         return code(source) == code(solution.read_bytes())
 
 
-def _reason(error):
+def _reason(error: OSError) -> str:
     """Why a file cannot be read, in words: "permission denied"."""
     text = error.strerror or str(error)
     return text[:1].lower() + text[1:]
 
 
-def _sentence(name, refused):
+def _sentence(name: str, refused: Refused) -> str:
     return f"{name} {refused.what}" + (f": {refused.cure}" if refused.cure else "")
 
 
-def _read_headers(folder):
+def _read_headers(folder: int) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """({name: bytes} of the headers in a folder, lines on those that the compiler does not get)."""
     try:
         names = sorted(name for name in _list(folder) if name.endswith(".h"))
     except OSError as error:
         return {}, (f"the folder cannot be listed ({_reason(error)}), so the compiler did not get any header of it",)
-    found, withheld = {}, []
+    found: dict[str, bytes] = {}
+    withheld: list[str] = []
     for name in names:
         if len(found) == MAX_HEADERS:
             many = f"{name} is one header too many, so the compiler did not get it"
@@ -181,7 +185,7 @@ def _read_headers(folder):
     return found, tuple(withheld)
 
 
-def _list(folder):
+def _list(folder: int) -> list[str]:
     """The names in the folder that the descriptor `folder` stands for. Raises OSError."""
     fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
     try:
@@ -197,12 +201,12 @@ _TOKENS = re.compile(
 )
 
 
-def code(source):
+def code(source: bytes) -> list[bytes]:
     """The tokens of a C source, without comments and white space."""
     return [match.group() for match in _TOKENS.finditer(source) if match.lastgroup]
 
 
-def find_step(text):
+def find_step(text: str) -> Step:
     """The step called `text`: by its number, its word or both, or by its file as in "steps/NN_name.c".
 
     Raises LabError.
@@ -218,13 +222,13 @@ def find_step(text):
     raise LabError(f"there is no step {text!r}. STEP takes one, as {ways_to_name_a_step()}, of {names}")
 
 
-def ways_to_name_a_step():
+def ways_to_name_a_step() -> str:
     """How a step may be called, in words, with the first one as the example."""
     step = STEPS[1]
     return f"{step.number}, {step.number:02}, {step.word} or {step.name}"
 
 
-def find_answers(folder, step_text=None):
+def find_answers(folder: Path | str, step_text: str | None = None) -> list[Answer]:
     """The answers in `folder`, in the order of the steps: all entries that have an answer's name.
 
     With `step_text` just that one, which has to be there; else all that are.
@@ -232,7 +236,7 @@ def find_answers(folder, step_text=None):
     Raises LabError.
     """
     folder = Path(folder)
-    wanted = [find_step(step_text)] if step_text else STEPS
+    wanted: Sequence[Step] = [find_step(step_text)] if step_text else STEPS
     try:
         fd = open_folder(folder)
     except FileNotFoundError:
@@ -256,7 +260,7 @@ def find_answers(folder, step_text=None):
     return found
 
 
-def _is_there(folder, name):
+def _is_there(folder: int, name: str) -> bool:
     """Whether there is an entry of that name, of whatever kind. Raises OSError."""
     try:
         os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -273,7 +277,7 @@ _NUMBER_AND_WORD = re.compile(r"(?:step)?[\W_]*(?P<number>\d{0,2})(?P<word>.*)",
 _CLOSE = 0.8  # of difflib: "sysolg" is close to "syslog", "session" is not close to "setsid"
 
 
-def odd_names(folder):
+def odd_names(folder: Path) -> list[str]:
     """A line for each file in `folder` that was not checked, but that may be meant as an answer."""
     try:
         names = sorted(os.listdir(folder))
@@ -296,21 +300,23 @@ def odd_names(folder):
     return lines
 
 
-def _is_regular(path):
+def _is_regular(path: Path) -> bool:
     try:
         return stat.S_ISREG(os.lstat(path).st_mode)
     except OSError:
         return False
 
 
-def _step_meant(name):
+def _step_meant(name: str) -> Step | None:
     """The step whose answer a file of this name may be; None for an answer's own name, and for any other name."""
     if any(name == step.file for step in STEPS):
         return None
     match = _NEARLY_C.fullmatch(name)
     if match is None:
         return None
-    number, word = _NUMBER_AND_WORD.fullmatch(match["stem"]).group("number", "word")
+    parts = _NUMBER_AND_WORD.fullmatch(match["stem"])
+    assert parts is not None  # it matches any text
+    number, word = parts.group("number", "word")
     words = {_letters(step.word): step for step in STEPS}
     close = difflib.get_close_matches(_letters(word), words, n=1, cutoff=_CLOSE)
     if close:
@@ -320,6 +326,6 @@ def _step_meant(name):
     return None
 
 
-def _letters(text):
+def _letters(text: str) -> str:
     """The letters and digits of a name, in lower case."""
     return re.sub(r"[\W_]", "", text).lower()

@@ -131,7 +131,7 @@ def check(workshop, answers, step):
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # they cost time, and print
     os.environ.pop("PYTEST_ADDOPTS", None)
     tests = ROOT / "tests"
-    words = ["-c", str(tests / "pytest.ini"), "--rootdir", str(tests), "-p", "no:cacheprovider",
+    words = ["-c", str(tests / "pyproject.toml"), "--rootdir", str(tests), "-p", "no:cacheprovider",
              "--capture=no", "--answers", str(answers), str(tests / "test_answers.py")]  # fmt: skip
     words += ["--step", step] if step else []
     reporter = Reporter(workshop, alone=bool(step))

@@ -5,6 +5,9 @@ launches the answer again, and then a program of the lab's own in the same scene
 if the lab can look at that one, the answer is at fault.
 """
 
+from __future__ import annotations
+
+from lab.scene import Scene
 from lab.toolbox import LabError
 
 
@@ -14,20 +17,20 @@ class Hindered(LabError):
     The text is the line that is told if the machine is at fault.
     """
 
-    def __init__(self, text, observed, because, in_one_check=False):
+    def __init__(self, text: str, observed: str, because: str, in_one_check: bool = False):
         super().__init__(text, observed, because, in_one_check)  # all that pickle needs to make it anew
         self.text = text
         self.observed = observed  # what a learner reads if the answer is at fault
         self.because = because
         self.in_one_check = in_one_check  # if the machine is at fault, only this cannot be checked here
-        self.scene = None  # the scene.Scene, once it is known
+        self.scene: Scene | None = None  # once it is known
         self.by_machine = False
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.text
 
 
-def init_ended():
+def init_ended() -> Hindered:
     """The Hindered for a sandbox whose init is gone, or does not answer."""
     return Hindered(
         "init of a sandbox ended while the lab looked at an answer: something killed it. Try again",
@@ -37,7 +40,7 @@ def init_ended():
     )
 
 
-def launcher_failed(what):
+def launcher_failed(what: str) -> Hindered:
     """The Hindered for a launcher that says that it could not do something; `what` is its message."""
     return Hindered(
         f"the launcher could not go on with an answer: {what}. Try again",
@@ -47,7 +50,7 @@ def launcher_failed(what):
     )
 
 
-def limits_changed():
+def limits_changed() -> Hindered:
     """The Hindered for an init whose limits are not those that it was started with."""
     return Hindered(
         "something changed the limits of the launcher while it ran. Try again",
@@ -57,7 +60,7 @@ def limits_changed():
     )
 
 
-def invisible(path):
+def invisible(path: str) -> Hindered:
     """The Hindered for a process that the kernel does not show; `path` is what could not be read."""
     return Hindered(
         f"the kernel does not let the lab look at processes here ({path}): /proc is restricted. Try as root",
@@ -67,7 +70,7 @@ def invisible(path):
     )
 
 
-def has_lease(name):
+def has_lease(name: str) -> Hindered:
     """The Hindered for a file that whoever opens it has to wait for; fcntl(2), "Leases"."""
     return Hindered(
         f"{name} could not be opened at once: something has a lease on it. Try again",
@@ -77,7 +80,7 @@ def has_lease(name):
     )
 
 
-def look_failed(error):
+def look_failed(error: Exception) -> Hindered:
     """The Hindered for a look that ended with an exception that nobody expected."""
     told = f"{type(error).__name__}: {error}"
     return Hindered(
@@ -88,7 +91,7 @@ def look_failed(error):
     )
 
 
-def does_not_end(seconds):
+def does_not_end(seconds: float) -> Hindered:
     """The Hindered for a launch that is still there `seconds` after it was told to end."""
     return Hindered(
         f"a launch did not end within {seconds} s. Is the machine overloaded?",
@@ -97,7 +100,7 @@ def does_not_end(seconds):
     )
 
 
-def deed_failed(deed, reason):
+def deed_failed(deed: str, reason: str) -> Hindered:
     """The Hindered for something that the lab could not make a program do; `reason` is the error in words."""
     return Hindered(
         f"the lab could not make a program {deed}: {reason}",

@@ -1,10 +1,13 @@
 """Where things are, and the one kind of error that is told in one line."""
 
+from __future__ import annotations
+
 import argparse
 import os
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 SKELETONS = ROOT / "steps"
@@ -31,7 +34,7 @@ class LabError(Exception):
     """
 
 
-def compiler():
+def compiler() -> list[str]:
     """The command that compiles C, as a list of words: $CC, or else cc.
 
     Raises LabError if there is no such program.
@@ -46,7 +49,7 @@ def compiler():
     return [found, *words[1:]]
 
 
-def printable(text):
+def printable(text: str) -> str:
     """`text` as one line of what a terminal only shows: control characters are spelt out, such as \\x1b for escape.
 
     A folder's name can hold anything, and it stands in error messages.
@@ -54,7 +57,7 @@ def printable(text):
     return "".join(char if char.isprintable() else _spelt(char) for char in text)
 
 
-def _spelt(char):
+def _spelt(char: str) -> str:
     code = ord(char)
     if 0xDC80 <= code <= 0xDCFF:  # how Python shows a byte that is no UTF-8: os.fsdecode()
         code -= 0xDC00
@@ -64,7 +67,13 @@ def _spelt(char):
 class OnlyOnce(argparse.Action):
     """An option that may be given once: one run checks one folder, and one step or all of them."""
 
-    def __call__(self, parser, namespace, value, option=None):
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        value: Any,
+        option: str | None = None,
+    ) -> None:
         mark = f"{self.dest}_was_given"
         if hasattr(namespace, mark):
             raise argparse.ArgumentError(self, "it was given twice. One run takes one: call the lab once for each")

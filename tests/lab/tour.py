@@ -163,7 +163,7 @@ def _terminal_name(device):
 
 
 def _descriptors(o, process):
-    words = {}
+    words: dict[str, list] = {}
     for number, descriptor in process.open_files.items():
         kind = "log" if number in o.log_peers else "tty" if descriptor.kind == "terminal" else descriptor.kind
         # The number beyond the limit is another one each time: only its size tells.

@@ -311,8 +311,8 @@ def wheel(folder, name, version, modules=()):
 def pytests_modules():
     """The names of all modules that a run of pytest loads from where pytest is installed."""
     run = (
-        "import os, pytest, sys; pytest.main(['-c', 'tests/pytest.ini', '-p', 'no:cacheprovider', '--collect-only', "
-        "'tests/test_answers.py']); "
+        "import os, pytest, sys; pytest.main(['-c', 'tests/pyproject.toml', '-p', 'no:cacheprovider', "
+        "'--collect-only', 'tests/test_answers.py']); "
         "place = os.path.dirname(os.path.dirname(pytest.__file__)); print(*{name.partition('.')[0] for name, module "
         "in sys.modules.items() if (getattr(module, '__file__', None) or '').startswith(place + os.sep)})"
     )

@@ -9,8 +9,8 @@ LAB = ROOT / "tests" / "lab"
 # From the ground up: folders and modules of the package lab. Modules of a folder may know each other, in one direction.
 FLOORS = (
     ("toolbox", "needs"),
-    ("hindered", "scene", "course"),
-    ("facts", "answers"),
+    ("scene", "course"),
+    ("hindered", "facts", "answers"),
     ("kernel",),
     ("sandbox",),
     ("watch",),

@@ -8,32 +8,38 @@ another way than before, the module says USUAL too. A folder is a part of the
 course, and its checks know those of the parts before.
 """
 
+from __future__ import annotations
+
 from functools import cache
 from importlib import import_module
+from types import ModuleType
+from typing import Sequence
 
-from lab.course import before, lineage
+from lab.checks.check import Check
+from lab.course import Step, before, lineage
 from lab.scene import Scene, Usual
 
 
 @cache
-def added(step):
+def added(step: Step) -> Sequence[Check]:
     """The checks that `step` adds, in the order in which they are reported."""
-    return _module(step).CHECKS
+    checks: Sequence[Check] = _module(step).CHECKS
+    return checks
 
 
 @cache
-def _module(step):
+def _module(step: Step) -> ModuleType:
     """The step's module, in the folder of its part of the course."""
     return import_module(f"{__name__}.{step.part}.step_{step.name}")
 
 
-def since(check, step):
+def since(check: Check, step: Step) -> Step:
     """The step that a check of an answer to `step` counts as old as: the one that added it, unless it says another."""
     return _ages(step)[check]
 
 
 @cache
-def _ages(step):
+def _ages(step: Step) -> dict[Check, Step]:
     """{check: the step that it counts as old as} of all checks that `step` and those before it add."""
     earlier = before(step)
     ages = dict(_ages(earlier)) if earlier else {}
@@ -45,15 +51,15 @@ def _ages(step):
 
 
 @cache
-def usual(step):
+def usual(step: Step) -> Usual:
     """How the step's program is launched: the USUAL of its module, or else of the latest one before it that has one."""
     modules = [_module(each) for each in lineage(step)]
     return next((module.USUAL for module in reversed(modules) if hasattr(module, "USUAL")), Usual())
 
 
-def _in_force(step):
+def _in_force(step: Step) -> dict[str, Check]:
     """{key: check} of what holds after `step`, bonus checks of earlier steps left out."""
-    checks = {}
+    checks: dict[str, Check] = {}
     for earlier in lineage(step):
         for check in added(earlier):
             if check.star and earlier != step:
@@ -66,12 +72,12 @@ def _in_force(step):
 
 
 @cache
-def expectations(step):
+def expectations(step: Step) -> tuple[Check, ...]:
     """All checks that an answer to `step` has to pass, then the step's own bonus."""
 
     # Whether there is a process to look at comes before what it looks like, and
     # the usual launch before those with scenes of their own.
-    def order(check):
+    def order(check: Check) -> tuple[bool, bool, bool, int]:
         return check.star, check.scene != Scene(), check.on_process, since(check, step).number
 
     return tuple(sorted(_in_force(step).values(), key=order))

@@ -4,6 +4,8 @@ Prints what it finds, and judges nothing: a machine is slower on one day than on
 another. What it compares was run in turns, and medians are given.
 """
 
+from __future__ import annotations
+
 import shlex
 import shutil
 import statistics
@@ -85,7 +87,7 @@ def compare_checks(folder):
         "check, all eight": [[*check, str(all_right)]],
         "eight compilations alone": [["sh", "-c", EIGHT.format(folder=shlex.quote(str(all_right)), cc=shlex.join(cc))]],
     }
-    times = {name: [] for name in commands}
+    times: dict[str, list[float]] = {name: [] for name in commands}
     for turn in range(ROUNDS):
         for path in folder.glob("*/*.c"):  # just edited: what was compiled is of no use
             path.write_text(path.read_text(encoding="utf-8") + f"/* edit {turn} */\n", encoding="utf-8")
@@ -143,7 +145,7 @@ def hammer():
     start = time.perf_counter()
     try:
         with ProcessPoolExecutor(WORKERS, initializer=end_with_parent) as pool:
-            wrong = sum(pool.map(judge_many, [VERDICTS // WORKERS] * WORKERS), [])
+            wrong = [line for lines in pool.map(judge_many, [VERDICTS // WORKERS] * WORKERS) for line in lines]
     finally:
         for busy in loops:
             busy.kill()
@@ -163,7 +165,7 @@ def judge_many(count):
     wrong = []
     for turn in range(count):
         step = RECIPE[1 + turn // 2 % (len(RECIPE) - 1)]
-        program = before(step) if turn % 2 else step
+        program = (before(step) or step) if turn % 2 else step
         examination = Examination(Answer(step, SOLUTIONS / program.file), pad, builder)
         checks = [check for check in expectations(step) if not check.star]
         expected = {check.key for check in checks if since(check, step).number > program.number} - examination.skipped

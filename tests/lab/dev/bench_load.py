@@ -8,6 +8,8 @@ What was judged is kept in a file below build/, a line for each time. A run that
 was interrupted goes on from there with --resume.
 """
 
+from __future__ import annotations
+
 import ctypes
 import hashlib
 import json
@@ -203,7 +205,7 @@ class Record:
 
     def __init__(self, load, resume):
         self.path = BUILD / "bench-load" / f"{digest()}-{load}.jsonl"
-        self.known = {}
+        self.known: dict[tuple[str, int], Turn] = {}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if resume and self.path.exists():

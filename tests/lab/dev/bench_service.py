@@ -7,6 +7,8 @@ in both, where it is compared with itself, made a daemon by daemon(3).
 Requests: a client in C connects, reads to end of file, closes, one after another.
 """
 
+from __future__ import annotations
+
 import random
 import resource
 import socket
@@ -206,15 +208,15 @@ def compare_starts(programs, report):
         "closing up to the limit": [programs["recipe"]],
     }
     for limit in limits():
-        times = {name: [] for name in commands}
+        times: dict[str, list[float]] = {name: [] for name in commands}
         for _ in range(STARTS):
             for name in random.sample(list(commands), len(commands)):  # none always comes after the same
                 if not times[name] or times[name][0] < SLOW:
                     times[name].append(_start(programs["timer"], commands[name], limit))
         medians = {name: statistics.median(took) for name, took in times.items()}
         for name, median in medians.items():
-            ratio = f"{median / medians['daemon(3)']:.2f} times daemon(3)"
-            report(f"{name}, hard limit {limit}", f"{median:.2f} ms, {ratio}")
+            text = f"{median:.2f} ms, {median / medians['daemon(3)']:.2f} times daemon(3)"
+            report(f"{name}, hard limit {limit}", text)
         ratio = medians[f"{SERVICE.name} -d"] / medians[f"{SERVICE.name} by daemon(3)"]
         report(f"{SERVICE.name} -d, beside itself by daemon(3), hard limit {limit}", f"{ratio:.2f}")
 
@@ -244,7 +246,7 @@ def _start(timer, command, limit):
 def compare_requests(programs, report):
     """Requests a second, in turns with the plain loop; then the memory before and after many more."""
     port = _free_port()
-    rates = {"service": [], "plain": []}
+    rates: dict[str, list[float]] = {"service": [], "plain": []}
     for _ in range(ROUNDS):
         for name, arguments in (("service", ["-l", f"127.0.0.1:{port}"]), ("plain", [str(port)])):
             with _served(programs[name], arguments, port) as _:

@@ -1,27 +1,31 @@
 """`make test` and `make lint`: for those who work on the lab itself."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import subprocess
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Sequence
 
 import pytest
 
-from lab.toolbox import ROOT, LabError
+from lab.toolbox import BUILD, ROOT, LabError
 
 TESTS = ROOT / "tests"
 PROOF = TESTS / "proof"
 
 
-def test(rest):
+def test(rest: list[str]) -> int:
     """Run the lab's own tests, with `rest` as options for pytest; returns the exit status.
 
     All of them, or those in the files that `rest` names. Side by side, where
     pytest-xdist is there.
     """
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    words = ["-c", str(TESTS / "pytest.ini"), "--rootdir", str(TESTS), "-p", "no:cacheprovider", "-ra"]
+    words = ["-c", str(TESTS / "pyproject.toml"), "--rootdir", str(TESTS), "-p", "no:cacheprovider", "-ra"]
     if find_spec("xdist"):
         # Three for each processor, since most tests wait; an -n in `rest` comes later, and counts.
         words += ["-p", "xdist.plugin", "-n", str(3 * (os.cpu_count() or 1))]
@@ -32,41 +36,65 @@ def test(rest):
     return status if status < 2 else 2
 
 
-# Each tool, what it is for, and how it is called on these files.
-C_FILES = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("*/**/*.[ch]") if "build" not in path.parts)
-C_FLAGS = ["--", "-std=c11", "-Wall", "-Wextra"]
-CPPCHECK = ["--std=c11", "--enable=warning,performance,portability", "--inline-suppr", "--error-exitcode=1", "-q"]
-C_TOOLS = (
-    ("clang-format", ["--dry-run", "--Werror"], []),
-    ("clang-tidy", ["--quiet"], C_FLAGS),
-    ("cppcheck", CPPCHECK, []),
-)
-PYTHON_TOOLS = (
-    ("ruff", ["check"]),
-    ("flake8", ["--max-line-length=120", "--extend-ignore=E203,W503"]),
-    ("pyflakes", []),
-)
+# ---- the linters ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A linter, and how it is called on this project."""
+
+    name: str
+    words: Sequence[str]  # the files come behind them
+    files: Sequence[str]  # as paths from the top of the project
+    behind: Sequence[str] = ()
+    is_needed: bool = False  # without it nothing is known of its files: status 2
 
 
 HOSTILE = "tests/gallery/hostile/"  # wrong on purpose: only how these look is checked
 
+ALL_C = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("*/**/*.[ch]") if "build" not in path.parts)
+SOUND_C = [name for name in ALL_C if not name.startswith(HOSTILE)]
+SETTINGS = "tests/pyproject.toml"
 
-def lint():
+C_TOOLS = (
+    Tool("clang-format", ("--dry-run", "--Werror"), ALL_C, is_needed=True),
+    Tool("clang-tidy", ("--quiet",), SOUND_C, ("--", "-std=c11", "-Wall", "-Wextra"), is_needed=True),
+    Tool(
+        "cppcheck",
+        (
+            "--std=c11",
+            "--enable=warning,performance,portability",
+            "--inline-suppr",
+            "--error-exitcode=1",
+            "-q",
+        ),
+        SOUND_C,
+        is_needed=True,
+    ),
+)
+
+# Ruff does what flake8 and isort do. Where it cannot be had, as on Debian, these two do.
+RUFF = Tool("ruff", ("check", "--config", SETTINGS), ("tests",))
+INSTEAD_OF_RUFF = (
+    Tool("flake8", ("--max-line-length=120", "--extend-ignore=E203,W503"), ("tests",)),
+    Tool("isort", ("--check-only", "--quiet", "--settings-path", "tests"), ("tests",)),
+)
+MYPY = Tool("mypy", ("--config-file", SETTINGS, "--cache-dir", str(BUILD / "mypy")), ())
+
+
+def lint() -> int:
     """Run what is installed of the linters; returns the exit status: 2 if a tool for C is missing."""
-    status = 0
-    for tool, before, after in C_TOOLS:
-        files = [name for name in C_FILES if tool == "clang-format" or not name.startswith(HOSTILE)]
-        status = max(status, _lint(tool, [*before, *files, *after], missing=2))
-    python = next((row for row in PYTHON_TOOLS if shutil.which(row[0])), PYTHON_TOOLS[0])
-    return max(status, _lint(python[0], [*python[1], "tests"], missing=0))
+    python_tools = (RUFF,) if shutil.which("ruff") else INSTEAD_OF_RUFF
+    return max(_lint(tool) for tool in (*C_TOOLS, *python_tools, MYPY))
 
 
-def _lint(tool, words, missing):
-    if shutil.which(tool) is None:
-        print(f"{tool:<13} not checked: it is not installed")
-        return missing
-    done = subprocess.run([tool, *words], cwd=ROOT, capture_output=True, text=True, check=False)
-    print(f"{tool:<13} {'ok' if done.returncode == 0 else 'complains:'}")
+def _lint(tool: Tool) -> int:
+    if shutil.which(tool.name) is None:
+        print(f"{tool.name:<13} not checked: it is not installed")
+        return 2 if tool.is_needed else 0
+    words = [tool.name, *tool.words, *tool.files, *tool.behind]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    print(f"{tool.name:<13} {'ok' if done.returncode == 0 else 'complains:'}", flush=True)
     if done.returncode != 0:
         print(done.stdout + done.stderr)
         return 1

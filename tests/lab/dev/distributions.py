@@ -261,8 +261,10 @@ def _copy_lab(root, user):
     shutil.copytree(ROOT, root / home.relative_to("/") / "lab", ignore=ignored, symlinks=True)
     if user != "root":
         passwd = (root / "etc/passwd").read_text(encoding="utf-8")
-        uid, gid = re.search(rf"^{user}:[^:]*:(\d+):(\d+):", passwd, re.MULTILINE).groups()
-        _call(["chown", "-R", f"{uid}:{gid}", root / home.relative_to("/")], 60)
+        entry = re.search(rf"^{user}:[^:]*:(\d+):(\d+):", passwd, re.MULTILINE)
+        if entry is None:
+            raise LabError(f"{root}/etc/passwd has no user {user}")
+        _call(["chown", "-R", f"{entry[1]}:{entry[2]}", root / home.relative_to("/")], 60)
     return home
 
 

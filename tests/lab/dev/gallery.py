@@ -149,7 +149,7 @@ def read(step: Step, text: str) -> list[Row]:
 
 def _read_block(lines: Iterator[tuple[int, str]]) -> list[str]:
     """The lines up to the end of a block. Raises ValueError where it has none."""
-    block = []
+    block: list[str] = []
     for _, line in lines:
         if line == "```":
             return block

@@ -146,7 +146,7 @@ def mutants() -> int:
     Raises LabError where not everything can be judged.
     """
     _look_at_machine()
-    known: dict[tuple[str, str, str], list[Seen]] = {}
+    known: dict[tuple[str, str, str], list[Seen | None]] = {}
     for seen in read_mutants():
         known.setdefault((seen.step, seen.what, seen.line), []).append(seen)
     jobs = []

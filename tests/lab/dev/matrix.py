@@ -130,8 +130,8 @@ def _run(cell, options):
         out.chmod(0o666)
         is_table = cell.words != ("verdicts",)
         build = BUILD if is_table else f"{folder}/build"
-        lab = ["env", f"DAEMON_LAB_BUILD={build}", sys.executable, f"{ROOT}/tests/lab", *cell.words]
-        lab = shlex.join([*lab, *([] if is_table else options)])
+        call = ["env", f"DAEMON_LAB_BUILD={build}", sys.executable, f"{ROOT}/tests/lab", *cell.words]
+        lab = shlex.join([*call, *([] if is_table else options)])
         words = {"lab": lab, "quoted": shlex.quote(lab), "out": shlex.quote(str(out)), "python": sys.executable}
         loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cell.busy * BUSY_LOOPS)]
         start = time.monotonic()

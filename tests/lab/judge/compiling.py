@@ -4,16 +4,21 @@ What comes in is an answer's text; what goes out is a Build: the program's bytes
 or why there is none. No file is written outside the sandbox.
 """
 
+from __future__ import annotations
+
 import os
 import signal
 import time
 from collections import deque
+from pathlib import Path
+from typing import Iterable
 
 import psutil
 
-from lab.answers import Refused, open_folder, read_regular
+from lab.answers import Answer, Refused, open_folder, read_regular
 from lab.facts import Build
 from lab.kernel import procfs
+from lab.sandbox.launch import Launch
 from lab.sandbox.server import Launchpad
 from lab.toolbox import LabError, compiler
 
@@ -34,19 +39,25 @@ class Builder:
     is compiled only when it is asked for.
     """
 
-    def __init__(self, pad: Launchpad, answers, at_once=None, ahead=True):
+    def __init__(
+        self,
+        pad: Launchpad,
+        answers: Iterable[Answer],
+        at_once: int | None = None,
+        ahead: bool = True,
+    ):
         self.pad = pad
         self.compiler = compiler()
         self.at_once = at_once or os.cpu_count() or 1
         self.ahead = ahead
-        self.waiting = deque(dict.fromkeys(answer.path for answer in answers))
         self.answers = {answer.path: answer for answer in answers}
-        self.running = {}  # path: _Compilation
-        self.done = {}  # path: Build
-        self.failed = {}  # path: the LabError that kept it from being compiled, told to who asks for it
+        self.waiting = deque(self.answers)
+        self.running: dict[Path, _Compilation] = {}
+        self.done: dict[Path, Build] = {}
+        self.failed: dict[Path, LabError] = {}  # what kept an answer from being compiled: told when it is asked for
         self.advance()
 
-    def advance(self):
+    def advance(self) -> None:
         """Take in what is ready, start as many as may run at once. Raises LabError."""
         for path, compilation in list(self.running.items()):
             compilation.launch.pump()
@@ -59,7 +70,7 @@ class Builder:
         while self.ahead and self.waiting and len(self.running) < self.at_once:
             self._start(self.waiting.popleft())
 
-    def build(self, answer):
+    def build(self, answer: Answer) -> Build:
         """The Build of one of the answers; waits for it. Raises LabError."""
         path = answer.path
         if path in self.waiting:  # asked for before its turn
@@ -76,14 +87,14 @@ class Builder:
             self.advance()
         return self.done[path]
 
-    def close(self):
+    def close(self) -> None:
         """End what still runs."""
         self.waiting.clear()
         while self.running:
             _, compilation = self.running.popitem()
             compilation.launch.end()
 
-    def _start(self, path):
+    def _start(self, path: Path) -> None:
         """Begin to compile an answer, or say at once why that cannot be done."""
         handed_in = self.answers[path].read()
         if handed_in.refused or handed_in.unreadable:
@@ -97,19 +108,19 @@ class Builder:
 class _Compilation:
     """One that is under way."""
 
-    def __init__(self, launch, pad, withheld):
+    def __init__(self, launch: Launch, pad: Launchpad, withheld: tuple[str, ...]):
         self.launch = launch
         self.pad = pad
         self.withheld = withheld
         self.begun = time.monotonic()
-        self.waits_since = None  # when it was first seen to wait, of the looks in a row that saw it wait
+        self.waits_since: float | None = None  # when it was first seen to wait, of the looks in a row that saw it wait
         self.is_slow = False  # it was still at work when MOST_TIME was over
 
-    def has_ended(self):
+    def has_ended(self) -> bool:
         """Whether the compiler has."""
         return self.launch.shell in self.launch.reaped
 
-    def is_out_of_time(self):
+    def is_out_of_time(self) -> bool:
         """Whether it has had all the time that it gets. Raises LabError where the launcher is stopped.
 
         After TIME seconds a compilation that only waits for something has come
@@ -130,13 +141,13 @@ class _Compilation:
         self.is_slow = now > self.begun + MOST_TIME
         return self.is_slow or (self.waits_since is not None and now - self.waits_since >= WAITING_TIME)
 
-    def _is_at_work(self):
+    def _is_at_work(self) -> bool:
         """Whether one of its processes runs, is ready to, or waits for a disk; the launcher is one of them at first."""
         if not self.launch.shell:
             return True
         return any(_state(pid) in "RD" for pid in procfs.descendants(self.launch.init))
 
-    def _look_at_launcher(self):
+    def _look_at_launcher(self) -> None:
         """Raises LabError if somebody has stopped the launcher: then nothing can end, and no answer did it.
 
         It is let go on, so that it can end too.
@@ -151,7 +162,7 @@ class _Compilation:
                 "run the check again"
             )
 
-    def finish(self):
+    def finish(self) -> Build:
         """End it; returns the Build. Raises LabError where the compiler is at fault."""
         with self.launch as launch:
             launch.drain()
@@ -172,11 +183,11 @@ class _Compilation:
                 return self._failed(messages or f"the compiler {how}, and printed nothing")
             return Build(_read_program(launch), messages)
 
-    def _failed(self, messages):
+    def _failed(self, messages: str) -> Build:
         return Build(b"", messages, self.withheld)
 
 
-def _read_program(launch):
+def _read_program(launch: Launch) -> bytes:
     """The bytes of the program that the compiler has written. Raises LabError if there is none."""
     try:
         folder = open_folder(launch.lab)
@@ -190,7 +201,7 @@ def _read_program(launch):
         ) from error
 
 
-def _state(pid):
+def _state(pid: int) -> str:
     """The state of a process as /proc has it, a letter; "X" if it is gone."""
     try:
         return procfs.read_stat(f"/proc/{pid}").state
@@ -198,7 +209,7 @@ def _state(pid):
         return "X"
 
 
-def _runs(pid, program):
+def _runs(pid: int, program: Path) -> bool:
     """Whether a process runs this program."""
     try:
         return os.readlink(f"/proc/{pid}/exe") == str(program)

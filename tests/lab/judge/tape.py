@@ -28,6 +28,7 @@ import psutil
 from lab.answers import HandedIn
 from lab.facts import Build, Observation
 from lab.judge.compiling import FLAGS
+from lab.sandbox.server import Launchpad
 from lab.scene import Scene
 from lab.toolbox import BUILD, compiler
 
@@ -60,10 +61,8 @@ def digest_below_the_cut(lab: Path = LAB) -> str:
     return _digest(parts)
 
 
-def circumstances(pad) -> tuple[str, ...]:
+def circumstances(pad: Launchpad) -> tuple[str, ...]:
     """What else an Observation depends on: the machine, the user, the versions of what is used.
-
-    `pad` is a sandbox.server.Launchpad.
     """
     words = compiler()
     version = subprocess.run([*words, "--version"], capture_output=True, text=True, check=False).stdout
@@ -105,7 +104,7 @@ class Tape:
     folder: Path
 
     @classmethod
-    def of(cls, pad, folder: Path = BUILD / "tape") -> Tape:
+    def of(cls, pad: Launchpad, folder: Path = BUILD / "tape") -> Tape:
         """The one that belongs to the lab as it is now, on this machine. The oldest of the others are removed.
 
         Where none can be kept, because nobody may write there, nothing is found on it.

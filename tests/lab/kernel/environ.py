@@ -6,6 +6,8 @@ looked up, in the symbol tables of the program and of its libc, and followed:
 environ(7), elf(5).
 """
 
+from __future__ import annotations
+
 import os
 import struct
 from stat import S_ISREG
@@ -38,7 +40,7 @@ def read_environment(folder):
     return None
 
 
-_known = {}  # what was found in files, by all that tells them apart: a memory file system gives numbers out again
+_known: dict = {}  # what was found in files, by all that tells them apart: a memory file system gives numbers out again
 
 
 def _find_environ(path):
@@ -60,7 +62,7 @@ def _find_environ(path):
 
 def _mapped_files(folder):
     """(address, path) of the program and of each library: the program comes first, and so does its own `environ`."""
-    found = {}
+    found: dict[str, int] = {}
     with open(f"{folder}/maps", encoding="utf-8", errors="surrogateescape") as file:
         lines = file.read().splitlines()
     for line in lines:

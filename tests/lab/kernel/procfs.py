@@ -5,6 +5,8 @@ process that is gone raises ProcessLookupError, whichever way the kernel says
 so: it never reads as "no descriptors" or "no terminal". Source: proc(5).
 """
 
+from __future__ import annotations
+
 import os
 import stat
 from contextlib import contextmanager
@@ -252,7 +254,7 @@ def descendants(pid):
     """
     if not _HAS_CHILDREN:
         return _walk(pid)
-    found = []
+    found: list[int] = []
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{thread}/children", "rb") as children:

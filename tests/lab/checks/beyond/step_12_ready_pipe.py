@@ -13,8 +13,8 @@ from lab.checks.check import LOG_TO_PASS, Finding, Wrong, check
 from lab.checks.common import bonus_for_failure, crash, ended, fate
 from lab.checks.recipe import step_03_setsid as step_03
 from lab.checks.recipe.step_05_close_fds import inherited
-from lab.checks.recipe.step_06_dev_null import with_access
-from lab.checks.recipe.step_07_syslog import extra, null_and_log, standard_holds
+from lab.checks.recipe.step_06_dev_null import standard_holds, with_access
+from lab.checks.recipe.step_07_syslog import extra, null_and_log
 from lab.facts import Observation, Process
 from lab.scene import HOLD_CHDIR, PID_FILE, Scene
 

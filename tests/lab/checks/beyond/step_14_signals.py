@@ -31,7 +31,8 @@ from lab.checks.common import (
     stopped_well,
 )
 from lab.checks.recipe.step_05_close_fds import inherited
-from lab.checks.recipe.step_07_syslog import extra, null_and_log, standard_holds
+from lab.checks.recipe.step_06_dev_null import standard_holds
+from lab.checks.recipe.step_07_syslog import extra, null_and_log
 from lab.facts import Descriptor, Observation, Process
 from lab.scene import CONFIG, PID_FILE, USER, Scene
 

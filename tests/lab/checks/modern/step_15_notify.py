@@ -150,7 +150,7 @@ def why_it_is_not_alone(o: Observation) -> str | None:
 # READY=1
 
 ABSTRACT = Scene(notify="abstract")
-TOLD_BY = {signal.SIGHUP, signal.SIGTERM}
+TOLD_BY = frozenset((int(signal.SIGHUP), int(signal.SIGTERM)))
 
 
 @check(read="sd_notify(3), unix(7)", follows=[lives])
@@ -488,7 +488,7 @@ def names_of(signals: Iterable[int]) -> str:
     return " and ".join(signal.Signals(number).name for number in sorted(signals))
 
 
-def held_at_ready(o: Observation) -> frozenset | None:
+def held_at_ready(o: Observation) -> frozenset[int] | None:
     """The signals that were held when it told that it is ready, none if it never did; None if that was not seen."""
     for message, held in zip(o.notices, o.told_with):
         if READY in assignments(message):

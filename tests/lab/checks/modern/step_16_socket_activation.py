@@ -10,9 +10,9 @@ from itertools import groupby
 from operator import itemgetter
 
 from lab.checks.check import Finding, Unseen, Wrong, check
-from lab.checks.common import ended, fate
+from lab.checks.common import ended, fate, stopped_well
 from lab.checks.modern import step_15_notify as step_15
-from lab.checks.modern.step_15_notify import READY, after, in_c, no_environ, stopped_well
+from lab.checks.modern.step_15_notify import READY, after, in_c, no_environ
 from lab.facts import Descriptor, Observation, Process, Served
 from lab.scene import ACCEPT_ONCE, Scene
 

@@ -9,8 +9,8 @@ from typing import Sequence
 from lab.checks.beyond.step_11_pid_file import content
 from lab.checks.beyond.step_14_signals import CONFIG_FILE, NEW, OLD
 from lab.checks.check import Finding, Unseen, Wrong
-from lab.checks.common import fails_cleanly, fate
-from lab.checks.modern.step_15_notify import after, stopped_well
+from lab.checks.common import fails_cleanly, fate, stopped_well
+from lab.checks.modern.step_15_notify import after
 from lab.checks.modern.step_16_socket_activation import GONE, all_served, served, told_clients, why_not_served
 from lab.checks.modern.step_17_service.daemon import DAEMON_AGAIN
 from lab.checks.modern.step_17_service.foreground import FOREGROUND_AGAIN

@@ -15,8 +15,8 @@ from lab.checks.modern import step_15_notify as step_15
 from lab.checks.modern.step_17_service.again import BetterCause, asked_again, bonus, required
 from lab.checks.modern.step_17_service.descriptors import only_listens
 from lab.checks.modern.step_17_service.launches import AS_DAEMON, AT_HOST, DAEMON, GENERIC, daemon_check, has_status
-from lab.checks.recipe.step_06_dev_null import with_access
-from lab.checks.recipe.step_07_syslog import came_out_right, quoted, standard_holds
+from lab.checks.recipe.step_06_dev_null import standard_holds, with_access
+from lab.checks.recipe.step_07_syslog import came_out_right, quoted
 from lab.course import step_called
 from lab.facts import Observation, Process
 from lab.scene import PID_FILE, SOCKET, Scene

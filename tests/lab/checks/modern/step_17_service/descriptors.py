@@ -7,8 +7,8 @@ from lab.checks.check import LOG_TO_PASS, Finding, Wrong
 from lab.checks.common import names
 from lab.checks.modern.step_17_service.launches import daemon_check
 from lab.checks.recipe.step_05_close_fds import inherited
-from lab.checks.recipe.step_06_dev_null import with_access
-from lab.checks.recipe.step_07_syslog import extra, standard_holds
+from lab.checks.recipe.step_06_dev_null import standard_holds, with_access
+from lab.checks.recipe.step_07_syslog import extra
 from lab.facts import Descriptor, Observation, Process
 
 
