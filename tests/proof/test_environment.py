@@ -26,6 +26,7 @@ from conftest import run_lab, wait_for
 from lab import needs
 from lab.course import step_called
 from lab.sandbox import refusal
+from lab.sandbox.program import launcher
 from lab.toolbox import ROOT, SKELETONS, SOLUTIONS, printable
 
 PASSED, WRONG, BROKEN = 0, 1, 2
@@ -81,6 +82,12 @@ def stand_in(python, name, version, source=""):
     (site_packages,) = python.parent.glob("lib/python*/site-packages")
     (site_packages / name).mkdir()
     (site_packages / name / "__init__.py").write_text(f'__version__ = "{version}"\n{source}', encoding="utf-8")
+
+
+def bring_launcher(build):
+    """Put the launcher into a folder for what is built, so that a run need not compile it: seconds for each test."""
+    build.mkdir(exist_ok=True)
+    shutil.copy(launcher(), build)
 
 
 def script(path, text):
@@ -410,7 +417,7 @@ LOST = ["gone", "broken", "no pytest", "old pytest", "no pluggy"]
 @pytest.mark.parametrize("what", LOST)
 def test_another_python_is_found_if_the_kept_one_is_lost(what, lost, tmp_path):
     build = tmp_path / "build"
-    build.mkdir()
+    bring_launcher(build)
     (build / "python").write_text(f"{lost(what)}\n")
     done = call(ROOT, env=usual(DAEMON_LAB_BUILD=str(build)))
     assert (done.returncode, done.stderr) == (PASSED, ""), done.stdout
@@ -435,6 +442,7 @@ def test_a_python_that_is_named_and_lacks_something_is_told(bare):
 def test_compiled_modules_that_are_damaged_are_made_anew(whose, tmp_path):
     """A full disk leaves them cut off, and Python stumbles over them when there is space again."""
     env = usual(DAEMON_LAB_BUILD=str(tmp_path))
+    bring_launcher(tmp_path)
     assert call(ROOT, env=env).returncode == PASSED
     compiled = [path for path in tmp_path.rglob("*.pyc") if whose in ("everybody's", *path.parts)]
     assert compiled
@@ -501,6 +509,7 @@ def test_a_clone_that_cannot_be_written_to(clone, tmp_path):
     done = in_namespace(mounted + f"sh tests/run {' '.join(CHECK)}")
     line = error_of(done)
     assert "cannot write to" in line and "Read-only file system" in line and "DAEMON_LAB_BUILD" in line
+    bring_launcher(tmp_path / "build")
     done = in_namespace(mounted + f"DAEMON_LAB_BUILD={tmp_path}/build sh tests/run {' '.join(CHECK)}")
     assert (done.returncode, done.stderr, done.stdout[-len(DONE) :]) == (PASSED, "", DONE)
 
@@ -509,6 +518,7 @@ def test_pips_environment_lies_beside_what_is_built_if_the_clone_cannot_be_writt
     clone, tools, bare, wheels, tmp_path
 ):
     env = with_path(bare(), tools, **COMPILER, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(wheels))
+    bring_launcher(tmp_path / "build")
     env["DAEMON_LAB_BUILD"] = str(tmp_path / "build")
     mounted = f"mount --bind {clone} {clone} && mount -o remount,bind,ro {clone} && cd {clone} && "
     done = in_namespace(mounted + f"sh tests/run {' '.join(CHECK)}", env=env)
@@ -526,6 +536,7 @@ def test_a_build_of_roots_is_told_to_a_user():
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         os.chmod(folder, 0o755)
         build = Path(folder, "build")
+        bring_launcher(build)
         assert call(ROOT, env=usual(DAEMON_LAB_BUILD=str(build))).returncode == PASSED
         done = subprocess.run(
             [*words, "sh", "tests/run", *CHECK],
