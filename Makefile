@@ -26,6 +26,7 @@ help:
 	@echo 'make tour [ANSWERS=DIR]            the whole course in one table, from real processes'
 	@echo 'make build                         compile all programs into build/, to try them by hand'
 	@echo 'make test                          test the lab itself; what is known of answers is judged from a tape'
+	@echo 'make test STEP=NN                  only what tells of this step: tests/run test --help tells more'
 	@echo 'make proof                         the same, with every answer launched (make test TAPE=no)'
 	@echo 'make matrix                        the same verdicts as any user, on any terminal, under any limits'
 	@echo 'make lint, make bench              style of the code; how long things take'

@@ -1,6 +1,5 @@
 """The lab's commands: `python tests/lab COMMAND`. tests/run calls them, by way of start.py."""
 
-import argparse
 import errno
 import io
 import os
@@ -20,7 +19,7 @@ if isinstance(sys.stdout, io.TextIOWrapper):
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 from lab import needs  # noqa: E402
-from lab.toolbox import ROOT, SKELETONS, SOLUTIONS, LabError, OnlyOnce, printable  # noqa: E402
+from lab.toolbox import ROOT, SOLUTIONS, LabError, printable  # noqa: E402
 
 # Whether tests/run has looked at all that this Python needs ("tried"), or only whether it starts ("kept").
 PYTHON = os.environ.pop("DAEMON_LAB_PYTHON", "tried")
@@ -75,7 +74,14 @@ def run_test(options):
     """Prove that the lab itself is right."""
     from lab.dev.develop import test
 
-    return test(options.rest)
+    return test(options.rest, options.step, options.changed)
+
+
+def run_new(options):
+    """Begin a step of the course: make its files, with what is to be done in them."""
+    from lab.dev.new import begin
+
+    return begin(options.name, options.after, options.title)
 
 
 def run_pack(options):
@@ -136,6 +142,7 @@ COMMANDS = {
     "mutants": run_mutants,
     "pack": run_pack,
     "test": run_test,
+    "new": run_new,
     "lint": run_lint,
     "bench": run_bench,
     "matrix": run_matrix,
@@ -144,7 +151,7 @@ COMMANDS = {
 }
 
 # What is of no use in a copy for learners.
-NEED_SOLUTIONS = ("handouts", "gallery", "mutants", "bench", "matrix", "distributions", "verdicts")
+NEED_SOLUTIONS = ("handouts", "gallery", "mutants", "new", "bench", "matrix", "distributions", "verdicts")
 
 # What to do about errors of the machine that can come from anywhere.
 CURES = {
@@ -157,110 +164,19 @@ CURES = {
 }
 
 
-class Parser(argparse.ArgumentParser):
-    """One that tells wrong usage in one line, as all errors are told here."""
-
-    def error(self, message):
-        raise LabError(f"{message}. What there is: {self.prog} --help")
-
-
-def parse(arguments):
-    """The options, with the function that runs the command as `run`.
-
-    What is not given is taken from the environment, where make puts it. Raises LabError.
-    """
-    from lab.answers import ways_to_name_a_step
-
-    parser = Parser(prog="tests/run", description="The daemon lab's commands.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, run in COMMANDS.items():
-        command = commands.add_parser(name, help=run.__doc__)
-        command.set_defaults(run=run, command=name)
-        if name == "gallery":
-            command.add_argument(
-                "--update",
-                nargs="?",
-                const="words",
-                choices=("words", "fails"),
-                help="write what learners are told into the gallery; with `fails`, which checks fail as well",
-            )
-        if name == "distributions":
-            command.add_argument("--quick", action="store_true", help="check the solutions, and run no tests")
-        if name == "pack":
-            command.add_argument("kind", choices=["student"], help="what kind of copy")
-            command.add_argument("--steps", required=True, metavar="FIRST-LAST", help="these steps, by their numbers")
-            command.add_argument("--to", metavar="DIR", help="the folder that it makes (default: student/ in build/)")
-        if name in ("matrix", "distributions"):
-            command.add_argument("--only", metavar="WORDS", help="only the environments whose name holds this")
-        if name == "bench":
-            command.add_argument("--load", type=int, metavar="N", help="judge the solutions beside N endless loops")
-            command.add_argument("--times", type=int, default=20, metavar="M", help="with --load: judge each M times")
-            command.add_argument("--resume", action="store_true", help="with --load: go on where a run was stopped")
-            command.add_argument("--step", metavar="NN", help="with --load: the solution of this step alone")
-        if name in ("matrix", "verdicts"):
-            command.add_argument("--until", metavar="NN", help="what belongs to this step and to those before it")
-        if name == "matrix":
-            command.add_argument(
-                "--one-in",
-                type=int,
-                default=1,
-                metavar="N",
-                help="judge one in N of the answers in each cell",
-            )
-        if name == "verdicts":
-            command.add_argument(
-                "--share",
-                default="0/1",
-                metavar="K/N",
-                help="each Nth of the answers, from number K on",
-            )
-            command.add_argument("--output", type=int, default=1, metavar="FD", help="the descriptor to report on")
-            command.add_argument("--right", action="store_true", help="the right answers alone")
-            command.add_argument("--repeat", type=int, default=1, metavar="N", help="judge each answer N times")
-            command.add_argument("--workers", type=int, metavar="N", help="so many answers at a time")
-        if name in ("check", "tour", "verdicts"):
-            command.add_argument(
-                "--no-sandbox",
-                dest="sandbox",
-                action="store_false",
-                default=os.environ.get("SANDBOX") != "no",
-                help="use no namespaces (or SANDBOX=no)",
-            )
-        if name in ("check", "tour"):
-            usual = SKELETONS if name == "check" else SOLUTIONS
-            command.add_argument(
-                "--answers",
-                action=OnlyOnce,
-                default=os.environ.get("ANSWERS") or usual,
-                metavar="DIR",
-                help=f"the folder with the answers (or ANSWERS=DIR; default: {usual.name}/)",
-            )
-        if name == "check":
-            command.add_argument(
-                "--step",
-                action=OnlyOnce,
-                default=os.environ.get("STEP") or None,
-                metavar="NN",
-                help=f"this step alone: {ways_to_name_a_step()} (or STEP=NN)",
-            )
-    options, rest = parser.parse_known_args(arguments)
-    options.rest = rest
-    if rest and options.run is not run_test:  # pytest has options of its own
-        parser.error(f"unknown: {' '.join(rest)} (a step is named by --step NN, a folder by --answers DIR)")
-    return options
-
-
 def run(arguments):
     """Do what is asked for; returns the exit status. What goes wrong is told in one line."""
     try:
         lacks = needs.missing(quick=True)
         if lacks:
             return start_again(", ".join(lacks))
-        options = parse(arguments)
+        from lab.options import parse
+
+        options = parse(COMMANDS, arguments)
         if options.command in NEED_SOLUTIONS and not SOLUTIONS.exists():
             needs_them = f"there are no solutions here, and tests/run {options.command} needs them"
             raise LabError(f"{needs_them}: learners were given a copy without them")
-        return options.run(options)
+        return COMMANDS[options.command](options)
     except LabError as error:
         return fail(str(error))
     except ImportError as error:  # of something that pytest needs, such as pluggy

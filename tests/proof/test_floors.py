@@ -25,6 +25,7 @@ FLOORS = (
     ("check", "tour"),
     ("handouts",),
     ("dev",),
+    ("options",),
     ("__main__",),
     ("start", "__init__"),
 )

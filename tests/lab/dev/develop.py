@@ -12,27 +12,38 @@ from typing import Sequence
 
 import pytest
 
-from lab.toolbox import BUILD, ROOT, LabError
+from lab.answers import find_step
+from lab.dev.changed import PROOF, Selection, changed_files, imports_of_tests, select
+from lab.toolbox import BUILD, ROOT, LabError, printable
 
 TESTS = ROOT / "tests"
-PROOF = TESTS / "proof"
 
 
-def test(rest: list[str]) -> int:
+def test(rest: list[str], step: str | None = None, changed: bool = False) -> int:
     """Run the lab's own tests, with `rest` as options for pytest; returns the exit status.
 
-    All of them, or those in the files that `rest` names. Side by side, where
-    pytest-xdist is there.
+    All of them, or those in the files that `rest` names, or those of a step, or
+    those of what git says has changed. Side by side, where pytest-xdist is there.
+    Raises LabError.
     """
+    if not PROOF.exists():
+        raise LabError("there are no tests of the lab itself here: learners were given a copy without them")
+    selected: list[str] = []
+    if step or changed:
+        selection = Selection(steps={find_step(step)}) if step else select(changed_files(), imports_of_tests())
+        for path in selection.untold:
+            print(f"{printable(path)} has changed, and no test is known to tell of it alone.")
+        if not selection.steps and not selection.files:
+            print("No test was run. To run all: make test")
+            return 0
+        selected = selection.options()
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     words = ["-c", str(TESTS / "pyproject.toml"), "--rootdir", str(TESTS), "-p", "no:cacheprovider", "-ra"]
     if find_spec("xdist"):
         # Three for each processor, since most tests wait; an -n in `rest` comes later, and counts.
         words += ["-p", "xdist.plugin", "-n", str(3 * (os.cpu_count() or 1))]
-    if not PROOF.exists():
-        raise LabError("there are no tests of the lab itself here: learners were given a copy without them")
     named = any(Path(word.partition("::")[0]).exists() for word in rest)
-    status = int(pytest.main([*words, *rest, *([] if named else [str(PROOF)])]))
+    status = int(pytest.main([*words, *selected, *rest, *([] if named else [str(PROOF)])]))
     return status if status < 2 else 2
 
 
