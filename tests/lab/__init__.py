@@ -5,8 +5,8 @@ lies above or on its own floor. Only modules of one folder know each other, and
 never in a circle. From the ground up:
 
     toolbox, needs               where things are, errors told in one line; what a Python lacks
-    hindered, scene, course      what keeps the lab from looking; what is asked for; the list of steps
-    facts, answers               all types of what was seen; the files of a submission
+    scene, course                what is asked for; the list of steps
+    facts, hindered, answers     all types of what was seen; what keeps the lab from looking; the files of a submission
     kernel/                      reads /proc
     sandbox/                     starts programs, and ends them
     watch/                       waits until they are at rest, and looks
@@ -21,8 +21,11 @@ never in a circle. From the ground up:
     check, tour                  what learners call
     handouts                     what the handouts show, from real runs
     dev/                         what those call who work on the lab itself
+    options                      what each command takes
 
 At `facts` the lab is cut in two. What touches a process makes an Observation;
 what judges and tells only reads one. `start` starts them all, by way of
 `__main__`, which asks `needs` before it loads anything that takes pytest or psutil.
 """
+
+__version__ = "0.9.0"  # .github/CHANGELOG.md says what changed in which

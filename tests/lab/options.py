@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Callable, NoReturn
 
+from lab import __version__
 from lab.answers import ways_to_name_a_step
 from lab.toolbox import SKELETONS, SOLUTIONS, LabError, OnlyOnce
 
@@ -152,6 +153,7 @@ def parse(commands: dict[str, Callable[[argparse.Namespace], int]], arguments: l
     the options of pytest that `test` hands on. Raises LabError for wrong usage.
     """
     parser = Parser(prog="tests/run", description="The daemon lab's commands.")
+    parser.add_argument("--version", action="version", version=f"the daemon lab {__version__}")
     below = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, run in commands.items():
         command = below.add_parser(name, help=run.__doc__)
