@@ -42,6 +42,15 @@ def parsed(o: Observation) -> list[Parsed]:
     return result
 
 
+def whole_number(text: str) -> int | None:
+    """The number that a text is, written in the digits 0 to 9; None for any other text.
+
+    Unicode has more digits, and int() takes some of them. No number of more
+    than 64 bits is one that a program can mean.
+    """
+    return int(text) if re.fullmatch(r"[0-9]{1,20}", text) else None
+
+
 def signal_name(number: int) -> str:
     """SIGSEGV for 11; a number that has no name as it is."""
     try:

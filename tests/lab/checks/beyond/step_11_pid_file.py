@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.checks.beyond import step_09_second_fork as step_09
 from lab.checks.check import LOG_TO_JUDGE, Finding, Wrong, check
-from lab.checks.common import fails_cleanly, fate, says_why
+from lab.checks.common import fails_cleanly, fate, says_why, whole_number
 from lab.checks.recipe import step_07_syslog as step_07
 from lab.checks.recipe.step_07_syslog import null_device_and
 from lab.facts import Observation, PidFile, Process
@@ -37,7 +37,7 @@ def holds_pid(file: PidFile | None, pid: int) -> bool:
 
 def number_in(file: PidFile) -> int | None:
     """The number that a PID file holds, None if it holds anything else."""
-    return int(file.text) if file.text.strip().isdecimal() else None
+    return whole_number(file.text.strip())
 
 
 def left(o: Observation) -> str:

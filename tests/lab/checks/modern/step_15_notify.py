@@ -10,7 +10,19 @@ from dataclasses import dataclass
 from typing import Iterable, Sequence
 
 from lab.checks.check import Finding, Unseen, Wrong, check
-from lab.checks.common import CRASHES, crash, ended, fate, is_left, killed, printed, says_why, signal_name, stopped_well
+from lab.checks.common import (
+    CRASHES,
+    crash,
+    ended,
+    fate,
+    is_left,
+    killed,
+    printed,
+    says_why,
+    signal_name,
+    stopped_well,
+    whole_number,
+)
 from lab.checks.recipe import step_00_background as step_00
 from lab.facts import Done, Message, Observation, Process
 from lab.scene import LOOK_BEFORE, Scene, Usual
@@ -356,9 +368,10 @@ class Reload:
     @property
     def is_of_now(self) -> bool:
         """Whether the first of `times`, of which there has to be one, is that of the reload."""
-        if not self.times[0].isdigit():
+        microseconds = whole_number(self.times[0])
+        if microseconds is None:
             return False
-        seconds = int(self.times[0]) / 1e6
+        seconds = microseconds / 1e6
         return self.done.begun <= seconds + 1e-6 and seconds <= self.done.over
 
     @property
@@ -426,17 +439,18 @@ def why_the_reload_is_wrong(o: Observation, wrong: Reload) -> str:
 
 
 def why_the_time_is_wrong(text: str, done: Done, when: float) -> str:
-    if not text.isdigit():
+    number = whole_number(text)
+    if number is None:
         return "that is no whole number: microseconds, by which two times can be compared"
-    if abs(int(text) / 1e6 - when) < 24 * 3600:
+    if abs(number / 1e6 - when) < 24 * 3600:
         return (
             "that is the time of day, CLOCK_REALTIME, which may be set. The manager compares it with its own "
             "CLOCK_MONOTONIC, which counts from the start of the machine"
         )
     for name, unit in OTHER_UNITS.items():
-        if int(done.begun * unit) <= int(text) <= done.over * unit:
+        if int(done.begun * unit) <= number <= done.over * unit:
             return f"that is the time in {name}. The manager takes it for microseconds, and so for another time"
-    if int(text) / 1e6 < done.begun:
+    if number / 1e6 < done.begun:
         return (
             "that is a time before SIGHUP came: it answers nothing that the manager has asked for. Ask the clock anew "
             "at each reload"
