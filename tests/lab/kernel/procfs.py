@@ -2,7 +2,8 @@
 
 Every function takes the path of a process's (or a thread's) folder in /proc. A
 process that is gone raises ProcessLookupError, whichever way the kernel says
-so: it never reads as "no descriptors" or "no terminal". Source: proc(5).
+so: it never reads as "no descriptors" or "no terminal". A file that is not as
+proc(5) has it raises ValueError.
 """
 
 from __future__ import annotations
@@ -89,6 +90,8 @@ def read_stat(folder):
     """
     text = read(folder + "/stat")
     fields = text[text.rindex(b")") + 2 :].split()
+    if len(fields) < 20:
+        raise ValueError(f"{folder}/stat has no more than {text!r}")
     return Stat(
         state=fields[0].decode("ascii"),
         ppid=int(fields[1]),
@@ -168,7 +171,7 @@ def read_descriptor(folder, number):
         for line in read(f"{folder}/fdinfo/{number}", folder).decode("ascii", "replace").splitlines()
         if ":" in line
     )
-    flags = int(details["flags"], 8)
+    flags = int(details.get("flags", ""), 8)
     return Descriptor(
         number=number,
         kind=_kind(status, target),
