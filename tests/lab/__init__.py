@@ -4,7 +4,7 @@ It is built in floors. A module knows what lies on lower floors, and nothing tha
 lies above or on its own floor. Only modules of one folder know each other, and
 never in a circle. From the ground up:
 
-    toolbox, needs               where things are, errors told in one line; what a Python lacks
+    toolbox, needs, faults       where things are; what a Python lacks; the system calls that are made to fail
     scene, course                what is asked for; the list of steps
     facts, hindered, answers     all types of what was seen; what keeps the lab from looking; the files of a submission
     kernel/                      reads /proc

@@ -91,6 +91,13 @@ def run_pack(options):
     return student(options.steps, options.to)
 
 
+def run_protocol(options):
+    """Write anew what the launcher has to know of the protocol, as a header in C."""
+    from lab.dev.header import write
+
+    return write()
+
+
 def run_lint(options):
     """Look at the style of the C and the Python."""
     from lab.dev.develop import lint
@@ -143,6 +150,7 @@ COMMANDS = {
     "pack": run_pack,
     "test": run_test,
     "new": run_new,
+    "protocol": run_protocol,
     "lint": run_lint,
     "bench": run_bench,
     "matrix": run_matrix,

@@ -7,17 +7,17 @@ scene that it wants to look at, and whatever launches programs reads it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
 from typing import Any
+
+from lab.faults import Fault
 
 PID_FILE = "daemon.pid"  # what -p names, in the working directory
 CONFIG = "daemon.conf"  # what -c names
 SOCKET = "service.sock"  # what -l names, if it is a path
 PORT = "PORT"  # in arguments and deeds it stands for a port that is free
 SOMEBODY = "SOMEBODY"  # in arguments it stands for a user who is neither root nor whoever runs the lab
-# Faults that hold a call until pytest has had a look: chdir(), accept(), all that can tell something, setsid().
-HOLD_CHDIR, ACCEPT_ONCE, LOOK_BEFORE = "chdir-held", "accept-once", "telling-held"
-HOLD_SETSID = "setsid-held"
 USER = "guest"  # whom -u names; in /etc/passwd where a job is launched as root
 USERS = {
     "passwd": b"root:x:0:0::/:/bin/sh\nguest:x:70:80::/:/bin/sh\n",
@@ -27,23 +27,83 @@ HOSTS_FILE = Path("/etc/hosts")
 HOSTS = b"127.0.0.1 localhost\n::1 localhost\n"  # that file in a sandbox, for a job that is told a host
 
 
+# The words of the options of a Scene. They are those of the wire, too: sandbox/protocol.py gives them to the launcher,
+# and the first one of each is what it assumes if it is told nothing.
+
+
+class Stdio(Enum):
+    """What descriptors 0, 1 and 2 are at the start."""
+
+    TERMINAL = "terminal"
+    CLOSED = "closed"
+    PIPE = "pipe"  # standard output is one, and the rest is the terminal
+
+
+class Device(Enum):
+    """What can be missing in /dev."""
+
+    NULL = "null"
+    LOG = "log"
+
+
+class Signals(Enum):
+    """What is done with signals at the start."""
+
+    USUAL = "usual"
+    HELD = "held"  # every signal is ignored, and blocked too
+
+
+class Manager(Enum):
+    """The kind of service manager that NOTIFY_SOCKET names: sd_notify(3)."""
+
+    NONE = "none"
+    PATH = "path"
+    ABSTRACT = "abstract"
+    FULL = "full"  # nobody reads what is sent there
+    MISSING = "missing"  # there is nothing at its path
+
+
+class Listen(Enum):
+    """What a service manager passes: sd_listen_fds(3). The last two are none that listen."""
+
+    UNIX = "unix"
+    TCP4 = "tcp4"
+    TCP6 = "tcp6"
+    FILE = "file"
+    CONNECTED = "connected"
+
+    @property
+    def is_tcp(self) -> bool:
+        """Whether it takes a network."""
+        return self in (Listen.TCP4, Listen.TCP6)
+
+
 @dataclass(frozen=True)
 class Scene:
-    """How a program is started; the defaults are those of every answer."""
+    """How a program is started; the defaults are those of every answer.
 
-    stdio: str = "terminal"  # or "closed", or "pipe" for standard output
-    fault: str = ""  # a row of the table in launcher/faults.c
-    without: tuple[str, ...] = ()  # "null", "log": not in /dev
+    The launcher is told a field as it is, by its name, unless it is on the list
+    NOT_TOLD of sandbox/protocol.py: there the lab tells something else instead.
+    """
+
+    stdio: Stdio = Stdio.TERMINAL
+    fault: Fault | None = None
+    without: tuple[Device, ...] = ()
     leads: bool = False  # it leads a session on a terminal of its own, as under sshd
     environment: tuple[str, ...] = ()  # of NAME=VALUE, beside toolbox.ENVIRONMENT, or NAME for none of it
-    signals: str = ""  # "held": every signal is ignored, and blocked too
+    signals: Signals = Signals.USUAL
     then: tuple[str, ...] = ()  # what is done once it is at rest: see DEEDS in watch/observe.py, or a signal's name
     files: tuple[Any, ...] = ()  # (name, bytes) in its working directory, and the mode if it is not 0644
     root: bool = False  # as root of the sandbox, with USERS to become, in a directory of root's; from the step on
     # that gives up root's rights, the arguments tell it to become one
     arguments: tuple[str, ...] | None = None  # None, here and below: as is usual
-    notify: str | None = None  # the kind of service manager that would be told, see launcher/sockets.c; "" for none
-    listen: tuple[str, ...] | None = None  # the kinds of what a service manager passes, from descriptor 3 on
+    notify: Manager | None = None  # who would be told
+    listen: tuple[Listen, ...] | None = None  # what a service manager passes, from descriptor 3 on
+
+    @property
+    def has_manager(self) -> bool:
+        """Whether a service manager starts the program, in a scene that leaves nothing open."""
+        return self.notify not in (None, Manager.NONE) or bool(self.listen)
 
 
 @dataclass(frozen=True)
@@ -52,8 +112,8 @@ class Usual:
 
     arguments: tuple[str, ...] = ()
     as_root: tuple[str, ...] = ()  # arguments besides, where it is root
-    notify: str = ""  # this and the next one as in a Scene
-    listen: tuple[str, ...] = ()
+    notify: Manager = Manager.NONE  # this and the next one as in a Scene
+    listen: tuple[Listen, ...] = ()
     name: str = ""  # of one of the two ways in which a step's program is launched
 
     def key(self, word: str) -> str:

@@ -7,12 +7,12 @@ from lab.checks.check import DOES_NOT_COMPILE
 from lab.checks.common import parsed, role, signal_name
 from lab.course import STEPS
 from lab.judge.examination import Workshop
-from lab.scene import Scene
+from lab.scene import Scene, Signals
 from lab.toolbox import SOLUTIONS, LabError, printable
 
 COLUMNS = ("step", "PID", "PPID", "PGID", "SID", "TTY", "umask", "cwd", "descriptors", "sig", "UID", "log")
 
-HELD = Scene(signals="held")
+HELD = Scene(signals=Signals.HELD)
 PROCESS_IDS = ("PID", "PPID", "PGID", "SID")
 
 SHORT = {"tty": "t", "file": "f", "pipe": "p", "socket": "s", "null": "n", "log": "l"}

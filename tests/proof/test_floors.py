@@ -8,7 +8,7 @@ LAB = ROOT / "tests" / "lab"
 
 # From the ground up: folders and modules of the package lab. Modules of a folder may know each other, in one direction.
 FLOORS = (
-    ("toolbox", "needs"),
+    ("toolbox", "needs", "faults"),
     ("scene", "course"),
     ("hindered", "facts", "answers"),
     ("kernel",),

@@ -23,8 +23,9 @@ from lab.facts import Build
 from lab.judge.compiling import Builder
 from lab.judge.examination import examiner
 from lab.kernel import procfs
+from lab.sandbox.protocol import Source
 from lab.sandbox.server import Launchpad, look_at_null_device, reserve_port
-from lab.scene import Scene
+from lab.scene import Manager, Scene
 from lab.toolbox import ROOT, SOLUTIONS, LabError
 from lab.watch import loop
 from lab.watch.observe import observe
@@ -121,12 +122,12 @@ def test_the_time_of_a_message_is_when_it_was_sent(pad, programs):
     """Signs of life are judged by their times, which must not depend on when the lab gets to read them."""
     step = step_called("notify")
     build = programs.build(Answer(step, SOLUTIONS / step.file))
-    with pad.wait_for_start(pad.job(step.name, build.program, Scene(notify="path"))) as launch:
+    with pad.wait_for_start(pad.job(step.name, build.program, Scene(notify=Manager.PATH))) as launch:
         loop.run(settle(launch, lambda pid: None))
         launch.take_in()
         told = len(launch.notices)
         os.kill(launch.outer(launch.pids()[-1]), signal.SIGHUP)
-        assert wait_for(lambda: select.select([launch._files["notices"]], [], [], 0)[0])
+        assert wait_for(lambda: select.select([launch._files[Source.NOTICES]], [], [], 0)[0])
         there = time.monotonic()
         assert wait_for(lambda: time.monotonic() > there + 0.1)
         launch.take_in()

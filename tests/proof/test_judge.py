@@ -17,12 +17,12 @@ from lab.judge import tape
 from lab.judge.compiling import Builder
 from lab.judge.plan import USUAL, Run, depends_on, is_launched, wanted
 from lab.judge.verdict import FAILED, FOLLOWS, PASSED, SKIPPED, Verdict
-from lab.scene import PID_FILE, Scene, Usual
+from lab.scene import PID_FILE, Listen, Manager, Scene, Signals, Usual
 from lab.toolbox import LabError
 
 PROGRAM = Build(b"a program", "")
 WRONG = Wrong("this", "that", "of something")
-HERE = Scene(signals="held")  # some scene of its own
+HERE = Scene(signals=Signals.HELD)  # some scene of its own
 
 
 def here(_check):
@@ -44,17 +44,18 @@ def asked(name, finding, **more):
 
 
 def test_what_a_scene_leaves_open_is_as_usual():
-    usually = Usual(arguments=("-d",), as_root=("-u", "guest"), notify="path", listen=("unix",))
-    assert usually.completed(Scene()) == Scene(arguments=("-d",), notify="path", listen=("unix",))
+    usually = Usual(arguments=("-d",), as_root=("-u", "guest"), notify=Manager.PATH, listen=(Listen.UNIX,))
+    assert usually.completed(Scene()) == Scene(arguments=("-d",), notify=Manager.PATH, listen=(Listen.UNIX,))
     assert usually.completed(Scene(root=True)).arguments == ("-d", "-u", "guest")
-    closed = Scene(arguments=(), notify="", listen=(), root=True)
+    closed = Scene(arguments=(), notify=Manager.NONE, listen=(), root=True)
     assert usually.completed(closed) == closed
 
 
 def test_a_step_is_launched_as_the_latest_one_before_it_that_says_how():
     assert usual(step_called("reset_signals")) == Usual()
     assert usual(step_called("ready_pipe")) == usual(step_called("pid_file")) == Usual(arguments=("-p", PID_FILE))
-    assert usual(step_called("notify")) == Usual(notify="path"), "it builds on the first step, not on the one before"
+    on_its_own = Usual(notify=Manager.PATH)  # it builds on the first step, not on the one before
+    assert usual(step_called("notify")) == on_its_own
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)

@@ -10,6 +10,7 @@ from typing import Mapping, NamedTuple
 
 from lab.checks.check import CRASHED, EXITED, WRONG_STATE, Check, Finding, Wrong, check
 from lab.facts import Descriptor, Observation
+from lab.faults import Fault
 from lab.scene import Scene
 
 # A message to the log: <priority>, a time stamp if there is one (syslog(3) writes
@@ -202,7 +203,7 @@ def bonus_for_failure(call: str, error: str, half: str, *words: str) -> Check:
         says=f"says so when {call}() fails, and ends",
         read=f"{call}(2)",
         bonus=True,
-        scene=Scene(fault=f"{call}-{error}"),
+        scene=Scene(fault=Fault.called(f"{call}-{error}")),
     )
     def call_fails(o: Observation) -> Finding:
         if fails_cleanly(o) and says_why(o, call, reason, *words):

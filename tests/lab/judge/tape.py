@@ -35,7 +35,7 @@ from lab.toolbox import BUILD, compiler
 LAB = Path(__file__).resolve().parents[1]
 
 # All that an Observation depends on: folders, and single modules, of the package lab.
-BELOW_THE_CUT = ("kernel", "sandbox", "watch", "facts.py", "scene.py", "hindered.py", "toolbox.py",
+BELOW_THE_CUT = ("kernel", "sandbox", "watch", "facts.py", "faults.py", "scene.py", "hindered.py", "toolbox.py",
                  "judge/compiling.py")  # fmt: skip
 
 LIVE_ONE_IN = 50  # so many answers: others each time, so that in the end all are

@@ -10,7 +10,6 @@ import array
 import errno
 import fcntl
 import os
-import re
 import select
 import signal
 import socket
@@ -22,11 +21,14 @@ from dataclasses import dataclass, field
 import psutil
 
 from lab.facts import Message
+from lab.faults import Fault
 from lab.hindered import does_not_end, init_ended, launcher_failed, limits_changed
 from lab.kernel import procfs
 from lab.kernel.process import looking_at
+from lab.sandbox import protocol
 from lab.sandbox.cgroups import was_out_of_memory
-from lab.scene import ACCEPT_ONCE, HOLD_CHDIR, HOLD_SETSID, LOOK_BEFORE, PORT, Scene
+from lab.sandbox.protocol import NotUnderstood, Source
+from lab.scene import PORT, Scene
 from lab.toolbox import LabError
 
 # Limits that no launch comes near on an idle machine. A busy one takes its time.
@@ -100,34 +102,29 @@ class Launch:
     notices: list = field(default_factory=list)  # what the service manager was told
     port: int = 0  # what PORT stands for
     port_mark: socket.socket | None = None  # reserves it where there is no sandbox
-    client: socket.socket | OSError | None = None  # what came of "connect"
     kept_waiting: bool = False  # a client was not served in time
     has_spun: bool = False  # it was at rest, and busy all the time: what it does next takes no long work
-    connected: int | None = None  # what came of "crowd" or "vanish": the number of clients
     printed: bytearray = field(default_factory=bytearray)  # to the terminal or the output
-    piped: bytearray = field(default_factory=bytearray)  # that part of it that came through the pipe of scene "pipe"
+    piped: bytearray = field(default_factory=bytearray)  # that part of it that came through the pipe of Stdio.PIPE
     found: str | None = None  # in the PID file, at the moment when the job returned
     again: list = field(default_factory=list)  # PIDs of what was started by "again"
-    opened: int | None = None  # what came of "terminal": a descriptor, or -errno
-    replaced: str | None = None  # what came of "replace"
-    raised: int | None = None  # what came of "raise": 0 or -errno
-    timers: tuple = ()  # what came of "timers": 0 or -errno, then nanoseconds, see launcher.h
-    regained: tuple = ()  # what came of "root": for the user and the group, 0 or -errno
-    accept_failed: bool = False  # scene ACCEPT_ONCE: the first accept() was made to fail
-    on_call: object = None  # scene LOOK_BEFORE: a function of the outer PID of who is about to tell something
+    accept_failed: bool = False  # Fault.ACCEPT_ONCE: the first accept() was made to fail
+    on_call: object = None  # Fault.LOOK_BEFORE: a function of the outer PID of who is about to tell something
     groups: list = field(default_factory=list)  # the directories of its control groups
     looks: list = field(default_factory=list)  # what it gave, each with the number of notices that had come
     flooded: bool = False  # more than KEPT_OUTPUT was printed
-    pipe_closed: bool = False  # scene "pipe": its reader has got end of file
+    pipe_closed: bool = False  # scene Stdio.PIPE: its reader has got end of file
     proc: str = "/proc"  # the /proc whose PIDs are the job's own
     is_tool: bool = False  # it runs a tool, and no answer
     is_read: bool = True  # False while nobody is to take in what it says, or somebody else does
     _trouble: Exception | None = None  # what came of it while another launch was looked at
     _proc_fd: int = -1
     _known: dict = field(default_factory=dict)  # outer PIDs, and those that the job knows: what they send may come late
-    _waiting_calls: list = field(default_factory=list)  # (identifier, deadline) of what scene HOLD_SETSID holds
+    _waiting_calls: list = field(default_factory=list)  # (identifier, deadline) of what Fault.HOLD_SETSID holds
     _held: list = field(default_factory=list)  # descriptors of pipes that the job made
-    _files: dict = field(default_factory=dict)  # name: descriptor or socket that is looked at
+    _files: dict = field(default_factory=dict)  # Source: the descriptor that is read
+    _answers: list = field(default_factory=list)  # the Events that came of the last order
+    _awaited: tuple = ()  # the kinds of Events that can come of it
 
     # ---- what it says --------------------------------------------------
 
@@ -155,86 +152,126 @@ class Launch:
 
     def _pump_own(self, timeout):
         """The same, of this launch alone."""
-        watched = {self.control.fileno(): "control"}
-        watched.update({fd: name for name, fd in self._files.items()})
+        control = self.control.fileno()
+        watched = {fd: source for source, fd in self._files.items()}
         poller = select.poll()
-        for fd in watched:
+        for fd in (control, *watched):
             poller.register(fd, select.POLLIN)
         ready = poller.poll(timeout * 1000)
         for fd, _ in ready:
-            getattr(self, "_take_" + watched[fd])(fd)
+            if fd == control:
+                self._take_control()
+            else:
+                self._TAKERS[watched[fd]](self, fd)
         self._let_calls_go()
         return bool(ready)
 
-    def _take_control(self, _fd):
+    def _take_control(self):
+        """Take in one event. Raises Refused, LabError, Hindered, and NotUnderstood for what is no event."""
         try:
-            data, ancillary, _, _ = self.control.recvmsg(
+            data, ancillary, flags, _ = self.control.recvmsg(
                 8192, socket.CMSG_SPACE(4), socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
             )
         except BlockingIOError:
             return
         except ConnectionResetError:
-            data, ancillary = b"", []
-        word, _, rest = os.fsdecode(data).partition(" ")
-        for _, _, packed in ancillary:
-            fd = array.array("i", packed)[0]
-            if word == "init":
-                self.init, self.pidfd = int(rest), fd
-            elif word == "client":
-                self.client = socket.socket(fileno=fd)
-            elif word == "proc":
-                self._proc_fd = fd
-            else:
-                self._files[word] = fd
-                os.set_blocking(fd, False)
-            return
+            data, ancillary, flags = b"", [], 0
         if not data:
             raise self._broken("the launcher ended too soon: something killed it", init_ended())
-        if word == "refused":
-            raise Refused(rest)
-        if word == "broken":
-            raise self._broken(f"an answer could not be launched here: {rest}", launcher_failed(rest))
-        if word == "lab":
-            self.lab = f"/proc/{self.init}/root{rest}" if self.sandboxed else rest
-            self._open_proc()
-        elif word == "group":
-            self.groups.append(rest)
-        elif word == "program":
-            self.program = tuple(map(int, rest.split()))
-        elif word == "shell":
-            self.shell = int(rest)
-        elif word == "job":
-            self.job, self.started = int(rest), time.monotonic()
-        elif word == "found":
-            self.found = rest
-        elif word == "again":
-            self.again.append(int(rest))
-        elif word == "opened":
-            self.opened = int(rest)
-        elif word == "replaced":
-            self.replaced = rest
-        elif word == "refused-client":
-            self.client = OSError(int(rest), os.strerror(int(rest)))
-        elif word == "connected":
-            self.connected = int(rest)
-        elif word == "raised":
-            self.raised = int(rest)
-        elif word == "timers":
-            self.timers = tuple(map(int, rest.split()))
-        elif word == "regained":
-            self.regained = tuple(map(int, rest.split()))
-        elif word == "exec":
-            self.exec_errno = int(rest)
-        elif word == "calls":
-            for number, kind, argument in re.findall(r"=(\d+):(.):(\d+)", rest):
-                self.calls[int(number)] = (kind, int(argument))
-        elif word == "reaped":
-            pid, status = map(int, rest.split())
-            self.reaped[pid] = status
-        elif word == "ended":
-            pid, status = map(int, rest.split())
-            if not os.WIFSTOPPED(status):
-                self.job_status = status
+        if flags & socket.MSG_CTRUNC:
+            raise LabError("the lab can open no more files. Allow more (ulimit -n 4096), and try again")
+        descriptors = [fd for _, _, packed in ancillary for fd in array.array("i", packed)]
+        try:
+            event = protocol.read_event(os.fsdecode(data), descriptors[0] if descriptors else None)
+        except NotUnderstood:
+            for fd in descriptors:
+                os.close(fd)
+            raise
+        self._take_event(event)
+
+    def _take_event(self, event):
+        take = self._EVENTS.get(type(event))
+        if take is not None:
+            take(self, event)
+        elif isinstance(event, self._awaited):
+            self._answers.append(event)
+        elif hasattr(event, "descriptor"):  # of an order that was given up: nobody waits for it any more
+            os.close(event.descriptor)
+
+    def add_stream(self, source, fd):
+        """Read what comes from a descriptor, from here on."""
+        self._files[source] = fd
+        os.set_blocking(fd, False)
+
+    def _refused(self, event):
+        raise Refused(event.why)
+
+    def _broke(self, event):
+        raise self._broken(f"an answer could not be launched here: {event.why}", launcher_failed(event.why))
+
+    def _was_misunderstood(self, event):
+        raise NotUnderstood(f"it was told {event.what}")
+
+    def _take_init(self, event):
+        self.init, self.pidfd = event.pid, event.descriptor
+
+    def _take_stream(self, event):
+        self.add_stream(event.source, event.descriptor)
+
+    def _take_proc(self, event):
+        self._proc_fd = event.descriptor
+
+    def _take_lab(self, event):
+        self.lab = f"/proc/{self.init}/root{event.path}" if self.sandboxed else event.path
+        self._open_proc()
+
+    def _take_group(self, event):
+        self.groups.append(event.path)
+
+    def _take_program(self, event):
+        self.program = (event.device, event.inode)
+
+    def _take_calls(self, event):
+        self.calls = event.by_number()
+
+    def _take_shell(self, event):
+        self.shell = event.pid
+
+    def _take_job(self, event):
+        self.job, self.started = event.pid, time.monotonic()
+
+    def _take_exec(self, event):
+        self.exec_errno = event.error
+
+    def _take_ended(self, event):
+        if not os.WIFSTOPPED(event.status):
+            self.job_status = event.status
+
+    def _take_found(self, event):
+        self.found = event.text
+
+    def _take_reaped(self, event):
+        self.reaped[event.pid] = event.status
+
+    # What becomes of each event. The others are answers to orders: see _order().
+    _EVENTS = {
+        protocol.Refused: _refused,
+        protocol.Broken: _broke,
+        protocol.Misunderstood: _was_misunderstood,
+        protocol.Init: _take_init,
+        protocol.Stream: _take_stream,
+        protocol.Proc: _take_proc,
+        protocol.Lab: _take_lab,
+        protocol.Group: _take_group,
+        protocol.Program: _take_program,
+        protocol.Calls: _take_calls,
+        protocol.Shell: _take_shell,
+        protocol.Job: _take_job,
+        protocol.Exec: _take_exec,
+        protocol.Ended: _take_ended,
+        protocol.Found: _take_found,
+        protocol.Reaped: _take_reaped,
+    }
 
     def _broken(self, before, afterwards):
         """What to raise where the launcher failed. Before an answer runs it cannot be at fault."""
@@ -249,7 +286,7 @@ class Launch:
         except (ProcessLookupError, PermissionError):
             return False
 
-    def _take_printed(self, name, fd):
+    def _take_printed(self, source, fd):
         try:
             data = os.read(fd, 65536)
         except BlockingIOError:
@@ -257,25 +294,25 @@ class Launch:
         except OSError:  # EIO: every descriptor of the terminal's other side is closed
             data = b""
         if not data:
-            os.close(self._files.pop(name))
-            self.pipe_closed |= name == "stdout"
+            os.close(self._files.pop(source))
+            self.pipe_closed |= source is Source.STDOUT
         room = KEPT_OUTPUT - len(self.printed)
         self.flooded |= len(data) > room
         self.printed += data[: max(room, 0)]
-        if name == "stdout":
+        if source is Source.STDOUT:
             self.piped += data[: max(room, 0)]
 
     def _take_terminal(self, fd):
-        self._take_printed("terminal", fd)
+        self._take_printed(Source.TERMINAL, fd)
 
     def _take_stdout(self, fd):
-        self._take_printed("stdout", fd)
+        self._take_printed(Source.STDOUT, fd)
 
     def _take_output(self, fd):
-        self._take_printed("output", fd)
+        self._take_printed(Source.OUTPUT, fd)
 
     def _take_again(self, fd):
-        self._take_printed("again", fd)
+        self._take_printed(Source.AGAIN, fd)
 
     def _take_listener(self, fd):
         """A call is held: do what the scene's fault has for it, and let it go on or fail."""
@@ -283,7 +320,7 @@ class Launch:
         try:
             fcntl.ioctl(fd, _NOTIF_RECV, call)
             identifier, pid = _NOTIFICATION.unpack(call)[:2]
-            if self.scene.fault == HOLD_SETSID and self._inner(pid) != self.job:
+            if self.scene.fault is Fault.HOLD_SETSID and self._inner(pid) != self.job:
                 self._waiting_calls.append((identifier, time.monotonic() + HOLD_TIME))
                 return
             error = self._AT_CALL[self.scene.fault](self, pid) or 0
@@ -291,7 +328,7 @@ class Launch:
         except (FileNotFoundError, ProcessLookupError):
             pass  # the caller has ended meanwhile
         except OSError:
-            os.close(self._files.pop("listener"))  # so have all that could call
+            os.close(self._files.pop(Source.LISTENER))  # so have all that could call
 
     @staticmethod
     def _answer_call(fd, identifier, error=0):
@@ -302,7 +339,7 @@ class Launch:
         return bool(self._waiting_calls)
 
     def _let_calls_go(self):
-        """Scene HOLD_SETSID: a child goes on when its parent has ended, or waits for it, or does not come to either."""
+        """Fault.HOLD_SETSID: a child goes on when its parent has ended, or waits for it, or does not come to either."""
         if not self._waiting_calls:
             return
         is_free = self.job_status is not None or self._job_waits()
@@ -311,7 +348,7 @@ class Launch:
             if is_free or time.monotonic() > deadline:
                 self._waiting_calls.remove(call)
                 try:
-                    self._answer_call(self._files["listener"], identifier)
+                    self._answer_call(self._files[Source.LISTENER], identifier)
                 except (KeyError, OSError):
                     pass  # the caller has ended meanwhile
 
@@ -350,17 +387,17 @@ class Launch:
         before = -1
         while before < len(self.notices):
             before = len(self.notices)
-            self._take_notices(self._files["notices"])
+            self._take_notices(self._files[Source.NOTICES])
         self.looks.append((before, self.on_call(outer)))
 
     def _let_go(self, _outer):
         """Nothing is to be done at this one."""
 
     _AT_CALL = {
-        HOLD_SETSID: _let_go,
-        HOLD_CHDIR: _hold_pipes,
-        ACCEPT_ONCE: _fail_once,
-        LOOK_BEFORE: _look_before,
+        Fault.HOLD_SETSID: _let_go,
+        Fault.HOLD_CHDIR: _hold_pipes,
+        Fault.ACCEPT_ONCE: _fail_once,
+        Fault.LOOK_BEFORE: _look_before,
     }
 
     def _take_log(self, fd):
@@ -368,6 +405,16 @@ class Launch:
 
     def _take_notices(self, fd):
         self._take_message(fd, self.notices)
+
+    _TAKERS = {
+        Source.TERMINAL: _take_terminal,
+        Source.STDOUT: _take_stdout,
+        Source.OUTPUT: _take_output,
+        Source.AGAIN: _take_again,
+        Source.LISTENER: _take_listener,
+        Source.LOG: _take_log,
+        Source.NOTICES: _take_notices,
+    }
 
     def _take_message(self, fd, messages):
         flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
@@ -406,10 +453,10 @@ class Launch:
         written. So a mark is written behind it, and waited for.
         """
         mark = b"\x1e%d\x1e" % time.monotonic_ns()
-        if "terminal" in self._files and self._write_to_terminal(mark):
+        if Source.TERMINAL in self._files and self._write_to_terminal(mark):
             deadline = time.monotonic() + DRAIN_TIME
             while mark not in self.printed and not self.flooded and time.monotonic() < deadline:
-                if "terminal" not in self._files:
+                if Source.TERMINAL not in self._files:
                     break  # all that could have written to it have ended
                 self.pump(0.01)
             self.printed = bytearray(self.printed.replace(mark, b""))
@@ -454,7 +501,7 @@ class Launch:
 
     def terminal(self):
         """The master of the job's terminal, a descriptor; None if there is none, or it is closed."""
-        return self._files.get("terminal")
+        return self._files.get(Source.TERMINAL)
 
     def descriptors(self):
         """The numbers of all descriptors that this launch is looked at with."""
@@ -516,28 +563,33 @@ class Launch:
 
     # ---- doing something to it ---------------------------------------
 
-    def _order(self, text, answer):
-        """Tell the launcher something; wait until `answer()` has come, at most ORDER_TIME seconds. Raises Hindered."""
+    def _order(self, order, count=1):
+        """Tell the launcher something; returns the `count` Events that come of it, fewer after ORDER_TIME seconds.
+
+        Raises Hindered where init has ended.
+        """
+        self._answers, self._awaited = [], order.answers
         try:
-            self.control.send(text.encode())
+            self.control.send(order.line().encode())
         except OSError as error:
             raise init_ended() from error
         deadline = time.monotonic() + ORDER_TIME
-        while answer() in (None, ()) and time.monotonic() < deadline:
+        while len(self._answers) < count and time.monotonic() < deadline:
             self.pump(0.01)
-        return answer()
+        return self._answers
 
     def make_open_terminal(self, pid):
         """Make a process open a terminal that is nobody's, without O_NOCTTY: open(2).
 
         Returns the descriptor, or a negative errno where that cannot be done here.
         """
-        opened = self._order(f"terminal {pid}", lambda: self.opened)
-        return -errno.ETIMEDOUT if opened is None else opened
+        answers = self._order(protocol.OpenTerminal(pid))
+        return answers[0].result if answers else -errno.ETIMEDOUT
 
     def make_ask_for_root(self, pid):
         """Make a process call setuid(0) and setgid(0); returns 0 or a negative errno for each."""
-        return self._order(f"root {pid}", lambda: self.regained) or (-errno.ETIMEDOUT,) * 2
+        answers = self._order(protocol.AskForRoot(pid))
+        return (answers[0].user, answers[0].group) if answers else (-errno.ETIMEDOUT,) * 2
 
     def ask_for_timers(self, pid, ids):
         """Ask a process when its timers go off: that of setitimer() and alarm(), and those with these `ids`.
@@ -546,47 +598,43 @@ class Launch:
         asked, None where this process cannot. It is stopped meanwhile (ptrace(2)), so that a
         call in which it waits may end with EINTR: ask when nothing else is to be looked at.
         """
-        self.timers = ()
-        answer = self._order(" ".join(map(str, ("timers", pid, *ids))), lambda: self.timers)
-        if not answer:
+        answers = self._order(protocol.AskTimers(pid, tuple(map(int, ids))))
+        if not answers:
             return None
-        result, *nanoseconds = answer
-        if result == 0:
-            return tuple(each / 1e9 for each in nanoseconds if each)
-        return () if result == -errno.ENOSYS else None
+        if answers[0].result == 0:
+            return tuple(each / 1e9 for each in answers[0].nanoseconds if each)
+        return () if answers[0].result == -errno.ENOSYS else None
 
     def raise_before_wait(self, number, pid):
         """Send a process a signal at the moment before the call in which it waits; returns 0 or a negative errno."""
-        raised = self._order(f"raise {number:d} {pid}", lambda: self.raised)
-        return -errno.ETIMEDOUT if raised is None else raised
+        answers = self._order(protocol.RaiseBeforeWait(number, pid))
+        return answers[0].result if answers else -errno.ETIMEDOUT
 
     def replace(self, name, other):
         """Put one file of the working directory in the place of another; without it, there is none there then."""
-        self.replaced = None
-        self._order(f"replace {name} {other}", lambda: self.replaced)
+        self._order(protocol.Replace(name, other))
 
     def connect(self, where):
         """Connect to the job; returns the socket. Raises OSError.
 
         `where` is "0" for the first of the sockets that were passed, or else PATH, tcp4:PORT or tcp6:PORT.
         """
-        self.client = None
-        client = self._order(f"connect {where.replace(PORT, str(self.port))}", lambda: self.client)
-        if isinstance(client, OSError):
-            raise client
-        if client is None:
+        answers = self._order(protocol.Connect(where.replace(PORT, str(self.port))))
+        if not answers:
             raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
-        return client
+        if isinstance(answers[0], protocol.NoClient):
+            raise OSError(answers[0].error, os.strerror(answers[0].error))
+        return socket.socket(fileno=answers[0].descriptor)
 
     def connect_crowd(self, where, count, stays):
         """Be many clients who neither speak nor read, and stay, or have gone at once; returns how many it became."""
-        self.connected = None
-        return self._order(f"{'crowd' if stays else 'vanish'} {where} {count}", lambda: self.connected) or 0
+        kind = protocol.Crowd if stays else protocol.Vanish
+        answers = self._order(kind(where, int(count)))
+        return answers[0].count if answers else 0
 
     def start_again(self, count):
         """Start the program `count` times more, at once."""
-        wanted = len(self.again) + count
-        self._order(f"again {count}", lambda: len(self.again) == wanted or None)
+        self.again += [event.pid for event in self._order(protocol.StartAgain(count), count)]
 
     # ---- ending it -----------------------------------------------------
 

@@ -26,6 +26,7 @@ from lab.sandbox import refusal
 from lab.sandbox.cgroups import MEMORY, find_groups, remove_stale
 from lab.sandbox.launch import Launch, Refused
 from lab.sandbox.program import launcher, look_at_null_device
+from lab.sandbox.protocol import File, Kind, Request, Source
 from lab.sandbox.sight import hidden_paths, shown_paths
 from lab.scene import HOSTS, HOSTS_FILE, PID_FILE, PORT, SOMEBODY, USERS, Scene
 from lab.toolbox import ENVIRONMENT, LabError
@@ -43,7 +44,7 @@ MANY_PROCESSES = 512  # the same, where the program is started again and again
 
 START_TIME = 60  # seconds for the launcher to get a job started, and to end
 
-USER_FILES = [(data, 0o644, name) for name, data in USERS.items()]
+USER_FILES = [(data, File(0o644, name)) for name, data in USERS.items()]
 
 
 def reserve_port():
@@ -135,6 +136,14 @@ def _somebody():
     return "root"
 
 
+def _uses_tcp(scene):
+    return any(kind.is_tcp for kind in scene.listen or ()) or any("tcp" in deed for deed in scene.then)
+
+
+def _is_started_again(scene):
+    return any(deed.startswith("again") for deed in scene.then)
+
+
 class Launchpad:
     """Starts programs, in sandboxes if that works here and is wanted.
 
@@ -148,10 +157,8 @@ class Launchpad:
         _raise_limit()
         self.sandboxed = None if sandbox else False
         self.why_not = "" if sandbox else "switched off with --no-sandbox"
-        self._sight = [
-            *(f"shown={path}" for path in shown_paths()),
-            *(f"hidden={path}" for path in hidden_paths(folders)),
-        ]
+        self._shown = tuple(map(str, shown_paths()))
+        self._hidden = tuple(map(str, hidden_paths(folders)))
         self.groups = find_groups()
         remove_stale(self.groups)
         self._ids = None  # an IdRange, once it is known
@@ -167,35 +174,23 @@ class Launchpad:
         at once: see wait_for_start().
         """
         scene = replace(scene, arguments=_with_somebody(scene.arguments))
-        files = [(program, 0o755, name), *((data, *(mode or [0o644]), other) for other, data, *mode in scene.files)]
-        words = [f"stdio={scene.stdio}", f"high={high}"]
-        words += [f"without={what}" for what in scene.without]
-        if scene.fault:
-            words.append(f"fault={scene.fault}")
-        if scene.leads:
-            words.append("leads=yes")
-        words += [f"environment={variable}" for variable in scene.environment]
-        words += [f"listen={kind}" for kind in scene.listen or ()]
-        if scene.notify:
-            words.append(f"notify={scene.notify}")
-        tcp = any("tcp" in word for word in (*(scene.listen or ()), *scene.then))
+        files = [(program, File(0o755, name))]
+        files += [(data, File(mode[0] if mode else 0o644, other)) for other, data, *mode in scene.files]
         host = any(":" in argument for argument in scene.arguments or ())
-        if tcp or host:
-            words.append("network=yes")  # the loopback interface is up then
         if host and HOSTS_FILE.exists():  # to be put in its place
-            files.append((HOSTS, 0o644, "hosts"))
-        if scene.signals:
-            words.append(f"signals={scene.signals}")
-        words += self._root(scene, files)
+            files.append((HOSTS, File(0o644, "hosts")))
         port, mark = LOOPBACK_PORT, None
         if host and not self.is_sandboxed():
             port, mark = reserve_port()
         arguments = [argument.replace(PORT, str(port)) for argument in scene.arguments or ()]
-        if arguments:
-            words.append(f"watched={PID_FILE}")
-        is_started_again = any(deed.startswith("again") for deed in scene.then)
-        processes = MANY_PROCESSES if is_started_again else PROCESSES
-        launch = self._start("job", files, words, [f"./{name}", *arguments], scene, processes)
+        request = Request(
+            scene,
+            high=high,
+            network=host or _uses_tcp(scene),
+            watched=PID_FILE if arguments else "",
+            processes=MANY_PROCESSES if _is_started_again(scene) else PROCESSES,
+        )
+        launch = self._start(request, files, [f"./{name}", *arguments])
         launch.port, launch.port_mark = port, mark
         return launch
 
@@ -208,7 +203,8 @@ class Launchpad:
 
         `files` are (bytes, mode, name) to be found in its working directory.
         """
-        launch = self._start("tool", files, [], argv, Scene())
+        files = [(data, File(mode, name)) for data, mode, name in files]
+        launch = self._start(Request(kind=Kind.TOOL), files, argv)
         launch.is_tool = True
         return launch
 
@@ -217,18 +213,19 @@ class Launchpad:
 
         It is the lab's own, and no answer: it may make namespaces.
         """
-        files = list(files)
-        words = ["network=yes", "nested=yes", *self._root(scene, files)]
-        return self._wait(launch := self._start("shell", files, words, argv, scene), lambda: launch.job)
+        files = [(data, File(mode, name)) for data, mode, name in files]
+        request = Request(Scene(root=scene.root), kind=Kind.SHELL, network=True, nested=True)
+        return self._wait(launch := self._start(request, files, argv), lambda: launch.job)
 
-    def _root(self, scene, files):
-        """The launcher's words for a scene as root, and USER_FILES added to its files. Raises NoRoot."""
-        if not scene.root:
-            return []
+    def _as_root(self, request, files):
+        """The request for a scene as root, and USER_FILES added to its files. Raises NoRoot."""
         if self.why_no_root():
             raise NoRoot(self.why_no_root())
         files += USER_FILES
-        return [self._ids_word()]
+        return self._with_ids(request)
+
+    def _with_ids(self, request):
+        return replace(request, first_uid=self._ids.uid, first_gid=self._ids.gid, id_count=COUNT)
 
     def is_sandboxed(self):
         """Whether launches are in a sandbox; finds it out when first asked."""
@@ -247,29 +244,28 @@ class Launchpad:
             return f"it needs a root of its own, and there is no sandbox: {self.why_not}"
         try:
             self._ids = find_range()
-            self._try(USER_FILES, [self._ids_word()])
+            self._try(USER_FILES, self._with_ids(Request(kind=Kind.TOOL)))
         except (NoRange, Refused) as reason:
             return f"it needs a root of its own: {reason}"
         return ""
 
-    def _ids_word(self):
-        return f"ids={self._ids.uid}:{self._ids.gid}:{COUNT}"
-
-    def _start(self, scene_name, files, words, argv, scene, processes=PROCESSES):
+    def _start(self, request, files, argv):
         self.is_sandboxed()
-        return self._spawn(scene_name, files, words, argv, scene, processes)
+        if request.scene.root:
+            request = self._as_root(request, files)
+        return self._spawn(request, files, argv)
 
     def _probe(self):
         """Find out, with the real sequence, whether a sandbox can be had here."""
         self.sandboxed = True
         try:
-            self._try([], [])
+            self._try([], Request(kind=Kind.TOOL))
         except Refused as refused:
             self.sandboxed, self.why_not = False, refusal.in_words(str(refused))
 
-    def _try(self, files, words):
-        """Launch next to nothing, with `words` for the launcher. Raises Refused."""
-        launch = self._spawn("tool", files, words, ["true"], Scene())
+    def _try(self, files, request):
+        """Launch next to nothing, in the way that the request has. Raises Refused."""
+        launch = self._spawn(request, files, ["true"])
         try:
             self._wait(launch, lambda: launch.shell, end_on_refusal=False)
         finally:
@@ -292,29 +288,34 @@ class Launchpad:
             raise
         return launch
 
-    def _spawn(self, scene_name, files, words, argv, scene, processes=PROCESSES):
+    def _spawn(self, request, files, argv):
+        """Send a request, completed by what holds for all launches here; `files` are (bytes, File)."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         passed = [theirs.detach()]
-        words = [f"sandbox={'yes' if self.sandboxed else 'no'}", f"tmp={os.environ.get('TMPDIR', '/tmp')}",
-                 *self._sight, *self._limits_of(scene_name, processes),
-                 f"scene={scene_name}", *words]  # fmt: skip
-        reader = None
-        if scene_name == "tool":
-            reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-            os.set_blocking(writer, True)
-            passed.append(writer)
-            words.append("output=yes")
-        passed += [_patiently(partial(memory_file, data)) for data, _, _ in files]
-        words += [f"file={mode:o}:{name}" for _, mode, name in files]
-        text = "".join(word + "\0" for word in [*words, "--", *argv])
         try:
-            self._send(os.fsencode(text), passed)
+            passed += [_patiently(partial(memory_file, data)) for data, _ in files]
+            reader = None
+            if request.kind is Kind.TOOL:
+                reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+                os.set_blocking(writer, True)
+                passed.append(writer)
+            request = replace(
+                request,
+                sandbox=bool(self.sandboxed),
+                tmp=os.environ.get("TMPDIR") or "/tmp",
+                shown=self._shown,
+                hidden=self._hidden,
+                group=tuple(str(group.parent) for group in self.groups),
+                limit=tuple(self._limits_of(request)),
+                file=tuple(file for _, file in files),
+            )
+            self._send(os.fsencode(request.message(argv)), passed)
         finally:
             for fd in passed:
                 os.close(fd)
-        launch = Launch(ours, bool(self.sandboxed), scene, self._limits)
+        launch = Launch(ours, bool(self.sandboxed), request.scene, self._limits)
         if reader is not None:
-            launch._files["output"] = reader
+            launch.add_stream(Source.OUTPUT, reader)
         return launch
 
     def unlimited(self):
@@ -338,20 +339,17 @@ class Launchpad:
         major, minor = os.uname().release.split(".")[:2]
         return (int(major), int(re.match(r"\d+", minor)[0])) >= (5, 14)
 
-    def _limits_of(self, scene_name, processes):
-        """The launcher's words for what limits a launch: so many processes, and its control groups."""
-        memory = TOOL_MEMORY if scene_name == "tool" else MEMORY
-        words = [f"processes={processes}"]
-        for group in self.groups:
-            words.append(f"group={group.parent}")
+    def _limits_of(self, request):
+        """What limits a launch: for each control group, by its number, what is written into which file."""
+        memory = TOOL_MEMORY if request.kind is Kind.TOOL else MEMORY
+        for number, group in enumerate(self.groups):
             if group.memory_file:
-                words.append(f"limit={group.memory_file}:{memory}")
+                yield f"{number}:{group.memory_file}:{memory}"
             if group.swap_file:
                 swap = 0 if group.swap_file == "memory.swap.max" else memory
-                words.append(f"limit={group.swap_file}:{swap}")
+                yield f"{number}:{group.swap_file}:{swap}"
             if group.processes_file:
-                words.append(f"limit={group.processes_file}:{processes}")
-        return words
+                yield f"{number}:{group.processes_file}:{request.processes}"
 
     def _send(self, request, passed):
         """Without a sandbox an answer may have ended the launcher: it is started anew then."""

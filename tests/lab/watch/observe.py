@@ -40,7 +40,7 @@ from lab.kernel.environ import read_environment
 from lab.kernel.process import Process as LiveProcess
 from lab.sandbox.launch import Launch
 from lab.sandbox.server import Launchpad
-from lab.scene import CONFIG, HOSTS_FILE, PID_FILE, Scene
+from lab.scene import CONFIG, HOSTS_FILE, PID_FILE, Device, Scene
 from lab.toolbox import LabError
 from lab.watch import loop
 from lab.watch.alarms import next_alarm
@@ -136,7 +136,7 @@ def _find_alarm(launch, seen):
         return None
     is_certain = bool(seconds)
     after_rest = asked + seconds - seen.rest.since if is_certain else 0.0
-    is_watched = bool(launch.scene.notify or launch.scene.listen)
+    is_watched = launch.scene.has_manager
     latest = after_rest if is_watched and is_certain else max(after_rest, LONG_SLEEP)
     return Alarm(seen.rest.since + latest - launch.started, after_rest, is_certain)
 
@@ -638,7 +638,7 @@ def read_process(launch: Launch, pid, counts=lambda descriptor: True, with_descr
         blocked, awaited = _signals(launch, process.living)
         cwd, cwd_text = process.directory()
         descriptors = process.descriptors() if with_descriptors else {}
-        has_manager = launch.scene.notify or launch.scene.listen
+        has_manager = launch.scene.has_manager
         return Process(
             pid=pid,
             ppid=process.ppid(),
@@ -696,7 +696,7 @@ def _own_sockets(launch, process, shell):
         return {}
     names = set(_LOG_NAMES)
     sent = any(message.sender == process.pid for message in launch.messages)
-    if sent or not launch.sandboxed or "log" in launch.scene.without:
+    if sent or not launch.sandboxed or Device.LOG in launch.scene.without:
         # It sends with sendto(); or there may be no log, and musl keeps what it could not connect.
         names.add(_UNCONNECTED)
     outer = launch.outer(process.pid)

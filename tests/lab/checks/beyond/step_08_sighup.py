@@ -8,12 +8,13 @@ from lab.checks.check import Finding, Wrong, check
 from lab.checks.common import ended, fate
 from lab.checks.recipe import step_02_fork as step_02
 from lab.facts import Observation, Process
-from lab.scene import HOLD_SETSID, Scene
+from lab.faults import Fault
+from lab.scene import Scene
 
 TIMES = 10
 # The child gets no further than its setsid() until its parent has ended, or waits for it: else chance says which comes
 # first, and on a busy machine most often the same.
-LEADING = Scene(leads=True, fault=HOLD_SETSID)
+LEADING = Scene(leads=True, fault=Fault.HOLD_SETSID)
 
 
 @check(read="signal(7), sigaction(2)")

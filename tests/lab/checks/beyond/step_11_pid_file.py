@@ -8,6 +8,7 @@ from lab.checks.common import fails_cleanly, fate, says_why, whole_number
 from lab.checks.recipe import step_07_syslog as step_07
 from lab.checks.recipe.step_07_syslog import null_device_and
 from lab.facts import Observation, PidFile, Process
+from lab.faults import Fault
 from lab.scene import PID_FILE, Scene, Usual
 
 USUAL = Usual(arguments=("-p", PID_FILE))  # relative: to the directory that it is launched in
@@ -19,7 +20,7 @@ ONCE_MORE = Scene(then=("again 1",))
 LEFT_BEHIND = Scene(files=((PID_FILE, STALE),))
 MANY_AT_ONCE = Scene(then=("SIGKILL", f"again {AT_ONCE}"))
 UNWRITABLE = Scene(arguments=("-p", f"nowhere/{PID_FILE}"))
-DISK_FULL = Scene(fault="write-ENOSPC")
+DISK_FULL = Scene(fault=Fault.DISK_FULL)
 
 
 def content(file: PidFile | None) -> str:

@@ -16,14 +16,15 @@ from lab.checks.recipe.step_05_close_fds import inherited
 from lab.checks.recipe.step_06_dev_null import standard_holds, with_access
 from lab.checks.recipe.step_07_syslog import extra, null_and_log
 from lab.facts import Observation, Process
-from lab.scene import HOLD_CHDIR, PID_FILE, Scene
+from lab.faults import Fault
+from lab.scene import PID_FILE, Device, Scene, Stdio
 
 # One of these is in what is said where 0, 1 and 2 are not the null device: its name, its number, the reason.
 NO_NULL = ("/dev/null", "-1", os.strerror(errno.ENOENT), "open", "dup")
 
-HELD_OPEN = Scene(fault=HOLD_CHDIR)
-NONE_OPEN = Scene(stdio="closed")
-NO_CLOSE_RANGE = Scene(fault="close_range-ENOSYS")
+HELD_OPEN = Scene(fault=Fault.HOLD_CHDIR)
+NONE_OPEN = Scene(stdio=Stdio.CLOSED)
+NO_CLOSE_RANGE = Scene(fault=Fault.NO_CLOSE_RANGE)
 
 WAITS_FOR_EVER = (
     "the launched process waits for ever, for what does not come from a daemon that has ended. A pipe gives end of "
@@ -276,13 +277,13 @@ def why_it_does_not_tell_of_killed(o: Observation) -> str:
     return LIVES_ON_UNTOLD
 
 
-@check(read="pipe(7), wait(2)", scene=Scene(fault="setsid-killed"), follows=[one_lives_on])
+@check(read="pipe(7), wait(2)", scene=Scene(fault=Fault.SETSID_KILLS), follows=[one_lives_on])
 def killed_early(o: Observation) -> Finding:
     """returns with a status other than 0 when the child is killed in setsid()."""
     return tells_of_killed(o, "setsid")
 
 
-@check(read="pipe(7), wait(2)", scene=Scene(fault="chdir-killed"), follows=[one_lives_on])
+@check(read="pipe(7), wait(2)", scene=Scene(fault=Fault.CHDIR_KILLS), follows=[one_lives_on])
 def killed_later(o: Observation) -> Finding:
     """returns with a status other than 0 when the daemon is killed in chdir()."""
     return tells_of_killed(o, "chdir")
@@ -339,7 +340,7 @@ def pipe_fails(o: Observation) -> Finding:
     return says_so_without_pipe.judge(o)
 
 
-@check(read="open(2)", bonus=True, scene=Scene(without=("null",)))
+@check(read="open(2)", bonus=True, scene=Scene(without=(Device.NULL,)))
 def null_missing(o: Observation) -> Finding:
     """says so when there is no /dev/null, and ends."""
     if failed_to_start(o) and any(word in o.printed for word in NO_NULL):

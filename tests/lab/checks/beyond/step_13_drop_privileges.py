@@ -12,6 +12,7 @@ from lab.checks.beyond import step_12_ready_pipe as step_12
 from lab.checks.check import Check, Finding, Unseen, Wrong, check
 from lab.checks.common import ended, fails_cleanly, fate, says_why
 from lab.facts import Credentials, Observation, Process
+from lab.faults import Fault
 from lab.scene import PID_FILE, USER, Scene
 
 UID, GID, GROUPS = 70, 80, {81, 82}  # as scene.USERS has them
@@ -301,7 +302,7 @@ def bonus_for_rights(call: str, what: str, error: str, half: str) -> Check:
         says=f"says so when {what} fails, and ends",
         read=f"{call}(2)",
         bonus=True,
-        scene=Scene(root=True, fault=f"{call}-{error}"),
+        scene=Scene(root=True, fault=Fault.called(f"{call}-{error}")),
     )
     def call_fails(o: Observation) -> Finding:
         if refused(o) and says_why(o, call, reason):

@@ -25,9 +25,10 @@ from lab.checks.common import (
 )
 from lab.checks.recipe import step_00_background as step_00
 from lab.facts import Done, Message, Observation, Process
-from lab.scene import LOOK_BEFORE, Scene, Usual
+from lab.faults import Fault
+from lab.scene import Manager, Scene, Stdio, Usual
 
-USUAL = Usual(notify="path")
+USUAL = Usual(notify=Manager.PATH)
 
 READY, RELOADING, STOPPING, PING = "READY=1", "RELOADING=1", "STOPPING=1", "WATCHDOG=1"
 
@@ -161,7 +162,7 @@ def why_it_is_not_alone(o: Observation) -> str | None:
 
 # READY=1
 
-ABSTRACT = Scene(notify="abstract")
+ABSTRACT = Scene(notify=Manager.ABSTRACT)
 TOLD_BY = frozenset((int(signal.SIGHUP), int(signal.SIGTERM)))
 
 
@@ -239,7 +240,7 @@ def why_it_is_not_ready_there(o: Observation) -> str:
 
 # Lines on standard error
 
-PIPED = Scene(stdio="pipe")
+PIPED = Scene(stdio=Stdio.PIPE)
 LEVEL = re.compile(r"<[0-7]>.")  # sd-daemon(3)
 WITHIN = re.compile(r"\S<[0-7]>")  # a level that begins no line, and is no word of one
 
@@ -494,7 +495,7 @@ def why_it_falls_silent(o: Observation) -> str:
 
 # The signals are held before it is ready
 
-HELD_BEFORE = Scene(fault=LOOK_BEFORE)
+HELD_BEFORE = Scene(fault=Fault.LOOK_BEFORE)
 
 
 def names_of(signals: Iterable[int]) -> str:
@@ -538,9 +539,9 @@ def holds_signals_first(o: Observation, p: Process) -> Finding:
 
 # Where nobody can be told
 
-ALONE = Scene(notify="", then=("SIGHUP", "SIGTERM"))
-MISSING = Scene(notify="missing", then=("SIGTERM",))
-FULL = Scene(notify="full", then=("SIGHUP", "SIGTERM"))
+ALONE = Scene(notify=Manager.NONE, then=("SIGHUP", "SIGTERM"))
+MISSING = Scene(notify=Manager.MISSING, then=("SIGTERM",))
+FULL = Scene(notify=Manager.FULL, then=("SIGHUP", "SIGTERM"))
 
 
 @check(read="sd_notify(3)", scene=ALONE, follows=[stops, reloads])
@@ -745,7 +746,7 @@ def forgets_watchdog(o: Observation, p: Process) -> Finding:
     )
 
 
-NO_NAME = Scene(notify="", environment=(f"NOTIFY_SOCKET=/{'x' * 5000}",), then=("SIGTERM",))
+NO_NAME = Scene(notify=Manager.NONE, environment=(f"NOTIFY_SOCKET=/{'x' * 5000}",), then=("SIGTERM",))
 
 
 @check(read="sd_notify(3)", bonus=True, scene=NO_NAME)

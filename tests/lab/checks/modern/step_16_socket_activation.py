@@ -14,9 +14,10 @@ from lab.checks.common import ended, fate, stopped_well
 from lab.checks.modern import step_15_notify as step_15
 from lab.checks.modern.step_15_notify import READY, after, in_c, no_environ
 from lab.facts import Descriptor, Observation, Process, Served
-from lab.scene import ACCEPT_ONCE, Scene
+from lab.faults import Fault
+from lab.scene import Listen, Scene
 
-USUAL = replace(step_15.USUAL, listen=("unix", "tcp4"))
+USUAL = replace(step_15.USUAL, listen=(Listen.UNIX, Listen.TCP4))
 FIRST = 3  # SD_LISTEN_FDS_START
 VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 
@@ -25,13 +26,13 @@ GONE, REFUSED = os.strerror(errno.ENOENT), os.strerror(errno.ECONNREFUSED)  # wh
 CROWD = 1000
 SERVED = Scene(then=("connect 0", "connect 1", "SIGHUP", "connect 0", "connect 1", "SIGTERM"))
 STOPPED = Scene(then=("connect 0", "SIGTERM", "connect 0", "connect 1"))
-VERSION_6 = Scene(listen=("tcp6",), then=("connect 0",))
+VERSION_6 = Scene(listen=(Listen.TCP6,), then=("connect 0",))
 CROWDED = Scene(then=(f"crowd 1 {CROWD}", "connect 1", "connect 0"))
 MANY = 8  # the most that the launcher passes
-AT_MANY = Scene(listen=("unix",) * MANY, then=(f"connect {MANY - 1}", "connect 0"))
-ACCEPT_FAILS = Scene(fault=ACCEPT_ONCE, then=("connect 0", "connect 0"))
+AT_MANY = Scene(listen=(Listen.UNIX,) * MANY, then=(f"connect {MANY - 1}", "connect 0"))
+ACCEPT_FAILS = Scene(fault=Fault.ACCEPT_ONCE, then=("connect 0", "connect 0"))
 VANISHED = Scene(then=("vanish 0 20", "vanish 1 20", "connect 0", "connect 1"))
-NO_SOCKET = Scene(listen=("unix", "file"))
+NO_SOCKET = Scene(listen=(Listen.UNIX, Listen.FILE))
 NO_NUMBER = Scene(environment=("LISTEN_FDS=2x",))
 
 ENDS = {"closed": "end of file", "open": "no end of file"}
@@ -404,7 +405,7 @@ def no_socket(o: Observation) -> Finding:
     )
 
 
-@check(read="sd_listen_fds(3)", scene=Scene(listen=("connected",)))
+@check(read="sd_listen_fds(3)", scene=Scene(listen=(Listen.CONNECTED,)))
 def not_listening(o: Observation) -> Finding:
     """where one of them does not listen it says so, and ends."""
     return unless_refused(

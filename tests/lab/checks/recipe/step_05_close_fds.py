@@ -6,7 +6,8 @@ from lab.checks.check import Finding, Wrong, check
 from lab.checks.common import names
 from lab.checks.recipe import step_00_background as step_00
 from lab.facts import Observation, Process
-from lab.scene import Scene
+from lab.faults import Fault
+from lab.scene import Scene, Stdio
 
 STANDARD = {0, 1, 2}  # input, output, error
 
@@ -109,13 +110,13 @@ def why_something_was_opened(o: Observation, p: Process) -> str:
     )
 
 
-@check(read="close_range(2), proc(5)", bonus=True, scene=Scene(fault="close_range-ENOSYS"), expects=NOTHING)
+@check(read="close_range(2), proc(5)", bonus=True, scene=Scene(fault=Fault.NO_CLOSE_RANGE), expects=NOTHING)
 def no_close_range(o: Observation, p: Process) -> Finding:
     """closes all where the kernel has no close_range()."""
     return nothing_open.judge(o)
 
 
-@check(read="close_range(2), proc(5)", bonus=True, scene=Scene(fault="close_range-EPERM"), expects=NOTHING)
+@check(read="close_range(2), proc(5)", bonus=True, scene=Scene(fault=Fault.CLOSE_RANGE_FAILS), expects=NOTHING)
 def close_range_refused(o: Observation, p: Process) -> Finding:
     """closes all where a filter refuses close_range()."""
     return nothing_open.judge(o)
@@ -124,7 +125,7 @@ def close_range_refused(o: Observation, p: Process) -> Finding:
 END_OF_FILE = "end of file, once the daemon is there"
 
 
-@check(read="pipe(7)", bonus=True, scene=Scene(stdio="pipe"), expects=END_OF_FILE)
+@check(read="pipe(7)", bonus=True, scene=Scene(stdio=Stdio.PIPE), expects=END_OF_FILE)
 def reader_is_let_go(o: Observation, p: Process) -> Finding:
     """who reads what it prints through a pipe gets end of file."""
     if o.pipe_closed:

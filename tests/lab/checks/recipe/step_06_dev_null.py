@@ -7,7 +7,7 @@ from lab.checks.common import fails_cleanly, fate, names
 from lab.checks.recipe import step_05_close_fds as step_05
 from lab.checks.recipe.step_05_close_fds import inherited
 from lab.facts import Descriptor, Observation, Process
-from lab.scene import Scene
+from lab.scene import Device, Scene, Stdio
 
 STANDARD = {0: "r", 1: "w", 2: "w"}  # what each has to be good for
 
@@ -110,7 +110,7 @@ def why_it_is_not_the_null_device(o: Observation, p: Process) -> str:
     return "the program opened something more and left it open"
 
 
-@check(read="open(2)", bonus=True, scene=Scene(without=("null",)))
+@check(read="open(2)", bonus=True, scene=Scene(without=(Device.NULL,)))
 def no_dev_null(o: Observation) -> Finding:
     """ends with a status other than 0 where there is no /dev/null."""
     if fails_cleanly(o):
@@ -131,7 +131,7 @@ def why_it_does_not_give_up(o: Observation) -> str:
 ONLY_THESE = "0, 1 and 2 are the null device, and nothing else is open"
 
 
-@check(read="stdin(3)", bonus=True, scene=Scene(stdio="closed"), expects=ONLY_THESE)
+@check(read="stdin(3)", bonus=True, scene=Scene(stdio=Stdio.CLOSED), expects=ONLY_THESE)
 def started_with_none_open(o: Observation, p: Process) -> Finding:
     """comes out the same when 0, 1 and 2 are closed at its start."""
     if standard_holds(o) and not others(p):

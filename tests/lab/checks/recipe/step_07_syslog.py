@@ -18,7 +18,8 @@ from lab.checks.recipe.step_06_dev_null import (
     with_access,
 )
 from lab.facts import Descriptor, Message, Observation, Process
-from lab.scene import Scene
+from lab.faults import Fault
+from lab.scene import Device, Scene
 
 
 def extra(o: Observation) -> dict[int, Descriptor]:
@@ -163,7 +164,7 @@ def why_nothing_was_reported(o: Observation, p: Process) -> str:
 SAME_DAEMON = "the same daemon; the message is lost"
 
 
-@check(read="syslog(3)", bonus=True, scene=Scene(without=("log",)), expects=SAME_DAEMON)
+@check(read="syslog(3)", bonus=True, scene=Scene(without=(Device.LOG,)), expects=SAME_DAEMON)
 def nobody_listens(o: Observation, p: Process) -> Finding:
     """lives on where nobody listens at /dev/log."""
     if null_and_log(o) and o.job_status == 0:
@@ -175,7 +176,7 @@ def nobody_listens(o: Observation, p: Process) -> Finding:
     )
 
 
-@check(read="syslog(3)", bonus=True, needs_log=LOG_TO_JUDGE, scene=Scene(fault="chdir-EACCES"))
+@check(read="syslog(3)", bonus=True, needs_log=LOG_TO_JUDGE, scene=Scene(fault=Fault.CHDIR_FAILS))
 def logs_failures(o: Observation) -> Finding:
     """tells the log as well when a call fails."""
     if fails_cleanly(o) and any("denied" in message.text for message in o.messages):
@@ -206,7 +207,7 @@ def gave_up(o: Observation) -> bool:
     return not o.processes and ended_with_1 and says_why(o, *"3456789")
 
 
-@check(read="syslog(3), dup(2)", bonus=True, needs_log=LOG_TO_JUDGE, scene=Scene(fault="close-ignored"))
+@check(read="syslog(3), dup(2)", bonus=True, needs_log=LOG_TO_JUDGE, scene=Scene(fault=Fault.CLOSE_IGNORED))
 def names_wrong_numbers(o: Observation) -> Finding:
     """logs the numbers and ends with 1 if they are not 0, 1 and 2."""
     if came_out_right(o) or gave_up(o):

@@ -20,12 +20,15 @@
 
 enum { REMOVE_TRIES = 1000 }; /* of a millisecond each */
 
+/* "FILE:VALUE" */
 static bool write_limit(const char *group, const char *limit)
 {
     char path[MAX_GROUP + 64];
     const char *value = strchr(limit, ':');
-    if (value == NULL)
+    if (value == NULL) {
+        errno = EINVAL;
         return false;
+    }
     (void)snprintf(path, sizeof(path), "%s/%.*s", group, (int)(value - limit),
                    limit);
     int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -39,12 +42,12 @@ static bool write_limit(const char *group, const char *limit)
    used: whoever clears up after a launcher that was killed removes what nobody has
    locked. A PID in its name could not say that, since not everybody who makes
    groups here sees the same processes. */
-static bool make_directory(struct cgroup *group)
+static bool make_directory(struct cgroup *group, const char *parent)
 {
     static unsigned long count;
     for (int tries = 0;;) {
         (void)snprintf(group->path, sizeof(group->path), "%s/daemon-lab-%d-%lu",
-                       group->parent, (int)getpid(), ++count);
+                       parent, (int)getpid(), ++count);
         if (mkdir(group->path, 0755) == 0) {
             group->lock = open(group->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
             if (group->lock != -1 &&
@@ -60,13 +63,24 @@ static bool make_directory(struct cgroup *group)
     }
 }
 
-static bool make_group(struct cgroup *group)
+/* Those of the request's limits that are this group's: "NUMBER:FILE:VALUE". */
+static bool write_limits(const struct request *request, int number)
 {
-    if (!make_directory(group))
-        return false;
-    for (int i = 0; i < group->limit_count; i++)
-        if (!write_limit(group->path, group->limits[i]))
+    for (int i = 0; i < request->limit.count; i++) {
+        const char *limit = request->limit.items[i];
+        if (limit[0] == '0' + number && limit[1] == ':' &&
+            !write_limit(request->groups[number].path, limit + 2))
             return false;
+    }
+    return true;
+}
+
+static bool make_group(struct request *request, int number)
+{
+    struct cgroup *group = &request->groups[number];
+    if (!make_directory(group, request->group.items[number]) ||
+        !write_limits(request, number))
+        return false;
     char path[MAX_GROUP + 64];
     (void)snprintf(path, sizeof(path), "%s/cgroup.procs", group->path);
     group->processes = open(path, O_WRONLY | O_CLOEXEC);
@@ -76,8 +90,15 @@ static bool make_group(struct cgroup *group)
 /* False, and errno, if one cannot be made: those that were are removed. */
 bool make_groups(struct request *request)
 {
+    if (request->group.count > MAX_GROUPS) {
+        errno = E2BIG;
+        return false;
+    }
+    request->group_count = request->group.count;
     for (int i = 0; i < request->group_count; i++)
-        if (!make_group(&request->groups[i])) {
+        request->groups[i] = (struct cgroup){.processes = -1, .lock = -1};
+    for (int i = 0; i < request->group_count; i++)
+        if (!make_group(request, i)) {
             int error = errno;
             remove_groups(request);
             errno = error;

@@ -61,46 +61,26 @@ enum { LOW_HALF = 0, HIGH_HALF = 4 };
 
 enum { X32_CALLS = 0x40000000 }; /* __X32_SYSCALL_BIT in asm/unistd.h */
 
-enum { MAX_CALLS = 6, KILLED = -1, HELD = -2 };
-
 static const struct fault {
     const char *name;
-    int error; /* 0: the call does nothing and says that it worked;
-                  KILLED: it ends the process; HELD: pytest looks, and lets it
-                  go on or makes it fail */
-    int calls[MAX_CALLS];
+    int instead; /* the errno that a call fails with, or a FAULT_ of protocol.h */
+    int count;
+    int calls[MAX_FAULT_CALLS];
 } faults[] = {
-    {"fork-EAGAIN", EAGAIN, {SYS_clone, SYS_clone3, SYS_fork, SYS_vfork}},
-    {"pipe-EMFILE", EMFILE, {SYS_pipe, SYS_pipe2, SYS_socketpair}},
-    {"setsid-EPERM", EPERM, {SYS_setsid}},
-    {"setgroups-EPERM", EPERM, {SYS_setgroups}},
-    {"setgid-EPERM", EPERM, {SYS_setgid, SYS_setresgid, SYS_setregid}},
-    {"setuid-EAGAIN", EAGAIN, {SYS_setuid, SYS_setresuid, SYS_setreuid}},
-    {"chdir-EACCES", EACCES, {SYS_chdir, SYS_fchdir}},
-    {"close_range-ENOSYS", ENOSYS, {SYS_close_range}},
-    {"close_range-EPERM", EPERM, {SYS_close_range}},
-    {"write-ENOSPC", ENOSPC, {SYS_write, SYS_writev, SYS_pwrite64}},
-    {"setsid-killed", KILLED, {SYS_setsid}},
-    {"chdir-killed", KILLED, {SYS_chdir, SYS_fchdir}},
-    {"setsid-held", HELD, {SYS_setsid}},
-    {"chdir-held", HELD, {SYS_chdir, SYS_fchdir}},
-    {"accept-once", HELD, {SYS_accept, SYS_accept4}},
-    {"telling-held",
-     HELD,
-     {SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_write, SYS_writev,
-      SYS_socketcall}},
-    {"close-ignored", 0, {SYS_close, SYS_close_range}},
+#define ROW(name, instead, count, ...) {name, instead, count, {__VA_ARGS__}},
+    FAULTS(ROW)
+#undef ROW
 };
 
 static unsigned action(const struct fault *fault)
 {
-    switch (fault->error) {
-    case KILLED:
+    switch (fault->instead) {
+    case FAULT_KILLED:
         return SECCOMP_RET_KILL_PROCESS;
-    case HELD:
+    case FAULT_HELD:
         return SECCOMP_RET_USER_NOTIF;
     default:
-        return SECCOMP_RET_ERRNO | (unsigned)fault->error;
+        return SECCOMP_RET_ERRNO | (unsigned)fault->instead;
     }
 }
 
@@ -110,13 +90,13 @@ static void install(const struct request *request, const struct fault *fault,
                     const struct sock_fprog *program)
 {
     unsigned long flags =
-        fault->error == HELD ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
+        fault->instead == FAULT_HELD ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
     long listener =
         syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, program);
     if (listener == -1)
         broken(request, "seccomp");
-    if (fault->error == HELD)
-        report_descriptor(request, "listener", (int)listener);
+    if (fault->instead == FAULT_HELD)
+        report_descriptor(request, "stream listener", (int)listener);
 }
 
 static const struct fault *find_fault(const struct request *request)
@@ -134,12 +114,13 @@ void inject_fault(const struct request *request)
         return;
     const struct fault *fault = find_fault(request);
 
-    struct sock_filter filter[2 * MAX_CALLS + 16];
+    struct sock_filter filter[2 * MAX_FAULT_CALLS + 16];
     unsigned short length = 0;
     /* A program may call the kernel in another machine's way as well (int 0x80,
        x32). A call that is made to fail works then, which fools nobody; one
        that is held must not slip through. */
-    unsigned foreign = fault->error == HELD ? action(fault) : SECCOMP_RET_ALLOW;
+    unsigned foreign =
+        fault->instead == FAULT_HELD ? action(fault) : SECCOMP_RET_ALLOW;
 #define ADD(...) filter[length++] = (struct sock_filter)__VA_ARGS__
 #define LOAD(field) ADD(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, field))
 #define RETURN(value) ADD(BPF_STMT(BPF_RET | BPF_K, value))
@@ -154,7 +135,8 @@ void inject_fault(const struct request *request)
     ADD(BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_CALLS, 0, 1));
     RETURN(foreign);
 #endif
-    if (fault->error == HELD) { /* what the launcher says must not wait */
+    if (fault->instead == FAULT_HELD) {
+        /* what the launcher says must not wait */
         UNLESS_EQUAL_PASS(SYS_sendmsg, 5);
         LOAD(offsetof(struct seccomp_data, args) + LOW_HALF);
         UNLESS_EQUAL_PASS(control_argument(request), 3);
@@ -163,9 +145,7 @@ void inject_fault(const struct request *request)
         RETURN(SECCOMP_RET_ALLOW);
         LOAD(offsetof(struct seccomp_data, nr));
     }
-    for (int i = 0; i < MAX_CALLS; i++) {
-        if (i > 0 && fault->calls[i] == 0)
-            break;
+    for (int i = 0; i < fault->count; i++) {
         UNLESS_EQUAL_PASS(fault->calls[i], 1);
         RETURN(action(fault));
     }

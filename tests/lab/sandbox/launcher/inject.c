@@ -189,7 +189,7 @@ static long call_in(pid_t pid, const struct call *call)
 }
 
 /* A fresh terminal, which is nobody's; its other side stays open here. */
-void open_terminal_in(const struct request *request, pid_t pid)
+void order_terminal(const struct request *request, int pid)
 {
     int master = open_terminal(request);
     const struct call open_it = {.number = SYS_openat,
@@ -201,7 +201,7 @@ void open_terminal_in(const struct request *request, pid_t pid)
 
 /* Adds to `text` when each timer goes off, in nanoseconds from now; 0 if never.
  */
-static long ask_timers_there(pid_t pid, const char *ids, char *text,
+static long ask_timers_there(pid_t pid, const struct numbers *ids, char *text,
                              size_t size)
 {
     struct itimerspec left = {0};
@@ -214,11 +214,9 @@ static long ask_timers_there(pid_t pid, const char *ids, char *text,
     long long until =
         left.it_value.tv_sec * 1000000000LL + left.it_value.tv_nsec * 1000LL;
     (void)snprintf(text, size, " %lld", until);
-    char *end = NULL;
-    for (long id = strtol(ids, &end, 10); end != ids;
-         ids = end, id = strtol(ids, &end, 10)) {
+    for (int i = 0; i < ids->count; i++) {
         const struct call timer = {.number = SYS_timer_gettime,
-                                   .first = (unsigned long)id,
+                                   .first = (unsigned long)ids->items[i],
                                    .text = ""};
         result = call_there(pid, &timer, &left);
         if (result != 0)
@@ -232,9 +230,10 @@ static long ask_timers_there(pid_t pid, const char *ids, char *text,
 
 /* When the timers of a process go off that no file in /proc tells of: that of
    setitimer(2) and alarm(2), and those of timer_create(2) with these IDs. */
-void ask_timers(const struct request *request, pid_t pid, const char *ids)
+void order_timers(const struct request *request, int pid,
+                  const struct numbers *ids)
 {
-    char text[512] = "";
+    char text[(MAX_NUMBERS + 1) * 24] = "";
     long result = stop(pid);
     if (result == 0)
         result = ask_timers_there(pid, ids, text, sizeof(text));
@@ -243,7 +242,7 @@ void ask_timers(const struct request *request, pid_t pid, const char *ids)
 }
 
 /* As whoever kept a way back could do it: setuid(2), setgid(2). */
-void become_root_in(const struct request *request, pid_t pid)
+void order_root(const struct request *request, int pid)
 {
     const struct call user = {.number = SYS_setuid};
     const struct call group = {.number = SYS_setgid};
@@ -254,12 +253,12 @@ void become_root_in(const struct request *request, pid_t pid)
 /* The moment at which a program has looked whether a signal came, and does not
    wait yet: who looks and then waits sleeps on, with the signal already taken.
    The process is stopped while it is sent, so it finds it there. */
-void raise_before_wait(const struct request *request, int number, pid_t pid)
+void order_raise(const struct request *request, int signal, int pid)
 {
     long result = stop(pid);
     if (result == 0)
-        result = step_back(pid, number);
-    if (result == 0 && kill(pid, number) == -1)
+        result = step_back(pid, signal);
+    if (result == 0 && kill(pid, signal) == -1)
         result = -errno;
     (void)ptrace(PTRACE_DETACH, pid, NULL, NULL);
     report(request, "raised %ld", result);

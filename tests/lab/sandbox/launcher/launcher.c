@@ -2,6 +2,9 @@
 #define _GNU_SOURCE
 #include "launcher.h"
 
+#include "orders.h"
+#include "reading.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -123,6 +126,14 @@ noreturn void broken(const struct request *request, const char *what)
     _exit(EXIT_FAILURE);
 }
 
+/* What was told is none of the protocol: sandbox/protocol.py. */
+noreturn void misunderstood(const struct request *request, const char *what,
+                            const char *text)
+{
+    report(request, "misunderstood %s: %s", what, text);
+    _exit(EXIT_FAILURE);
+}
+
 /* They stay where a namespace lets nobody change them, as they do with every
    ordinary user: user_namespaces(7). */
 static bool drop_groups(void)
@@ -223,8 +234,8 @@ int watch_children(void)
 /* The descriptors came from pytest, whose memfds they are: read from 0. */
 static void lay_out_files(const struct request *request)
 {
-    for (int i = 0; i < request->file_count; i++) {
-        const struct file *file = &request->files[i];
+    for (int i = 0; i < request->file.count; i++) {
+        const struct file *file = &request->file.items[i];
         char parent[4096];
         (void)snprintf(parent, sizeof(parent), "%s", file->name);
         for (char *slash = strchr(parent, '/'); slash != NULL;
@@ -285,46 +296,31 @@ static void reap(const struct request *request, int *told)
 }
 
 /* In one step, as editors do it; without such a file there is none then. */
-static void replace_file(const struct request *request, const char *name,
-                         const char *with)
+void order_replace(const struct request *request, const char *name,
+                   const char *other)
 {
     static int count;
     char before[64];
     (void)snprintf(before, sizeof(before), "replaced-%d", ++count);
     if (rename(name, before) == -1 && errno != ENOENT)
         broken(request, name);
-    if (rename(with, name) == -1 && errno != ENOENT)
-        broken(request, with);
+    if (rename(other, name) == -1 && errno != ENOENT)
+        broken(request, other);
     report(request, "replaced %s", name);
 }
 
-/* What pytest asks for; end of file ends all. */
-static void take_order(const struct request *request)
+/* What pytest asks for; end of file ends all. One byte more would not fit. */
+static void receive_order(const struct request *request)
 {
-    char text[256], name[128], with[64];
-    int number, pid;
-    ssize_t size = recv(request->control, text, sizeof(text) - 1, MSG_DONTWAIT);
+    static char text[MAX_ORDER + 1];
+    ssize_t size =
+        recv(request->control, text, MAX_ORDER, MSG_DONTWAIT | MSG_TRUNC);
     if (size <= 0)
         end(request);
-    text[size] = '\0';
-    if (strncmp(text, "terminal ", 9) == 0)
-        open_terminal_in(request, atoi(text + 9));
-    else if (sscanf(text, "timers %d%n", &pid, &number) == 1)
-        ask_timers(request, pid, text + number);
-    else if (strncmp(text, "root ", 5) == 0)
-        become_root_in(request, atoi(text + 5));
-    else if (strncmp(text, "again ", 6) == 0)
-        start_again(request, atoi(text + 6));
-    else if (sscanf(text, "raise %d %d", &number, &pid) == 2)
-        raise_before_wait(request, number, pid);
-    else if (sscanf(text, "replace %63s %63s", name, with) == 2)
-        replace_file(request, name, with);
-    else if (sscanf(text, "connect %127s", name) == 1)
-        connect_client(request, name);
-    else if (sscanf(text, "crowd %127s %d", name, &number) == 2)
-        connect_crowd(request, name, number, true);
-    else if (sscanf(text, "vanish %127s %d", name, &number) == 2)
-        connect_crowd(request, name, number, false);
+    text[size < MAX_ORDER ? size : MAX_ORDER] = '\0';
+    if (size > MAX_ORDER || memchr(text, '\0', (size_t)size) != NULL)
+        misunderstood(request, "an order that is too long, or no text", text);
+    take_order(request, text);
 }
 
 static noreturn void serve(const struct request *request)
@@ -339,7 +335,7 @@ static noreturn void serve(const struct request *request)
         if (poll(watched, 2, -1) == -1 && errno != EINTR)
             broken(request, "poll");
         if (watched[0].revents != 0)
-            take_order(request);
+            receive_order(request);
         struct signalfd_siginfo unused;
         (void)read(children, &unused, sizeof(unused));
         reap(request, &told);
@@ -369,8 +365,8 @@ noreturn void be_init(struct request *request)
     hide_control(request);
     move_up(request, &request->output);
     move_groups_up(request);
-    for (int i = 0; i < request->file_count; i++)
-        move_up(request, &request->files[i].source);
+    for (int i = 0; i < request->file.count; i++)
+        move_up(request, &request->file.items[i].source);
     leave_keyring(request);
     if (request->sandbox)
         enter_sandbox(request);

@@ -154,7 +154,8 @@ static void make_dev(const struct request *request)
     mount_or_refuse(request, "dev", BASE "/dev", "tmpfs", MS_NOSUID,
                     "mode=755,size=1m,nr_inodes=1000");
     for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
-        if (request->no_null && strcmp(devices[i], "null") == 0)
+        if (strcmp(devices[i], "null") == 0 &&
+            is_chosen(&request->without, DEVICE_NULL))
             continue;
         char outside[64], inside[64];
         (void)snprintf(outside, sizeof(outside), "/dev/%s", devices[i]);
@@ -194,10 +195,10 @@ static void make_root(const struct request *request)
         show(request, shown[i]);
     for (size_t i = 0; i < sizeof(shown_of_etc) / sizeof(shown_of_etc[0]); i++)
         show(request, shown_of_etc[i]);
-    for (int i = 0; i < request->shown_count; i++)
-        show(request, request->shown[i]);
-    for (int i = 0; i < request->hidden_count; i++)
-        hide(request, request->hidden[i]);
+    for (int i = 0; i < request->shown.count; i++)
+        show(request, request->shown.items[i]);
+    for (int i = 0; i < request->hidden.count; i++)
+        hide(request, request->hidden.items[i]);
     make_directory(request, BASE "/dev", 0755);
     make_directory(request, BASE "/proc", 0555);
     make_directory(request, BASE "/tmp", 0755);
@@ -288,20 +289,22 @@ static bool call_helper(const char *name, pid_t init, unsigned outside,
 }
 
 /* gid_map first: uid_map takes root away. */
-static bool map_range(pid_t init, const struct id_range *ids)
+static bool map_range(const struct request *request, pid_t init)
 {
+    const unsigned uid = request->first_uid, gid = request->first_gid;
+    const unsigned count = request->id_count;
     if (geteuid() == 0)
-        return write_map(init, "gid_map", 0, ids->gid, ids->count) &&
-               write_map(init, "uid_map", 0, ids->uid, ids->count);
-    return call_helper("newgidmap", init, ids->gid, ids->count) &&
-           call_helper("newuidmap", init, ids->uid, ids->count);
+        return write_map(init, "gid_map", 0, gid, count) &&
+               write_map(init, "uid_map", 0, uid, count);
+    return call_helper("newgidmap", init, gid, count) &&
+           call_helper("newuidmap", init, uid, count);
 }
 
 /* Gives the namespace its IDs, from outside, where root may choose them. */
 bool map_ids(const struct request *request, pid_t init)
 {
-    if (request->ids.count != 0)
-        return map_range(init, &request->ids);
+    if (request->id_count != 0)
+        return map_range(request, init);
     if (geteuid() != 0) {
         char path[64];
         (void)snprintf(path, sizeof(path), "/proc/%d/setgroups", (int)init);
@@ -320,11 +323,11 @@ bool map_ids(const struct request *request, pid_t init)
 void show_names(const struct request *request)
 {
     static const char *const names[] = {"passwd", "group", "hosts"};
-    for (int i = 0; i < request->file_count; i++)
+    for (int i = 0; i < request->file.count; i++)
         for (size_t j = 0; j < sizeof(names) / sizeof(*names); j++) {
             char target[32];
             (void)snprintf(target, sizeof(target), "/etc/%s", names[j]);
-            if (strcmp(request->files[i].name, names[j]) == 0)
+            if (strcmp(request->file.items[i].name, names[j]) == 0)
                 mount_or_refuse(request, names[j], target, NULL, MS_BIND, NULL);
         }
 }
@@ -372,7 +375,7 @@ static void forbid_namespaces(const struct request *request)
 /* As init: become a mapped ID, and die with the server. */
 void enter_sandbox(const struct request *request)
 {
-    if (request->ids.count != 0)
+    if (request->id_count != 0)
         become_root(request);
     else if (request->by_root)
         become(request, INSIDE_ID);

@@ -72,6 +72,13 @@ static void take_terminal(const struct request *request, int master)
     (void)close(master);
 }
 
+/* The first parameter of setrlimit(): glibc has an enumeration for it. */
+#ifdef __GLIBC__
+typedef __rlimit_resource_t resource_t;
+#else
+typedef int resource_t;
+#endif
+
 /* Whether RLIMIT_NPROC counts in each user namespace for itself. */
 static bool counts_processes(void)
 {
@@ -89,9 +96,9 @@ static bool counts_processes(void)
    a namespace too, and is left alone there. */
 static void limit_resources(const struct request *request)
 {
-    bool tool = strcmp(request->scene, "tool") == 0;
+    bool tool = request->kind == KIND_TOOL;
     const struct {
-        int resource;
+        resource_t resource;
         rlim_t limit;
     } limits[] = {
         {RLIMIT_CORE, 0},
@@ -137,14 +144,14 @@ static void open_inheritance(const struct request *request)
     int high = open("high", O_CREAT | O_RDWR, 0644);
     move_up(request, &regular);
     move_up(request, &high);
-    int passed = request->listen_count;
+    int passed = request->listen.count;
     for (int i = 0; i < passed; i++)
         if (dup2(request->passed[i], FIRST_PASSED + i) == -1)
             broken(request, "a socket for the job");
     place(request, regular, passed + REGULAR_FILE);
     place(request, ends[1], passed + PIPE_END);
     place(request, sockets[1], passed + SOCKET);
-    if (dup2(high, request->high) == -1)
+    if (dup2(high, (int)request->high) == -1)
         broken(request, "a descriptor with a high number (the hard limit on "
                         "open files, ulimit -Hn, has to be 4096 or more)");
     (void)close(high);
@@ -156,7 +163,7 @@ static int open_own_terminal(const struct request *request)
 {
     int master = open_terminal(request);
     move_up(request, &master);
-    report_descriptor(request, "stdout", master);
+    report_descriptor(request, "stream stdout", master);
     return master;
 }
 
@@ -172,14 +179,14 @@ static void hold_signals(void)
 
 static void set_stdio(const struct request *request)
 {
-    if (strcmp(request->stdio, "closed") == 0) {
+    if (request->stdio == STDIO_CLOSED) {
         for (int number = 0; number <= 2; number++)
             (void)close(number);
-    } else if (strcmp(request->stdio, "pipe") == 0) {
+    } else if (request->stdio == STDIO_PIPE) {
         int ends[2];
         if (!open_pipe(ends))
             broken(request, "pipe2");
-        report_descriptor(request, "stdout", ends[0]);
+        report_descriptor(request, "stream stdout", ends[0]);
         (void)close(ends[0]);
         place(request, ends[1], STDOUT_FILENO);
     }
@@ -191,15 +198,15 @@ static void set_stdio(const struct request *request)
 static void set_environment(const struct request *request)
 {
     char number[16];
-    if (request->listen_count != 0) {
+    if (request->listen.count != 0) {
         (void)setenv("LISTEN_FDNAMES", request->listen_names, 1);
-        (void)snprintf(number, sizeof(number), "%d", request->listen_count);
+        (void)snprintf(number, sizeof(number), "%d", request->listen.count);
         (void)setenv("LISTEN_FDS", number, 1);
         (void)snprintf(number, sizeof(number), "%d", (int)getpid());
         (void)setenv("LISTEN_PID", number, 1);
     }
-    for (int i = 0; i < request->environment_count; i++)
-        if (putenv(request->environment[i]) != 0)
+    for (int i = 0; i < request->environment.count; i++)
+        if (putenv(request->environment.items[i]) != 0)
             broken(request, "putenv");
 }
 
@@ -210,9 +217,9 @@ static noreturn void run_as(const struct request *request, const char *name)
     limit_resources(request);
     join_groups(request);
     reset_signals();
-    if (request->signals_held)
+    if (request->signals == SIGNALS_HELD)
         hold_signals();
-    if (request->ids.count != 0)
+    if (request->id_count != 0)
         keep_usual_capabilities(request);
     inject_fault(request);
     report(request, "%s %d", name, (int)getpid());
@@ -339,22 +346,22 @@ void start_scene(struct request *request)
 {
     if (request->network)
         start_loopback(request);
-    if (request->notify != NULL)
+    if (request->notify != MANAGER_NONE)
         open_manager(request);
     open_passed(request);
-    if (strcmp(request->scene, "tool") == 0) {
+    if (request->kind == KIND_TOOL) {
         (void)start_child(request, play_tool,
                           &(struct part){request, request->output});
         return;
     }
-    if (request->sandbox && !request->no_log) {
+    if (request->sandbox && !is_chosen(&request->without, DEVICE_LOG)) {
         int log = open_log_socket(request);
-        report_descriptor(request, "log", log);
+        report_descriptor(request, "stream log", log);
         (void)close(log);
     }
     int master = open_terminal(request);
-    report_descriptor(request, "terminal", master);
-    if (strcmp(request->scene, "shell") == 0) {
+    report_descriptor(request, "stream terminal", master);
+    if (request->kind == KIND_SHELL) {
         (void)start_child(request, play_shell, &(struct part){request, master});
     } else {
         pid_t shell;
@@ -384,12 +391,12 @@ static int play_again(void *argument)
 
 /* As a boot script starts it: no terminal, a session of its own. What is
    printed comes through one pipe. */
-void start_again(const struct request *request, int count)
+void order_again(const struct request *request, int count)
 {
     int ends[2];
     if (!open_pipe(ends))
         broken(request, "pipe2");
-    report_descriptor(request, "again", ends[0]);
+    report_descriptor(request, "stream again", ends[0]);
     (void)close(ends[0]);
     for (int i = 0; i < count; i++)
         (void)start_child(request, play_again,

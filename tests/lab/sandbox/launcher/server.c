@@ -1,12 +1,10 @@
 /*
  * Takes requests, and forks for each: into init, or the subreaper, of a launch.
- *
- * A request is words that end with a null byte each: "key=value", then "--" and
- * the program to run. The first descriptor that comes with it is the control
- * socket; each word that needs one takes the next.
  */
 #define _GNU_SOURCE
 #include "launcher.h"
+
+#include "reading.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,117 +24,6 @@ enum {
     GRACE = 500, /* milliseconds for a launch to end by itself */
     TURN = 2     /* milliseconds between two looks whether it has */
 };
-enum { MAX_TEXT = 1 << 16, MAX_WORDS = 256, MAX_PASSED = MAX_FILES + 2 };
-
-/* What came in one message. */
-struct message {
-    char text[MAX_TEXT + 1];
-    char *words[MAX_WORDS + 1]; /* in the text; after the last, NULL */
-    int passed[MAX_PASSED];
-    int passed_count, taken;
-};
-
-static int next_descriptor(struct message *message)
-{
-    return message->taken < message->passed_count
-               ? message->passed[message->taken++]
-               : -1;
-}
-
-/* One word; false if there is no such key. */
-static bool read_word(struct request *request, struct message *message,
-                      const char *key, char *value)
-{
-    if (strcmp(key, "sandbox") == 0) {
-        request->sandbox = strcmp(value, "yes") == 0;
-    } else if (strcmp(key, "shown") == 0) {
-        if (request->shown_count == MAX_PATHS)
-            return false;
-        request->shown[request->shown_count++] = value;
-    } else if (strcmp(key, "group") == 0) {
-        if (request->group_count == MAX_GROUPS)
-            return false;
-        request->groups[request->group_count++] =
-            (struct cgroup){.parent = value, .processes = -1, .lock = -1};
-    } else if (strcmp(key, "limit") == 0) { /* of the group before it */
-        if (request->group_count == 0)
-            return false;
-        struct cgroup *group = &request->groups[request->group_count - 1];
-        if (group->limit_count == MAX_LIMITS)
-            return false;
-        group->limits[group->limit_count++] = value;
-    } else if (strcmp(key, "hidden") == 0) {
-        if (request->hidden_count == MAX_PATHS)
-            return false;
-        request->hidden[request->hidden_count++] = value;
-    } else if (strcmp(key, "tmp") == 0) {
-        request->tmp = value;
-    } else if (strcmp(key, "scene") == 0) {
-        request->scene = value;
-    } else if (strcmp(key, "output") == 0) {
-        request->output = next_descriptor(message);
-    } else if (strcmp(key, "high") == 0) {
-        request->high = atoi(value);
-    } else if (strcmp(key, "stdio") == 0) {
-        request->stdio = value;
-    } else if (strcmp(key, "fault") == 0) {
-        request->fault = value;
-    } else if (strcmp(key, "without") == 0) {
-        request->no_null |= strcmp(value, "null") == 0;
-        request->no_log |= strcmp(value, "log") == 0;
-    } else if (strcmp(key, "watched") == 0) {
-        request->watched = value;
-    } else if (strcmp(key, "processes") == 0) {
-        request->processes = (rlim_t)atoi(value);
-    } else if (strcmp(key, "environment") == 0) {
-        if (request->environment_count == MAX_ENVIRONMENT)
-            return false;
-        request->environment[request->environment_count++] = value;
-    } else if (strcmp(key, "notify") == 0) {
-        request->notify = value;
-    } else if (strcmp(key, "listen") == 0) {
-        if (request->listen_count == MAX_LISTEN)
-            return false;
-        request->listen[request->listen_count++] = value;
-    } else if (strcmp(key, "network") == 0) {
-        request->network = strcmp(value, "yes") == 0;
-    } else if (strcmp(key, "nested") == 0) {
-        request->nested = strcmp(value, "yes") == 0;
-    } else if (strcmp(key, "leads") == 0) {
-        request->leads = strcmp(value, "yes") == 0;
-    } else if (strcmp(key, "ids") == 0) {
-        return sscanf(value, "%u:%u:%u", &request->ids.uid, &request->ids.gid,
-                      &request->ids.count) == 3;
-    } else if (strcmp(key, "signals") == 0) {
-        request->signals_held = strcmp(value, "held") == 0;
-    } else if (strcmp(key, "file") == 0) {
-        /* file=MODE:NAME */
-        if (request->file_count == MAX_FILES)
-            return false;
-        char *end = NULL;
-        mode_t mode = (mode_t)strtol(value, &end, 8);
-        request->files[request->file_count++] =
-            (struct file){next_descriptor(message), mode, end + 1};
-    } else {
-        return false;
-    }
-    return true;
-}
-
-static bool read_request(struct request *request, struct message *message)
-{
-    char **word = message->words;
-    for (; *word != NULL && strcmp(*word, "--") != 0; word++) {
-        char *value = strchr(*word, '=');
-        if (value == NULL)
-            return false;
-        *value++ = '\0';
-        if (!read_word(request, message, *word, value))
-            return false;
-    }
-    request->argv = word + 1;
-    return *word != NULL && word[1] != NULL;
-}
 
 /* Blocks until one comes; false once nobody is there to send any. */
 static bool receive(int requests, struct message *message)
@@ -150,20 +37,15 @@ static bool receive(int requests, struct message *message)
     ssize_t size = recvmsg(requests, &header, MSG_CMSG_CLOEXEC);
     if (size <= 0)
         return false;
-    message->passed_count = message->taken = 0;
+    message->size = (size_t)size;
+    message->is_whole = (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
+    message->passed_count = 0;
     struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
     if (rights != NULL && rights->cmsg_type == SCM_RIGHTS) {
         size_t bytes = rights->cmsg_len - CMSG_LEN(0);
         memcpy(message->passed, CMSG_DATA(rights), bytes);
         message->passed_count = (int)(bytes / sizeof(int));
     }
-    message->text[size] = '\0';
-    int count = 0;
-    for (char *word = message->text;
-         word < message->text + size && count < MAX_WORDS;
-         word += strlen(word) + 1)
-        message->words[count++] = word;
-    message->words[count] = NULL;
     return true;
 }
 
@@ -333,17 +215,17 @@ static void take_request(int requests, int children)
     if (!receive(requests, &message))
         end_all(); /* every launch sees that pytest is gone, too */
     struct request request = {.lab_fd = -1,
-                              .control = next_descriptor(&message),
+                              .control = -1,
                               .output = -1,
-                              .scene = "job",
-                              .stdio = "terminal",
                               .tmp = "/tmp",
-                              .by_root = geteuid() == 0,
-                              .processes = 64};
-    if (read_request(&request, &message))
+                              .by_root = geteuid() == 0};
+    char why[512];
+    if (message.passed_count > 0)
+        request.control = message.passed[0];
+    if (read_request(&request, &message, why, sizeof(why)))
         start_launch(&request, requests, children);
     else
-        report(&request, "broken a request that cannot be understood");
+        report(&request, "misunderstood %s", why);
     for (int i = 0; i < message.passed_count; i++)
         (void)close(message.passed[i]);
 }

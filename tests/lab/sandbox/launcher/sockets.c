@@ -27,7 +27,7 @@ struct address {
     socklen_t size;
 };
 
-static struct address passed[MAX_LISTEN]; /* of the sockets that are passed */
+static struct address passed[MAX_CHOICES]; /* of the sockets that are passed */
 
 /* A new network namespace has a loopback interface that is down. */
 void start_loopback(const struct request *request)
@@ -125,12 +125,12 @@ void open_manager(const struct request *request)
 {
     char name[512];
     in_lab(request, name, sizeof(name), "notify");
-    if (strcmp(request->notify, "abstract") == 0)
+    if (request->notify == MANAGER_ABSTRACT)
         (void)snprintf(name, sizeof(name), "@daemon-lab/%d-%u", (int)getpid(),
                        (unsigned)getuid());
     if (setenv("NOTIFY_SOCKET", name, 1) == -1)
         broken(request, "setenv");
-    if (strcmp(request->notify, "missing") == 0)
+    if (request->notify == MANAGER_MISSING)
         return;
     struct address address = unix_address(request, name);
     int fd = bound_socket(request, SOCK_DGRAM, &address);
@@ -138,37 +138,46 @@ void open_manager(const struct request *request)
     if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) == -1 ||
         setsockopt(fd, SOL_SOCKET, SO_TIMESTAMP, &yes, sizeof(yes)) == -1)
         broken(request, "SO_PASSCRED, SO_TIMESTAMP");
-    if (strcmp(request->notify, "full") == 0) {
+    if (request->notify == MANAGER_FULL) {
         fill(fd, &address);
         return; /* it stays open here */
     }
-    report_descriptor(request, "notices", fd);
+    report_descriptor(request, "stream notices", fd);
     (void)close(fd);
 }
 
 /* What is passed in the place of a socket that listens. */
-static int open_other(const struct request *request, const char *kind)
+static int open_other(const struct request *request, int kind)
 {
     int ends[2] = {-1, -1};
-    if (strcmp(kind, "file") == 0)
+    if (kind == LISTEN_FILE)
         return open("passed", O_CREAT | O_RDWR | O_CLOEXEC, 0644);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == -1)
         broken(request, "socketpair");
-    return ends[0]; /* "connected" */
+    return ends[0]; /* LISTEN_CONNECTED */
 }
 
-/* The kinds are tcp4, tcp6, unix; file and connected are none that listen. */
+/* One of the words that stand apart by a blank each; its length goes to `size`.
+ */
+static const char *word_of(const char *words, int number, int *size)
+{
+    for (; number > 0; number--)
+        words = strchr(words, ' ') + 1;
+    *size = (int)strcspn(words, " ");
+    return words;
+}
+
 void open_passed(struct request *request)
 {
-    for (int i = 0; i < request->listen_count; i++) {
-        const char *kind = request->listen[i];
+    for (int i = 0; i < request->listen.count; i++) {
+        int kind = request->listen.items[i];
         char name[16], path[512];
         (void)snprintf(name, sizeof(name), "listen-%d", i);
         in_lab(request, path, sizeof(path), name);
-        if (strcmp(kind, "unix") == 0)
+        if (kind == LISTEN_UNIX)
             passed[i] = unix_address(request, path);
-        else if (strncmp(kind, "tcp", 3) == 0)
-            passed[i] = loopback_address(kind[3] == '6', 0);
+        else if (kind == LISTEN_TCP4 || kind == LISTEN_TCP6)
+            passed[i] = loopback_address(kind == LISTEN_TCP6, 0);
         else
             request->passed[i] = open_other(request, kind);
         if (passed[i].size != 0) {
@@ -177,10 +186,12 @@ void open_passed(struct request *request)
                 broken(request, "listen");
         }
         move_up(request, &request->passed[i]);
+        int size;
+        const char *word = word_of(LISTEN_WORDS, kind, &size);
         size_t used = strlen(request->listen_names);
         (void)snprintf(request->listen_names + used,
-                       sizeof(request->listen_names) - used, "%s%s",
-                       i == 0 ? "" : ":", kind);
+                       sizeof(request->listen_names) - used, "%s%.*s",
+                       i == 0 ? "" : ":", size, word);
     }
 }
 
@@ -189,9 +200,9 @@ static struct address find_address(const struct request *request,
                                    const char *where)
 {
     char path[512];
-    if (*where >= '0' && *where < '0' + request->listen_count)
+    if (*where >= '0' && *where < '0' + request->listen.count)
         return passed[*where - '0'];
-    if (strncmp(where, "tcp", 3) == 0)
+    if (strncmp(where, "tcp4:", 5) == 0 || strncmp(where, "tcp6:", 5) == 0)
         return loopback_address(where[3] == '6',
                                 (in_port_t)strtol(where + 5, NULL, 10));
     in_lab(request, path, sizeof(path), where);
@@ -213,12 +224,12 @@ static int open_client(const struct address *to)
 }
 
 /* One that pytest talks to. */
-void connect_client(const struct request *request, const char *where)
+void order_connect(const struct request *request, const char *where)
 {
     struct address to = find_address(request, where);
     int fd = open_client(&to);
     if (fd == -1) {
-        report(request, "refused-client %d", errno);
+        report(request, "no-client %d", errno);
         return;
     }
     report_descriptor(request, "client", fd);
@@ -227,8 +238,8 @@ void connect_client(const struct request *request, const char *where)
 
 /* Many at once, which neither speak nor read; they stay, or they have gone,
    with a reset where that can be had, before anybody has looked: socket(7). */
-void connect_crowd(const struct request *request, const char *where, int count,
-                   bool stays)
+static void connect_many(const struct request *request, const char *where,
+                         int count, bool stays)
 {
     const struct linger reset = {1, 0};
     struct address to = find_address(request, where);
@@ -243,4 +254,14 @@ void connect_crowd(const struct request *request, const char *where, int count,
         (void)close(fd);
     }
     report(request, "connected %d", connected);
+}
+
+void order_crowd(const struct request *request, const char *where, int count)
+{
+    connect_many(request, where, count, true);
+}
+
+void order_vanish(const struct request *request, const char *where, int count)
+{
+    connect_many(request, where, count, false);
 }

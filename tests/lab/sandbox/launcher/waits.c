@@ -87,11 +87,11 @@ static const struct wait {
 
 void report_waiting_calls(const struct request *request)
 {
-    char text[1024] = "calls";
-    size_t length = sizeof("calls") - 1;
+    char text[1024] = "";
+    size_t length = 0;
     for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
         length += (size_t)snprintf(
             text + length, sizeof(text) - length, " %s=%ld:%c:%d",
             waits[i].name, waits[i].number, waits[i].kind, waits[i].argument);
-    report(request, "%s", text);
+    report(request, "calls%s", text);
 }

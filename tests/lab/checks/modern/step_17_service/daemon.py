@@ -19,7 +19,7 @@ from lab.checks.recipe.step_06_dev_null import standard_holds, with_access
 from lab.checks.recipe.step_07_syslog import came_out_right, quoted
 from lab.course import step_called
 from lab.facts import Observation, Process
-from lab.scene import PID_FILE, SOCKET, Scene
+from lab.scene import PID_FILE, SOCKET, Manager, Scene
 
 CLASSIC = step_called("signals")
 REQUIRED_BEFORE, BONUS_BEFORE = required(CLASSIC), bonus(CLASSIC)
@@ -236,7 +236,7 @@ NOTHING_OF_A_MANAGER = "neither NOTIFY_SOCKET nor WATCHDOG_USEC, and nobody is t
 
 @daemon_check(
     read="clearenv(3), daemon(7), sd_notify(3)",
-    scene=Scene(notify="path", environment=("WATCHDOG_USEC=60000000",)),
+    scene=Scene(notify=Manager.PATH, environment=("WATCHDOG_USEC=60000000",)),
     follows=[one_lives_on],
     expects=NOTHING_OF_A_MANAGER,
 )

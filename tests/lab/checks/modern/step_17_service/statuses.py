@@ -24,10 +24,10 @@ from lab.checks.modern.step_17_service.launches import (
     remains,
 )
 from lab.facts import Observation
-from lab.scene import CONFIG, PID_FILE, SOCKET, SOMEBODY, USER, Scene
+from lab.scene import CONFIG, PID_FILE, SOCKET, SOMEBODY, USER, Manager, Scene, Stdio
 
 # Nobody is a manager to it.
-BY_A_SHELL = Scene(stdio="pipe", notify="", listen=())
+BY_A_SHELL = Scene(stdio=Stdio.PIPE, notify=Manager.NONE, listen=())
 
 # What is expected besides a status.
 SAME_TEXT = "and the same text, on standard error"
@@ -77,7 +77,7 @@ def misused(o: Observation) -> Finding:
     )
 
 
-@daemon_check(read="getopt(3), exit(3)", scene=Scene(arguments=("-d", "-l"), stdio="pipe"))
+@daemon_check(read="getopt(3), exit(3)", scene=Scene(arguments=("-d", "-l"), stdio=Stdio.PIPE))
 def value_missing(o: Observation) -> Finding:
     """an option without its value: it tells how it is used, too."""
     return unless_it_exits(
@@ -89,7 +89,7 @@ def value_missing(o: Observation) -> Finding:
     )
 
 
-@daemon_check(read="getopt(3), exit(3)", scene=Scene(arguments=("-d", "-l", SOCKET, "more"), stdio="pipe"))
+@daemon_check(read="getopt(3), exit(3)", scene=Scene(arguments=("-d", "-l", SOCKET, "more"), stdio=Stdio.PIPE))
 def word_too_many(o: Observation) -> Finding:
     """a word too many: it tells how it is used, too."""
     return unless_it_exits(

@@ -1,0 +1,87 @@
+/* Written by `tests/run protocol` from sandbox/protocol.py, scene.py and
+   faults.py: make a change there. What the words mean is said there, too. */
+#ifndef PROTOCOL_H
+#define PROTOCOL_H
+
+/* clang-format off */
+
+/* The words of the options, and their numbers. */
+enum { STDIO_TERMINAL, STDIO_CLOSED, STDIO_PIPE };
+#define STDIO_WORDS "terminal closed pipe"
+enum { DEVICE_NULL, DEVICE_LOG };
+#define DEVICE_WORDS "null log"
+enum { SIGNALS_USUAL, SIGNALS_HELD };
+#define SIGNALS_WORDS "usual held"
+enum { MANAGER_NONE, MANAGER_PATH, MANAGER_ABSTRACT, MANAGER_FULL, MANAGER_MISSING };
+#define MANAGER_WORDS "none path abstract full missing"
+enum { LISTEN_UNIX, LISTEN_TCP4, LISTEN_TCP6, LISTEN_FILE, LISTEN_CONNECTED };
+#define LISTEN_WORDS "unix tcp4 tcp6 file connected"
+enum { KIND_JOB, KIND_SHELL, KIND_TOOL };
+#define KIND_WORDS "job shell tool"
+
+/* OPTION(type, key, words): the types are those of request.h. */
+#define OPTIONS(OPTION) \
+    OPTION(choice, stdio, STDIO_WORDS) \
+    OPTION(text, fault, "") \
+    OPTION(choices, without, DEVICE_WORDS) \
+    OPTION(flag, leads, "") \
+    OPTION(list, environment, "") \
+    OPTION(choice, signals, SIGNALS_WORDS) \
+    OPTION(choice, notify, MANAGER_WORDS) \
+    OPTION(choices, listen, LISTEN_WORDS) \
+    OPTION(choice, kind, KIND_WORDS) \
+    OPTION(flag, sandbox, "") \
+    OPTION(flag, network, "") \
+    OPTION(flag, nested, "") \
+    OPTION(text, tmp, "") \
+    OPTION(list, shown, "") \
+    OPTION(list, hidden, "") \
+    OPTION(number, first_uid, "") \
+    OPTION(number, first_gid, "") \
+    OPTION(number, id_count, "") \
+    OPTION(number, processes, "") \
+    OPTION(list, group, "") \
+    OPTION(list, limit, "") \
+    OPTION(text, watched, "") \
+    OPTION(number, high, "") \
+    OPTION(files, file, "")
+
+/* What happens instead of a call, where it is no errno. */
+enum { FAULT_NOTHING = 0, FAULT_KILLED = -1, FAULT_HELD = -2 };
+enum { MAX_FAULT_CALLS = 6 };
+
+/* FAULT(name, what happens instead, how many calls, the calls) */
+#define FAULTS(FAULT) \
+    FAULT("fork-EAGAIN", EAGAIN, 4, SYS_clone, SYS_clone3, SYS_fork, SYS_vfork) \
+    FAULT("pipe-EMFILE", EMFILE, 3, SYS_pipe, SYS_pipe2, SYS_socketpair) \
+    FAULT("setsid-EPERM", EPERM, 1, SYS_setsid) \
+    FAULT("setgroups-EPERM", EPERM, 1, SYS_setgroups) \
+    FAULT("setgid-EPERM", EPERM, 3, SYS_setgid, SYS_setresgid, SYS_setregid) \
+    FAULT("setuid-EAGAIN", EAGAIN, 3, SYS_setuid, SYS_setresuid, SYS_setreuid) \
+    FAULT("chdir-EACCES", EACCES, 2, SYS_chdir, SYS_fchdir) \
+    FAULT("close_range-ENOSYS", ENOSYS, 1, SYS_close_range) \
+    FAULT("close_range-EPERM", EPERM, 1, SYS_close_range) \
+    FAULT("write-ENOSPC", ENOSPC, 3, SYS_write, SYS_writev, SYS_pwrite64) \
+    FAULT("setsid-killed", FAULT_KILLED, 1, SYS_setsid) \
+    FAULT("chdir-killed", FAULT_KILLED, 2, SYS_chdir, SYS_fchdir) \
+    FAULT("setsid-held", FAULT_HELD, 1, SYS_setsid) \
+    FAULT("chdir-held", FAULT_HELD, 2, SYS_chdir, SYS_fchdir) \
+    FAULT("accept-once", FAULT_HELD, 2, SYS_accept, SYS_accept4) \
+    FAULT("telling-held", FAULT_HELD, 6, SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_write, SYS_writev, SYS_socketcall) \
+    FAULT("close-ignored", FAULT_NOTHING, 2, SYS_close, SYS_close_range)
+
+/* ORDER(word, form, arguments of the function order_word()). Each letter of the
+   form is a word: a number, a text, or a list of all numbers that are left. */
+#define ORDERS(ORDER) \
+    ORDER(terminal, "n", (request, words->number[0])) \
+    ORDER(timers, "nl", (request, words->number[0], &words->list)) \
+    ORDER(root, "n", (request, words->number[0])) \
+    ORDER(again, "n", (request, words->number[0])) \
+    ORDER(raise, "nn", (request, words->number[0], words->number[1])) \
+    ORDER(replace, "tt", (request, words->text[0], words->text[1])) \
+    ORDER(connect, "t", (request, words->text[0])) \
+    ORDER(crowd, "tn", (request, words->text[0], words->number[0])) \
+    ORDER(vanish, "tn", (request, words->text[0], words->number[0]))
+/* clang-format on */
+
+#endif
