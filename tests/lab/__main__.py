@@ -119,6 +119,13 @@ def run_matrix(options):
     return matrix(options.only, options.until, options.one_in)
 
 
+def run_fuzz(options):
+    """Give the lab's parsers what nobody would send, for some time."""
+    from lab.dev.fuzz import fuzz
+
+    return fuzz(options.seed, options.seconds)
+
+
 def run_distributions(options):
     """Run the lab's own tests on Debian 11, 12 and 13, in root directories made for it."""
     from lab.dev.distributions import distributions
@@ -154,6 +161,7 @@ COMMANDS = {
     "lint": run_lint,
     "bench": run_bench,
     "matrix": run_matrix,
+    "fuzz": run_fuzz,
     "distributions": run_distributions,
     "verdicts": run_verdicts,
 }

@@ -78,6 +78,11 @@ def _matrix(parser: Parser) -> None:
     parser.add_argument("--one-in", type=int, default=1, metavar="N", help="judge one in N of the answers in each cell")
 
 
+def _fuzz(parser: Parser) -> None:
+    parser.add_argument("--seed", type=int, metavar="N", help="make the inputs of an earlier run again")
+    parser.add_argument("--seconds", type=float, default=60.0, metavar="S", help="for so long (default: 60)")
+
+
 def _distributions(parser: Parser) -> None:
     _add_only(parser)
     parser.add_argument("--quick", action="store_true", help="check the solutions, and run no tests")
@@ -136,6 +141,7 @@ OPTIONS: dict[str, Callable[[Parser], None]] = {
     "bench": _bench,
     "check": _check,
     "distributions": _distributions,
+    "fuzz": _fuzz,
     "gallery": _gallery,
     "matrix": _matrix,
     "new": _new,

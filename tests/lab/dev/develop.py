@@ -67,9 +67,10 @@ ALL_C = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("*/**/*.[ch]") 
 SOUND_C = [name for name in ALL_C if not name.startswith(HOSTILE)]
 SETTINGS = "tests/pyproject.toml"
 
+C_FLAGS = ("--", "-std=c11", "-Wall", "-Wextra", "-Itests/lab/sandbox/launcher")
 C_TOOLS = (
     Tool("clang-format", ("--dry-run", "--Werror"), ALL_C, is_needed=True),
-    Tool("clang-tidy", ("--quiet",), SOUND_C, ("--", "-std=c11", "-Wall", "-Wextra"), is_needed=True),
+    Tool("clang-tidy", ("--quiet",), SOUND_C, C_FLAGS, is_needed=True),
     Tool(
         "cppcheck",
         (

@@ -82,6 +82,7 @@ CELLS = [
     Cell("clang", "CC=clang {lab} >{out}", needs="clang"),
     Cell("musl", "CC=musl-gcc {lab} >{out}", needs="musl-gcc"),
     Cell("beside 30 loops", words=("bench", "--load", "30", "--times", "2")),
+    Cell("fuzz", words=("fuzz", "--seconds", "300")),
     *(
         Cell(each.name, words=("distributions", "--only", each.name), needs="mmdebstrap", root=True)
         for each in ENVIRONMENTS
