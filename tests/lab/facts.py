@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Mapping, NamedTuple, Tuple
 
-from lab.scene import Scene
+from lab.scene import Deed, Scene
 
 Identity = Tuple[int, int]  # (device, inode): a name can be forged, this cannot
 
@@ -146,7 +146,7 @@ class PidFile:
 class Done:
     """What came of one deed of Scene.then."""
 
-    deed: str
+    deed: Deed
     messages: tuple[Message, ...]  # to the log
     notices: tuple[Message, ...]  # to the service manager
     printed: str

@@ -6,10 +6,11 @@ scene that it wants to look at, and whatever launches programs reads it.
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 from lab.faults import Fault
 
@@ -78,6 +79,178 @@ class Listen(Enum):
         return self in (Listen.TCP4, Listen.TCP6)
 
 
+# What may be done to a process that has come to rest: a Deed. What str() makes of one is what reports say, so a learner
+# reads it. How each is done is what the table in watch/deeds.py says.
+
+
+@dataclass(frozen=True)
+class Signal:
+    """It is sent a signal: kill(2)."""
+
+    number: signal.Signals
+
+    def __str__(self) -> str:
+        return self.number.name
+
+
+@dataclass(frozen=True)
+class RaiseBeforeWait:
+    """It is sent a signal at the moment before the call in which it waits."""
+
+    number: signal.Signals
+
+    def __str__(self) -> str:
+        return f"before-wait {self.number.name}"
+
+
+@dataclass(frozen=True)
+class Series:
+    """It is sent one signal `count` times, each when the one before is taken."""
+
+    number: signal.Signals
+    count: int
+
+    def __str__(self) -> str:
+        return f"series {self.number.name} {self.count}"
+
+
+@dataclass(frozen=True)
+class Storm:
+    """It is sent one signal `count` times in a row; once it is at rest, that one and `last` at once.
+
+    The first half comes as quickly as it can, and so some of it as one; of the
+    second each waits until the one before is taken. At once: it is stopped
+    while they come, and finds both when it goes on.
+    """
+
+    number: signal.Signals
+    count: int
+    last: signal.Signals
+
+    def __str__(self) -> str:
+        return f"storm {self.number.name} {self.count} {self.last.name}"
+
+
+@dataclass(frozen=True)
+class FillLog:
+    """It is sent a signal again and again while nobody reads the log, until it waits for that."""
+
+    number: signal.Signals
+
+    def __str__(self) -> str:
+        return f"full-log {self.number.name}"
+
+
+@dataclass(frozen=True)
+class OfClients:
+    """What clients do; `where` is the number of a socket that was passed, a path, or tcp4:PORT, tcp6:PORT."""
+
+    where: str
+
+
+@dataclass(frozen=True)
+class Connect(OfClients):
+    """A client comes, and reads until the other side closes."""
+
+    def __str__(self) -> str:
+        return f"connect {self.where}"
+
+
+@dataclass(frozen=True)
+class Queue(OfClients):
+    """`count` clients come while it is stopped, and then a signal does; they read until the other side closes."""
+
+    count: int
+    number: signal.Signals
+
+    def __str__(self) -> str:
+        return f"queue {self.where} {self.count} {self.number.name}"
+
+
+@dataclass(frozen=True)
+class Crowd(OfClients):
+    """`count` clients come, who neither speak nor read, and stay."""
+
+    count: int
+
+    def __str__(self) -> str:
+        return f"crowd {self.where} {self.count}"
+
+
+@dataclass(frozen=True)
+class Vanish(OfClients):
+    """`count` clients come and have gone before they are looked at: it is stopped meanwhile."""
+
+    count: int
+
+    def __str__(self) -> str:
+        return f"vanish {self.where} {self.count}"
+
+
+@dataclass(frozen=True)
+class StartAgain:
+    """The program is started `count` times more, at once."""
+
+    count: int
+
+    def __str__(self) -> str:
+        return f"again {self.count}"
+
+
+@dataclass(frozen=True)
+class ReplaceConfig:
+    """The file `other` takes the place of the one that -c names; there is none there if there is no such file."""
+
+    other: str
+
+    def __str__(self) -> str:
+        return f"config {self.other}"
+
+
+@dataclass(frozen=True)
+class AwaitPings:
+    """Nothing is done until `count` more signs of life have come, or the next one does not."""
+
+    count: int
+
+    def __str__(self) -> str:
+        return f"pings {self.count}"
+
+
+@dataclass(frozen=True)
+class OpenTerminal:
+    """It is made to open a terminal, without O_NOCTTY."""
+
+    def __str__(self) -> str:
+        return "terminal"
+
+
+@dataclass(frozen=True)
+class AskForRoot:
+    """It is made to ask for root's IDs."""
+
+    def __str__(self) -> str:
+        return "root"
+
+
+Deed = Union[
+    Signal,
+    RaiseBeforeWait,
+    Series,
+    Storm,
+    FillLog,
+    Connect,
+    Queue,
+    Crowd,
+    Vanish,
+    StartAgain,
+    ReplaceConfig,
+    AwaitPings,
+    OpenTerminal,
+    AskForRoot,
+]
+
+
 @dataclass(frozen=True)
 class Scene:
     """How a program is started; the defaults are those of every answer.
@@ -92,7 +265,7 @@ class Scene:
     leads: bool = False  # it leads a session on a terminal of its own, as under sshd
     environment: tuple[str, ...] = ()  # of NAME=VALUE, beside toolbox.ENVIRONMENT, or NAME for none of it
     signals: Signals = Signals.USUAL
-    then: tuple[str, ...] = ()  # what is done once it is at rest: see DEEDS in watch/observe.py, or a signal's name
+    then: tuple[Deed, ...] = ()  # what is done once it is at rest
     files: tuple[Any, ...] = ()  # (name, bytes) in its working directory, and the mode if it is not 0644
     root: bool = False  # as root of the sandbox, with USERS to become, in a directory of root's; from the step on
     # that gives up root's rights, the arguments tell it to become one
@@ -104,6 +277,19 @@ class Scene:
     def has_manager(self) -> bool:
         """Whether a service manager starts the program, in a scene that leaves nothing open."""
         return self.notify not in (None, Manager.NONE) or bool(self.listen)
+
+    @property
+    def networks(self) -> frozenset[Listen]:
+        """The kinds of TCP that sockets which are passed, and clients, need."""
+        by_clients = [deed.where.partition(":")[0] for deed in self.then if isinstance(deed, OfClients)]
+        return frozenset(
+            kind for kind in Listen if kind.is_tcp and (kind in (self.listen or ()) or kind.value in by_clients)
+        )
+
+    @property
+    def starts_again(self) -> bool:
+        """Whether the program is started more than once."""
+        return any(isinstance(deed, StartAgain) for deed in self.then)
 
 
 @dataclass(frozen=True)

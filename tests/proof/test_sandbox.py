@@ -27,7 +27,7 @@ from lab.sandbox import cgroups
 from lab.sandbox import server as launch
 from lab.sandbox import sight
 from lab.sandbox.server import Launchpad
-from lab.scene import Scene
+from lab.scene import OpenTerminal, Scene
 from lab.toolbox import ROOT, LabError
 from lab.watch import alarms, loop
 from lab.watch.observe import observe
@@ -524,7 +524,7 @@ def test_a_deed_that_fails_everywhere_cannot_be_checked_here(examine_in_sandbox,
     usual = observe
 
     async def fail(pad, name, program, scene, to_the_end=False):
-        if scene.then == ("terminal",):
+        if scene.then == (OpenTerminal(),):
             raise hindered.deed_failed("open a terminal", os.strerror(errno.EPERM))
         return await usual(pad, name, program, scene, to_the_end)
 

@@ -23,7 +23,7 @@ from lab.judge.studio import Studio
 from lab.judge.tape import Reel, Tape
 from lab.judge.verdict import SKIPPED, Judged, Result, Seen, Verdict
 from lab.sandbox.server import Launchpad
-from lab.scene import Scene
+from lab.scene import Listen, Scene
 
 
 class Workshop:
@@ -136,7 +136,7 @@ class Examination:
 
     def why_not(self, check: Check) -> str:
         """Why a check cannot be made on this machine; "" if it can."""
-        if "tcp6" in str((check.scene.listen, check.scene.then)) and not self._has_ipv6():
+        if Listen.TCP6 in check.scene.networks and not self._has_ipv6():
             return "there is no IPv6 here"
         if check.scene.root:
             return self.pad.why_no_root()

@@ -136,14 +136,6 @@ def _somebody():
     return "root"
 
 
-def _uses_tcp(scene):
-    return any(kind.is_tcp for kind in scene.listen or ()) or any("tcp" in deed for deed in scene.then)
-
-
-def _is_started_again(scene):
-    return any(deed.startswith("again") for deed in scene.then)
-
-
 class Launchpad:
     """Starts programs, in sandboxes if that works here and is wanted.
 
@@ -186,9 +178,9 @@ class Launchpad:
         request = Request(
             scene,
             high=high,
-            network=host or _uses_tcp(scene),
+            network=host or bool(scene.networks),
             watched=PID_FILE if arguments else "",
-            processes=MANY_PROCESSES if _is_started_again(scene) else PROCESSES,
+            processes=MANY_PROCESSES if scene.starts_again else PROCESSES,
         )
         launch = self._start(request, files, [f"./{name}", *arguments])
         launch.port, launch.port_mark = port, mark

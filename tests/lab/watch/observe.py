@@ -40,7 +40,27 @@ from lab.kernel.environ import read_environment
 from lab.kernel.process import Process as LiveProcess
 from lab.sandbox.launch import Launch
 from lab.sandbox.server import Launchpad
-from lab.scene import CONFIG, HOSTS_FILE, PID_FILE, Device, Scene
+from lab.scene import (
+    CONFIG,
+    HOSTS_FILE,
+    PID_FILE,
+    AskForRoot,
+    AwaitPings,
+    Connect,
+    Crowd,
+    Device,
+    FillLog,
+    OpenTerminal,
+    Queue,
+    RaiseBeforeWait,
+    ReplaceConfig,
+    Scene,
+    Series,
+    Signal,
+    StartAgain,
+    Storm,
+    Vanish,
+)
 from lab.toolbox import LabError
 from lab.watch import loop
 from lab.watch.alarms import next_alarm
@@ -253,9 +273,8 @@ async def _rest(launch):
     return replace(rest, since=time.monotonic())
 
 
-# What may be done to a process that has come to rest, for Scene.then. A deed is
-# one of these names, with words for it if it takes any, or the name of a signal.
-# What it returns are fields of an Observation.
+# What is done to a process that has come to rest: a function for each kind of scene.Deed. What it returns are fields of
+# an Observation.
 
 
 def _done_unless_hindered(result, deed):
@@ -268,14 +287,17 @@ def _done_unless_hindered(result, deed):
     return result
 
 
-async def _open_terminal(launch, process):
-    """terminal: it opens one, without O_NOCTTY."""
+async def _send_signal(launch, process, deed):
+    _send(launch, process.pid, deed.number)
+    return {}
+
+
+async def _open_terminal(launch, process, _deed):
     opened = launch.make_open_terminal(procfs.living_thread(f"{launch.proc}/{process.pid}"))
     return {"opened": _done_unless_hindered(opened, "open a terminal")}
 
 
-async def _ask_for_root(launch, process):
-    """root: it asks for root's IDs."""
+async def _ask_for_root(launch, process, _deed):
     regained = launch.make_ask_for_root(procfs.living_thread(f"{launch.proc}/{process.pid}"))
     for result in regained:
         if result != -errno.EPERM:  # which is what the kernel says to whoever has no way back
@@ -283,10 +305,10 @@ async def _ask_for_root(launch, process):
     return {"regained": regained}
 
 
-async def _start_again(launch, _process, count):
-    """again COUNT: the program is started so many times more, at once; what has ended when all is at rest."""
+async def _start_again(launch, _process, deed):
+    """What has ended when all is at rest."""
     before = len(launch.printed)
-    launch.start_again(int(count))
+    launch.start_again(deed.count)
     await _rest(launch)
     launch.take_in()
     return {
@@ -295,64 +317,54 @@ async def _start_again(launch, _process, count):
     }
 
 
-async def _replace_config(launch, _process, other):
-    """config NAME: that file takes the place of the one that -c names."""
-    launch.replace(CONFIG, other)
+async def _replace_config(launch, _process, deed):
+    launch.replace(CONFIG, deed.other)
     return {}
 
 
-async def _raise_before_wait(launch, process, name):
-    """before-wait SIGNAL: it comes at the moment before the call that waits."""
-    raised = launch.raise_before_wait(signal.Signals[name], procfs.living_thread(f"{launch.proc}/{process.pid}"))
+async def _raise_before_wait(launch, process, deed):
+    raised = launch.raise_before_wait(deed.number, procfs.living_thread(f"{launch.proc}/{process.pid}"))
     return {"raised": _done_unless_hindered(raised, "stop before the call in which it waits")}
 
 
-async def _send_storm(launch, process, name, count, last):
-    """storm SIGNAL COUNT LAST: one signal so many times in a row; once it is at rest, it and another at once.
-
-    The first half comes as quickly as it can, and so some of it as one; of the
-    second each waits until the one before is taken. At once: it is stopped
-    while they come, and finds both when it goes on.
-    """
-    number, half = signal.Signals[name], int(count) // 2
-    _send(launch, process.pid, *[number] * half, meanwhile=launch.pump)
-    await _send_series(launch, process, name, half, STORM_TIME)
+async def _send_storm(launch, process, deed):
+    half = deed.count // 2
+    _send(launch, process.pid, *[deed.number] * half, meanwhile=launch.pump)
+    await _send_one_by_one(launch, process, deed.number, half, STORM_TIME)
     await _rest(launch)
-    _send(launch, process.pid, signal.SIGSTOP, number, signal.Signals[last], signal.SIGCONT)
+    _send(launch, process.pid, signal.SIGSTOP, deed.number, deed.last, signal.SIGCONT)
     return {}
 
 
-async def _send_series(launch, process, name, count, limit=TAKEN_TIME):
-    """series SIGNAL COUNT: one signal so many times, each when the one before is taken.
+async def _send_series(launch, process, deed):
+    await _send_one_by_one(launch, process, deed.number, deed.count, TAKEN_TIME)
+    return {}
 
-    It ends early where one is not taken within `limit` seconds.
-    """
-    number, turn = signal.Signals[name], time.monotonic()
+
+async def _send_one_by_one(launch, process, number, count, limit):
+    """Send a signal `count` times, each when the one before is taken; end early if that takes `limit` seconds."""
+    turn = time.monotonic()
     end = turn + SERIES_TIME
     try:
         outer = launch.outer(process.pid)
-        for _ in range(int(count)):
+        for _ in range(count):
             os.kill(outer, number)
             deadline = min(time.monotonic() + limit, end)
             launch.take_in()
             while number in procfs.read_status(f"{launch.proc}/{process.pid}").signals("ShdPnd"):
                 launch.take_in()
                 if time.monotonic() > deadline:
-                    return {}
+                    return
                 if time.monotonic() > turn + TURN_TIME:
                     await asyncio.sleep(0.0)
                     turn = time.monotonic()
     except ProcessLookupError:
         pass  # it has ended already
-    return {}
 
 
-async def _fill_log(launch, process, name):
-    """full-log SIGNAL: the signal again and again while nobody reads the log, until it waits for that.
-
-    Or until it has taken so many that it never will.
-    """
-    number, deadline = signal.Signals[name], time.monotonic() + FILL_TIME
+async def _fill_log(launch, process, deed):
+    """It ends, too, when the process has taken so many signals that it will never wait for the log."""
+    number, deadline = deed.number, time.monotonic() + FILL_TIME
     launch.is_read = False
     looks = taken = 0
     while looks < LOOKS and taken < ENOUGH and time.monotonic() < deadline:
@@ -367,24 +379,23 @@ async def _fill_log(launch, process, name):
     return {"log_was_full": looks == LOOKS}
 
 
-async def _connect(launch, _process, where):
-    """connect WHERE: a client comes, and reads until the other side closes."""
+async def _connect(launch, _process, deed):
     try:
-        client = launch.connect(where)
+        client = launch.connect(deed.where)
     except OSError as error:
         return {"served": Served("", error.strerror)}
     return {"served": await _read_all(launch, client)}
 
 
-async def _queue(launch, process, where, count, name):
-    """queue WHERE COUNT SIGNAL: so many clients come while it is stopped, and then the signal; the worst of them."""
+async def _queue(launch, process, deed):
+    """What the worst served of the clients got."""
     _send(launch, process.pid, signal.SIGSTOP)
     try:
-        clients = [launch.connect(where) for _ in range(int(count))]
+        clients = [launch.connect(deed.where) for _ in range(deed.count)]
     except OSError as error:
         return {"served": Served("", error.strerror)}
     finally:
-        _send(launch, process.pid, signal.Signals[name], signal.SIGCONT)
+        _send(launch, process.pid, deed.number, signal.SIGCONT)
     served = []
     for client in clients:
         served.append(await _read_all(launch, client))
@@ -424,22 +435,19 @@ async def _next_part(launch, client):
         await _rest(launch)
 
 
-async def _connect_crowd(launch, _process, where, count):
-    """crowd WHERE COUNT: so many clients come, who neither speak nor read, and stay."""
-    return {"crowd": launch.connect_crowd(where, count, stays=True)}
+async def _connect_crowd(launch, _process, deed):
+    return {"crowd": launch.connect_crowd(deed.where, deed.count, stays=True)}
 
 
-async def _vanish(launch, process, where, count):
-    """vanish WHERE COUNT: so many clients come and have gone before they are looked at: it is stopped meanwhile."""
+async def _vanish(launch, process, deed):
     _send(launch, process.pid, signal.SIGSTOP)
-    launch.connect_crowd(where, count, stays=False)
+    launch.connect_crowd(deed.where, deed.count, stays=False)
     _send(launch, process.pid, signal.SIGCONT)
     return {}
 
 
-async def _await_pings(launch, _process, count):
-    """pings COUNT: until so many signs of life have come, or the next one does not."""
-    wanted = len(launch.notices) + int(count)
+async def _await_pings(launch, _process, deed):
+    wanted = len(launch.notices) + deed.count
     seen, deadline = -1, 0
     while len(launch.notices) < wanted:
         if seen != len(launch.notices):
@@ -452,21 +460,22 @@ async def _await_pings(launch, _process, count):
 
 
 DEEDS = {
-    "terminal": _open_terminal,
-    "root": _ask_for_root,
-    "again": _start_again,
-    "config": _replace_config,
-    "before-wait": _raise_before_wait,
-    "storm": _send_storm,
-    "series": _send_series,
-    "full-log": _fill_log,
-    "connect": _connect,
-    "queue": _queue,
-    "crowd": _connect_crowd,
-    "vanish": _vanish,
-    "pings": _await_pings,
+    Signal: _send_signal,
+    RaiseBeforeWait: _raise_before_wait,
+    Series: _send_series,
+    Storm: _send_storm,
+    FillLog: _fill_log,
+    Connect: _connect,
+    Queue: _queue,
+    Crowd: _connect_crowd,
+    Vanish: _vanish,
+    StartAgain: _start_again,
+    ReplaceConfig: _replace_config,
+    AwaitPings: _await_pings,
+    OpenTerminal: _open_terminal,
+    AskForRoot: _ask_for_root,
 }
-AT_ONCE = ("full-log", "config")  # what comes next comes before it is at rest
+AT_ONCE = (FillLog, ReplaceConfig)  # what comes next comes before it is at rest
 
 
 def _send(launch, pid, *numbers, meanwhile=lambda: None):
@@ -484,15 +493,10 @@ async def _then(launch, process):
     """Do what the scene has for later, wait for what comes of it, and look again; fields of an Observation."""
     after, done = {}, []
     for deed in launch.scene.then:
-        word, *words = deed.split()
         begun = time.monotonic()
         before = [len(said) for said in (launch.messages, launch.notices, launch.printed)]
-        if word in DEEDS:
-            came = await DEEDS[word](launch, process, *words)
-            after |= came
-        else:
-            _send(launch, process.pid, signal.Signals[word])
-        if word not in AT_ONCE:
+        after |= await DEEDS[type(deed)](launch, process, deed)
+        if not isinstance(deed, AT_ONCE):
             await _rest(launch)
             launch.drain()
         said = [said[count:] for said, count in zip((launch.messages, launch.notices, launch.printed), before)]

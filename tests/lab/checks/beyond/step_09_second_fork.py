@@ -12,7 +12,7 @@ from lab.checks.recipe.step_00_background import halted_by_vfork
 from lab.checks.recipe.step_02_fork import job_lives
 from lab.checks.recipe.step_03_setsid import group_words
 from lab.facts import Observation, Process
-from lab.scene import Scene
+from lab.scene import OpenTerminal, Scene
 
 # What is expected where the lab makes it open a terminal.
 GETS_NONE = "no controlling terminal after the lab has made it open one (with ptrace, O_RDWR)"
@@ -102,7 +102,7 @@ def why_it_leads_something(o: Observation, p: Process) -> str:
 @check(
     read="open(2), credentials(7)",
     follows=[leads_nothing, step_03.no_terminal],
-    scene=Scene(then=("terminal",)),
+    scene=Scene(then=(OpenTerminal(),)),
     expects=GETS_NONE,
 )
 def gets_no_terminal(o: Observation, p: Process) -> Finding:

@@ -10,9 +10,9 @@ from lab.checks.beyond import step_09_second_fork as step_09
 from lab.checks.check import Finding, Wrong, check
 from lab.checks.common import fate, signal_name
 from lab.facts import Observation, Process
-from lab.scene import Scene, Signals
+from lab.scene import Scene, Signal, Signals
 
-HELD = Scene(signals=Signals.HELD, then=("SIGTERM",))
+HELD = Scene(signals=Signals.HELD, then=(Signal(signal.SIGTERM),))
 
 FEW = 10  # signals: fewer are left by a program that set them itself, or missed some
 NAMED = 6  # signals, at the most, that are told by their names

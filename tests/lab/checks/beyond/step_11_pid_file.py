@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 from lab.checks.beyond import step_09_second_fork as step_09
 from lab.checks.check import LOG_TO_JUDGE, Finding, Wrong, check
 from lab.checks.common import fails_cleanly, fate, says_why, whole_number
@@ -9,16 +11,16 @@ from lab.checks.recipe import step_07_syslog as step_07
 from lab.checks.recipe.step_07_syslog import null_device_and
 from lab.facts import Observation, PidFile, Process
 from lab.faults import Fault
-from lab.scene import PID_FILE, Scene, Usual
+from lab.scene import PID_FILE, Scene, Signal, StartAgain, Usual
 
 USUAL = Usual(arguments=("-p", PID_FILE))  # relative: to the directory that it is launched in
 
 AT_ONCE = 50
 STALE = b"         1\n"  # init's PID, which always lives; longer than what is to be written
 
-ONCE_MORE = Scene(then=("again 1",))
+ONCE_MORE = Scene(then=(StartAgain(1),))
 LEFT_BEHIND = Scene(files=((PID_FILE, STALE),))
-MANY_AT_ONCE = Scene(then=("SIGKILL", f"again {AT_ONCE}"))
+MANY_AT_ONCE = Scene(then=(Signal(signal.SIGKILL), StartAgain(AT_ONCE)))
 UNWRITABLE = Scene(arguments=("-p", f"nowhere/{PID_FILE}"))
 DISK_FULL = Scene(fault=Fault.DISK_FULL)
 

@@ -13,7 +13,7 @@ from lab.checks.check import Check, Finding, Unseen, Wrong, check
 from lab.checks.common import ended, fails_cleanly, fate, says_why
 from lab.facts import Credentials, Observation, Process
 from lab.faults import Fault
-from lab.scene import PID_FILE, USER, Scene
+from lab.scene import PID_FILE, USER, AskForRoot, Scene
 
 UID, GID, GROUPS = 70, 80, {81, 82}  # as scene.USERS has them
 NOBODY = "nosuchuser"
@@ -23,7 +23,7 @@ USUAL = replace(step_11.USUAL, as_root=("-u", USER))
 # What is said of that: EPERM, EINVAL (the sandbox of an ordinary user has one ID: user_namespaces(7)), own words.
 NOT_ALLOWED = (os.strerror(errno.EPERM), os.strerror(errno.EINVAL), "permitted", "root")
 
-AS_ROOT = Scene(root=True, then=("root",))
+AS_ROOT = Scene(root=True, then=(AskForRoot(),))
 UNKNOWN = Scene(root=True, arguments=("-p", PID_FILE, "-u", NOBODY))
 NOT_ROOT = Scene(arguments=("-p", PID_FILE, "-u", "root"))  # a name that is known everywhere
 TO_ROOT = Scene(root=True, arguments=("-p", PID_FILE, "-u", "root"))

@@ -34,7 +34,7 @@ from lab.checks.recipe.step_05_close_fds import inherited
 from lab.checks.recipe.step_06_dev_null import standard_holds
 from lab.checks.recipe.step_07_syslog import extra, null_and_log
 from lab.facts import Descriptor, Observation, Process
-from lab.scene import CONFIG, PID_FILE, USER, Scene
+from lab.scene import CONFIG, PID_FILE, USER, Deed, FillLog, RaiseBeforeWait, ReplaceConfig, Scene, Signal, Storm
 
 # Signals that tell a daemon something: it may keep these blocked, to wait for them.
 TAKEN = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2}
@@ -53,9 +53,9 @@ def after(o: Observation) -> str:
     return f"it {ended(o.status_after)}" if o.status_after is not None else "nothing lives on"
 
 
-def told(o: Observation, deed: str) -> list[str]:
-    """The texts of what was logged after the deeds of this name."""
-    return [message.text for done in o.done if done.deed == deed for message in done.messages]
+def told(o: Observation, number: signal.Signals) -> list[str]:
+    """The texts of what was logged each time that it was sent this signal."""
+    return [message.text for done in o.done if done.deed == Signal(number) for message in done.messages]
 
 
 def quoted(texts: Sequence[str]) -> str:
@@ -188,7 +188,7 @@ def why_sigterm_waits(o: Observation) -> str | None:
 
 # SIGTERM
 
-STOPPED = Scene(then=("SIGTERM",))
+STOPPED = Scene(then=(Signal(signal.SIGTERM),))
 
 
 @check(read="sigwaitinfo(2), exit(3)", scene=STOPPED, follows=[step_12.one_lives_on])
@@ -208,10 +208,10 @@ def why_it_does_not_stop(o: Observation) -> str:
         return why_a_signal_ended_it(killed(o))
     if o.left:
         return "it lives on: SIGTERM is blocked or caught, and then not acted on, or only the next time round"
-    if complains(told(o, "SIGTERM")):
+    if complains(told(o, signal.SIGTERM)):
         return (
-            f"it failed on its way, and says so: {quoted(told(o, 'SIGTERM'))}. A file's path has to be valid from the "
-            "root directory; and that one cannot be removed does not keep it from stopping"
+            f"it failed on its way, and says so: {quoted(told(o, signal.SIGTERM))}. A file's path has to be valid from "
+            "the root directory; and that one cannot be removed does not keep it from stopping"
         )
     return "it was told to stop, and did: that is no failure, and so status 0"
 
@@ -240,7 +240,7 @@ def why_the_file_is_still_there(o: Observation) -> str:
 @check(read="syslog(3)", needs_log=LOG_TO_JUDGE, scene=STOPPED, follows=[stops])
 def tells_of_stop(o: Observation) -> Finding:
     """and it tells the log."""
-    if told(o, "SIGTERM"):
+    if told(o, signal.SIGTERM):
         return None
     return Wrong(
         expected="a message after kill -TERM",
@@ -257,7 +257,7 @@ def tells_of_stop(o: Observation) -> Finding:
 RELOADED = Scene(
     arguments=WITH_CONFIG,
     files=(CONFIG_FILE, ("next", f"greeting={NEW}\n".encode())),
-    then=("config next", "SIGHUP"),
+    then=(ReplaceConfig("next"), Signal(signal.SIGHUP)),
 )
 
 
@@ -278,11 +278,11 @@ def held_files(o: Observation) -> dict[int, Descriptor]:
 )
 def reloads(o: Observation) -> Finding:
     """SIGHUP: it reads the configuration again, and logs the new greeting."""
-    if o.process is not None and o.left == (o.process.pid,) and is_told(NEW, told(o, "SIGHUP")):
+    if o.process is not None and o.left == (o.process.pid,) and is_told(NEW, told(o, signal.SIGHUP)):
         return None
     return Wrong(
         expected=f'with "greeting={NEW}" in {CONFIG} and after kill -HUP: it lives on, and "{NEW}" is logged',
-        observed=f"{after(o)}; logged: {quoted(told(o, 'SIGHUP'))}",
+        observed=f"{after(o)}; logged: {quoted(told(o, signal.SIGHUP))}",
         because=why_it_does_not_reload(o),
     )
 
@@ -299,7 +299,7 @@ def why_it_does_not_reload(o: Observation) -> str:
             "another process than before lives on: SIGHUP means that this one reads again, and not that it starts "
             "anew. Whoever watches it by its PID takes it for dead"
         )
-    logged = told(o, "SIGHUP")
+    logged = told(o, signal.SIGHUP)
     if is_told(OLD, logged) and held_files(o):
         return (
             "it logs the old greeting: the file was kept open, and not opened by its name again. An editor puts a new "
@@ -342,7 +342,7 @@ ONLY_THE_PID_FILE = f"launched with -c {CONFIG}: no regular file open but {PID_F
 )
 def config_closed(o: Observation, p: Process) -> Finding:
     """the configuration is closed again once it is read."""
-    if is_told(NEW, told(o, "SIGHUP")) and not held_files(o):
+    if is_told(NEW, told(o, signal.SIGHUP)) and not held_files(o):
         return None
     return Wrong(
         expected=ONLY_THE_PID_FILE,
@@ -386,9 +386,14 @@ def slug(kind: str) -> str:
     return kind.replace(" ", "-")
 
 
+def reload_with(kind: str) -> tuple[Deed, Deed]:
+    """What is done to see how it takes this kind of configuration."""
+    return ReplaceConfig(slug(kind)), Signal(signal.SIGHUP)
+
+
 KEPT = Scene(
     arguments=WITH_CONFIG,
-    then=tuple(deed for kind in BAD for deed in (f"config {slug(kind)}", "SIGHUP")),
+    then=tuple(deed for kind in BAD for deed in reload_with(kind)),
     files=(CONFIG_FILE, *((slug(kind) + FILE_IN.get(kind, ""), *bad) for kind, bad in BAD.items() if bad)),
 )
 
@@ -413,7 +418,7 @@ class Reload:
 
 def reloads_of(o: Observation) -> list[Reload]:
     """A Reload for each of BAD, in the order in which they came; none where there was no process to be told."""
-    hangups = [done for done in o.done if done.deed == "SIGHUP"]
+    hangups = [done for done in o.done if done.deed == Signal(signal.SIGHUP)]
     return [Reload(kind, tuple(message.text for message in done.messages)) for kind, done in zip(BAD, hangups)]
 
 
@@ -499,9 +504,9 @@ def why_it_is_lost(first: Reload) -> str:
 # Signals at bad moments
 
 STORM = 1000
-STORMED = Scene(then=(f"storm SIGHUP {STORM} SIGTERM",))
-SURPRISED = Scene(then=("before-wait SIGTERM",))
-INTERRUPTED = Scene(then=("full-log SIGHUP", "SIGTERM"))
+STORMED = Scene(then=(Storm(signal.SIGHUP, STORM, signal.SIGTERM),))
+SURPRISED = Scene(then=(RaiseBeforeWait(signal.SIGTERM),))
+INTERRUPTED = Scene(then=(FillLog(signal.SIGHUP), Signal(signal.SIGTERM)))
 
 ENDED_OTHERWISE = "it ended in another way than it does with nothing else to do"
 
@@ -601,7 +606,9 @@ ZONED = Scene(environment=("TZ=LAB-07:13:37",))  # ahead of UTC: tzset(3)
 LATE = timedelta(minutes=1)  # at most, from the message until it is looked at
 
 NO_CONFIG = Scene(arguments=("-p", PID_FILE, "-c", f"nowhere/{CONFIG}"))
-UNREMOVABLE = Scene(root=True, then=("SIGTERM",))  # in a directory of root's, where USER may remove nothing
+UNREMOVABLE = Scene(
+    root=True, then=(Signal(signal.SIGTERM),)
+)  # in a directory of root's, where USER may remove nothing
 
 AS_WITHOUT_ZONE = f"launched with {ZONED.environment[0]}: the log has the time as without it"
 
@@ -681,20 +688,20 @@ def tells_reason(o: Observation) -> Finding:
 def unremovable_file(o: Observation) -> Finding:
     """with -u: tells the log when FILE cannot be removed any more."""
     # Who keeps somebody that may remove it removes it.
-    if stopped_well(o) and (o.pid_file_after is None or complains(told(o, "SIGTERM"))):
+    if stopped_well(o) and (o.pid_file_after is None or complains(told(o, signal.SIGTERM))):
         return None
     return Wrong(
         expected=(
             f"launched by root with -u {USER}, in a directory of root's; kill -TERM: an error or a warning in the "
             "log, and status 0"
         ),
-        observed=f"{after(o)}; {content(o.pid_file_after)}; logged: {quoted(told(o, 'SIGTERM'))}",
+        observed=f"{after(o)}; {content(o.pid_file_after)}; logged: {quoted(told(o, signal.SIGTERM))}",
         because=why_nobody_knows_of_the_file(o),
     )
 
 
 def why_nobody_knows_of_the_file(o: Observation) -> str:
-    if complains(told(o, "SIGTERM")):
+    if complains(told(o, signal.SIGTERM)):
         return (
             "that is told, and keeps it from stopping as it was told to: what it leaves is without a lock, and the "
             "next one takes it over"

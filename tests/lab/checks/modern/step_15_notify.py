@@ -26,7 +26,7 @@ from lab.checks.common import (
 from lab.checks.recipe import step_00_background as step_00
 from lab.facts import Done, Message, Observation, Process
 from lab.faults import Fault
-from lab.scene import Manager, Scene, Stdio, Usual
+from lab.scene import AwaitPings, Manager, Scene, Series, Signal, Stdio, Usual
 
 USUAL = Usual(notify=Manager.PATH)
 
@@ -46,9 +46,9 @@ def lines_from(p: Process, notices: Iterable[Message]) -> list[str]:
     return [line for message in notices if message.sender == p.pid for line in assignments(message)]
 
 
-def told_at(o: Observation, p: Process, deed: str) -> list[str]:
-    """The lines that it told after the first deed of this name."""
-    done = next(each for each in o.done if each.deed == deed)
+def told_at(o: Observation, p: Process, number: signal.Signals) -> list[str]:
+    """The lines that it told the first time that it was sent this signal."""
+    done = next(each for each in o.done if each.deed == Signal(number))
     return lines_from(p, done.notices)
 
 
@@ -299,7 +299,7 @@ def why_its_lines_are_wrong(o: Observation) -> str:
 
 # SIGTERM
 
-STOPPED = Scene(then=("SIGTERM",))
+STOPPED = Scene(then=(Signal(signal.SIGTERM),))
 
 TELLS_AND_STOPS = f"kill -TERM: {STOPPING}, and status 0"
 
@@ -307,7 +307,7 @@ TELLS_AND_STOPS = f"kill -TERM: {STOPPING}, and status 0"
 @check(read="sd_notify(3), sigwaitinfo(2)", scene=STOPPED, follows=[lives], expects=TELLS_AND_STOPS)
 def stops(o: Observation, p: Process) -> Finding:
     """SIGTERM: it tells that it stops, and ends with status 0."""
-    if stopped_well(o) and STOPPING in told_at(o, p, "SIGTERM"):
+    if stopped_well(o) and STOPPING in told_at(o, p, signal.SIGTERM):
         return None
     return Wrong(
         expected=TELLS_AND_STOPS,
@@ -317,7 +317,7 @@ def stops(o: Observation, p: Process) -> Finding:
 
 
 def why_it_does_not_stop(o: Observation, p: Process) -> str:
-    if killed(o) == signal.SIGTERM and STOPPING in told_at(o, p, "SIGTERM"):
+    if killed(o) == signal.SIGTERM and STOPPING in told_at(o, p, signal.SIGTERM):
         return (
             "it takes the signal, and ends by it all the same: who was told to stop, and does, calls "
             "exit(EXIT_SUCCESS), and neither raises the signal again nor kills itself"
@@ -337,9 +337,9 @@ def why_it_does_not_stop(o: Observation, p: Process) -> str:
 
 # SIGHUP
 
-RELOADED = Scene(then=("SIGHUP", "SIGHUP"))
+RELOADED = Scene(then=(Signal(signal.SIGHUP), Signal(signal.SIGHUP)))
 RELOADS = 300  # more than there are descriptors
-LONG = Scene(then=(f"series SIGHUP {RELOADS}", "SIGTERM"))
+LONG = Scene(then=(Series(signal.SIGHUP, RELOADS), Signal(signal.SIGTERM)))
 
 OTHER_UNITS = {"seconds": 1, "milliseconds": 1e3, "nanoseconds": 1e9}
 
@@ -473,7 +473,7 @@ TELLS_OF_STOP_AT_LAST = f"SIGHUP {RELOADS} times, and then SIGTERM: {STOPPING}, 
     expects=TELLS_OF_STOP_AT_LAST,
 )
 def tells_on(o: Observation, p: Process) -> Finding:
-    if stopped_well(o) and STOPPING in told_at(o, p, "SIGTERM"):
+    if stopped_well(o) and STOPPING in told_at(o, p, signal.SIGTERM):
         return None
     return Wrong(
         expected=TELLS_OF_STOP_AT_LAST,
@@ -539,9 +539,9 @@ def holds_signals_first(o: Observation, p: Process) -> Finding:
 
 # Where nobody can be told
 
-ALONE = Scene(notify=Manager.NONE, then=("SIGHUP", "SIGTERM"))
-MISSING = Scene(notify=Manager.MISSING, then=("SIGTERM",))
-FULL = Scene(notify=Manager.FULL, then=("SIGHUP", "SIGTERM"))
+ALONE = Scene(notify=Manager.NONE, then=(Signal(signal.SIGHUP), Signal(signal.SIGTERM)))
+MISSING = Scene(notify=Manager.MISSING, then=(Signal(signal.SIGTERM),))
+FULL = Scene(notify=Manager.FULL, then=(Signal(signal.SIGHUP), Signal(signal.SIGTERM)))
 
 
 @check(read="sd_notify(3)", scene=ALONE, follows=[stops, reloads])
@@ -633,8 +633,8 @@ OFTEN = 0.75 * PERIOD  # half of it is meant; this much a busy machine may spoil
 PINGS, IN_A_ROW = 7, 4  # how many are waited for, and over how many of them OFTEN is to hold once
 TOO_OFTEN = PERIOD / 50  # ten times as often would do no harm; who does not wait is much quicker
 ASKED = (f"WATCHDOG_USEC={PERIOD * 1e6:.0f}",)
-WATCHED = Scene(environment=ASKED, then=(f"pings {PINGS}",))
-NOT_WATCHED = Scene(environment=(*ASKED, "WATCHDOG_PID=1"), then=(f"pings {PINGS}",))
+WATCHED = Scene(environment=ASKED, then=(AwaitPings(PINGS),))
+NOT_WATCHED = Scene(environment=(*ASKED, "WATCHDOG_PID=1"), then=(AwaitPings(PINGS),))
 
 TWICE_AS_OFTEN = f"{ASKED[0]}: {PING} twice as often, every {PERIOD / 2} s"
 
@@ -746,7 +746,7 @@ def forgets_watchdog(o: Observation, p: Process) -> Finding:
     )
 
 
-NO_NAME = Scene(notify=Manager.NONE, environment=(f"NOTIFY_SOCKET=/{'x' * 5000}",), then=("SIGTERM",))
+NO_NAME = Scene(notify=Manager.NONE, environment=(f"NOTIFY_SOCKET=/{'x' * 5000}",), then=(Signal(signal.SIGTERM),))
 
 
 @check(read="sd_notify(3)", bonus=True, scene=NO_NAME)
@@ -831,14 +831,14 @@ def logs_both(o: Observation, p: Process) -> Finding:
     )
 
 
-INTERRUPTED = Scene(then=("SIGINT",))
+INTERRUPTED = Scene(then=(Signal(signal.SIGINT),))
 AS_FOR_SIGTERM = f"kill -INT: {STOPPING}, and status 0"
 
 
 @check(read="signal(7)", bonus=True, scene=INTERRUPTED, expects=AS_FOR_SIGTERM)
 def interrupted(o: Observation, p: Process) -> Finding:
     """Ctrl-C stops it as SIGTERM does."""
-    if stopped_well(o) and STOPPING in told_at(o, p, "SIGINT"):
+    if stopped_well(o) and STOPPING in told_at(o, p, signal.SIGINT):
         return None
     return Wrong(
         expected=AS_FOR_SIGTERM,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import signal
 from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
@@ -15,7 +16,7 @@ from lab.checks.modern import step_15_notify as step_15
 from lab.checks.modern.step_15_notify import READY, after, in_c, no_environ
 from lab.facts import Descriptor, Observation, Process, Served
 from lab.faults import Fault
-from lab.scene import Listen, Scene
+from lab.scene import Connect, Crowd, Listen, Scene, Signal, Vanish
 
 USUAL = replace(step_15.USUAL, listen=(Listen.UNIX, Listen.TCP4))
 FIRST = 3  # SD_LISTEN_FDS_START
@@ -24,14 +25,15 @@ VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 GONE, REFUSED = os.strerror(errno.ENOENT), os.strerror(errno.ECONNREFUSED)  # what a client may be told
 
 CROWD = 1000
-SERVED = Scene(then=("connect 0", "connect 1", "SIGHUP", "connect 0", "connect 1", "SIGTERM"))
-STOPPED = Scene(then=("connect 0", "SIGTERM", "connect 0", "connect 1"))
-VERSION_6 = Scene(listen=(Listen.TCP6,), then=("connect 0",))
-CROWDED = Scene(then=(f"crowd 1 {CROWD}", "connect 1", "connect 0"))
+AT_FIRST, AT_SECOND = Connect("0"), Connect("1")  # of the sockets that are passed
+SERVED = Scene(then=(AT_FIRST, AT_SECOND, Signal(signal.SIGHUP), AT_FIRST, AT_SECOND, Signal(signal.SIGTERM)))
+STOPPED = Scene(then=(AT_FIRST, Signal(signal.SIGTERM), AT_FIRST, AT_SECOND))
+VERSION_6 = Scene(listen=(Listen.TCP6,), then=(AT_FIRST,))
+CROWDED = Scene(then=(Crowd("1", CROWD), AT_SECOND, AT_FIRST))
 MANY = 8  # the most that the launcher passes
-AT_MANY = Scene(listen=(Listen.UNIX,) * MANY, then=(f"connect {MANY - 1}", "connect 0"))
-ACCEPT_FAILS = Scene(fault=Fault.ACCEPT_ONCE, then=("connect 0", "connect 0"))
-VANISHED = Scene(then=("vanish 0 20", "vanish 1 20", "connect 0", "connect 1"))
+AT_MANY = Scene(listen=(Listen.UNIX,) * MANY, then=(Connect(f"{MANY - 1}"), AT_FIRST))
+ACCEPT_FAILS = Scene(fault=Fault.ACCEPT_ONCE, then=(AT_FIRST, AT_FIRST))
+VANISHED = Scene(then=(Vanish("0", 20), Vanish("1", 20), AT_FIRST, AT_SECOND))
 NO_SOCKET = Scene(listen=(Listen.UNIX, Listen.FILE))
 NO_NUMBER = Scene(environment=("LISTEN_FDS=2x",))
 
@@ -74,7 +76,7 @@ def told_clients(o: Observation) -> str:
         return after(o)
     parts = []
     for got, row in groupby(came, key=itemgetter(0)):
-        deeds = ", ".join(deed for _, deed in row)
+        deeds = ", ".join(str(deed) for _, deed in row)
         parts.append(f"{deeds}: {got}")
     return "; ".join(parts)
 

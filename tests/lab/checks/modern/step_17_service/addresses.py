@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 from typing import Sequence
 
 from lab.checks.beyond.step_11_pid_file import content
@@ -25,13 +26,14 @@ from lab.checks.modern.step_17_service.launches import (
     remains,
 )
 from lab.facts import Observation, Process
-from lab.scene import PID_FILE, PORT, SOCKET, Scene
+from lab.scene import PID_FILE, PORT, SOCKET, Connect, Queue, ReplaceConfig, Scene, Signal, StartAgain
 
 HELLO = "hello\n"
 NOBODY = ""  # in place of what a client gets: it finds nobody there
 NO_ROOM = os.strerror(errno.EAGAIN)  # what a client is told where the queue of a socket is full
 
-SERVED_AT_HOST = Scene(arguments=AT_HOST, then=(f"connect tcp4:{PORT}",))
+AT_PORT = Connect(f"tcp4:{PORT}")
+SERVED_AT_HOST = Scene(arguments=AT_HOST, then=(AT_PORT,))
 
 
 def got(o: Observation, texts: Sequence[str]) -> bool:
@@ -48,7 +50,7 @@ def unless_served(o: Observation, texts: Sequence[str], because: str, *, ends: b
     gets = ", ".join(f'"{text.strip()}"' if text else GONE for text in texts)
     at_the_end = ", and status 0" if ends else ""
     wrong = Wrong(
-        expected=f"{'; '.join(o.scene.then)}: {gets}{at_the_end}",
+        expected=f"{'; '.join(map(str, o.scene.then))}: {gets}{at_the_end}",
         observed=f"{told_clients(o)}; {after(o)}{fate_of_second(o)}" if o.process else fate(o),
         because=because,
     )
@@ -73,14 +75,14 @@ def why_served_in_another_way(o: Observation, texts: Sequence[str], ends: bool) 
             "no room in the queue of the socket: the second argument of listen() says how many may wait there. "
             "SOMAXCONN is as many as may be"
         )
-    if "SIGKILL" in o.scene.then:  # that ended it, and no client did
+    if Signal(signal.SIGKILL) in o.scene.then:  # that ended it, and no client did
         return None
     return why_not_served(o)
 
 
 @daemon_check(
     read="unix(7), unlink(2)",
-    scene=Scene(then=(f"connect {SOCKET}", f"connect {SOCKET}", "SIGTERM", f"connect {SOCKET}")),
+    scene=Scene(then=(Connect(SOCKET), Connect(SOCKET), Signal(signal.SIGTERM), Connect(SOCKET))),
     follows=[DAEMON_AGAIN["one_lives_on"]],
 )
 def serves_at_path(o: Observation) -> Finding:
@@ -137,7 +139,7 @@ def stays_locked(o: Observation, p: Process) -> Finding:
 
 @daemon_check(
     read="getaddrinfo(3), ipv6(7)",
-    scene=Scene(arguments=("-d", "-l", f"[::1]:{PORT}", "-p", PID_FILE), then=(f"connect tcp6:{PORT}",)),
+    scene=Scene(arguments=("-d", "-l", f"[::1]:{PORT}", "-p", PID_FILE), then=(Connect(f"tcp6:{PORT}"),)),
     follows=[serves_at_path],
 )
 def serves_at_version_6(o: Observation) -> Finding:
@@ -153,7 +155,7 @@ def serves_at_version_6(o: Observation) -> Finding:
     read="getaddrinfo(3)",
     scene=Scene(
         arguments=("-d", "-l", f"localhost:{PORT}", "-p", PID_FILE),
-        then=(f"connect tcp4:{PORT}", f"connect tcp6:{PORT}"),
+        then=(AT_PORT, Connect(f"tcp6:{PORT}")),
     ),
     follows=[serves_at_host, serves_at_version_6, FOREGROUND_AGAIN["serves"]],
 )
@@ -173,7 +175,7 @@ def serves_at_all(o: Observation) -> Finding:
     scene=Scene(
         arguments=WITH_CONFIG,
         files=(CONFIG_FILE, ("next", f"greeting={NEW}\n".encode())),
-        then=(f"connect {SOCKET}", "config next", "SIGHUP", f"connect {SOCKET}"),
+        then=(Connect(SOCKET), ReplaceConfig("next"), Signal(signal.SIGHUP), Connect(SOCKET)),
     ),
     follows=[serves_at_path],
 )
@@ -188,7 +190,7 @@ def greets_as_configured(o: Observation) -> Finding:
 
 @daemon_check(
     read="listen(2)",
-    scene=Scene(then=(f"queue {SOCKET} 20 SIGHUP", f"connect {SOCKET}")),
+    scene=Scene(then=(Queue(SOCKET, 20, signal.SIGHUP), Connect(SOCKET))),
     follows=[serves_at_path],
 )
 def reload_loses_nobody(o: Observation) -> Finding:
@@ -201,7 +203,7 @@ def reload_loses_nobody(o: Observation) -> Finding:
     )
 
 
-@daemon_check(read="accept(2)", scene=Scene(then=(f"queue {SOCKET} 20 SIGTERM",)), follows=[serves_at_path])
+@daemon_check(read="accept(2)", scene=Scene(then=(Queue(SOCKET, 20, signal.SIGTERM),)), follows=[serves_at_path])
 def stop_loses_nobody(o: Observation) -> Finding:
     """who has connected when SIGTERM comes is served before it stops."""
     return unless_served(
@@ -215,7 +217,7 @@ def stop_loses_nobody(o: Observation) -> Finding:
 
 @daemon_check(
     read="signal(7)",
-    scene=Scene(then=("SIGINT",)),
+    scene=Scene(then=(Signal(signal.SIGINT),)),
     follows=[DAEMON_AGAIN["stops"], DAEMON_AGAIN["removes_pid_file"], serves_at_path],
 )
 def interrupted(o: Observation) -> Finding:
@@ -231,7 +233,7 @@ def interrupted(o: Observation) -> Finding:
 
 @daemon_check(
     read="unix(7), bind(2)",
-    scene=Scene(then=("SIGKILL", "again 1", f"connect {SOCKET}")),
+    scene=Scene(then=(Signal(signal.SIGKILL), StartAgain(1), Connect(SOCKET))),
     follows=[serves_at_path],
 )
 def takes_over_path(o: Observation) -> Finding:
@@ -246,7 +248,7 @@ def takes_over_path(o: Observation) -> Finding:
 
 @daemon_check(
     read="ip(7), socket(7)",
-    scene=Scene(arguments=AT_HOST, then=(f"connect tcp4:{PORT}", "SIGKILL", "again 1", f"connect tcp4:{PORT}")),
+    scene=Scene(arguments=AT_HOST, then=(AT_PORT, Signal(signal.SIGKILL), StartAgain(1), AT_PORT)),
     follows=[serves_at_host, takes_over_path],
 )
 def starts_at_once(o: Observation) -> Finding:
@@ -284,7 +286,7 @@ SECOND_IS_TOLD_NO = "a second one, without -p, is told no (status 1); the first 
 
 @daemon_check(
     read="unix(7), connect(2)",
-    scene=Scene(arguments=AS_DAEMON, then=("again 1", f"connect {SOCKET}")),
+    scene=Scene(arguments=AS_DAEMON, then=(StartAgain(1), Connect(SOCKET))),
     follows=[serves_at_path],
     expects=SECOND_IS_TOLD_NO,
 )

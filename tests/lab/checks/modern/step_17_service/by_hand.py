@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 from typing import Iterable
 
@@ -23,7 +24,7 @@ from lab.checks.modern.step_17_service.foreground import FOREGROUND_AGAIN
 from lab.checks.modern.step_17_service.launches import DAEMON, NOT_CONFIGURED, foreground_check, remains
 from lab.checks.modern.step_17_service.statuses import leaves_nothing, no_config, unless_it_exits
 from lab.facts import Observation, Process
-from lab.scene import CONFIG, PID_FILE, SOCKET, USER, Scene
+from lab.scene import CONFIG, PID_FILE, SOCKET, USER, Connect, Scene, Signal
 
 BY_HAND = ("-l", SOCKET, "-p", PID_FILE)
 
@@ -31,7 +32,7 @@ STARTED = Scene(
     arguments=(*BY_HAND, "-c", CONFIG),
     files=(CONFIG_FILE,),
     listen=(),
-    then=(f"connect {SOCKET}", "SIGTERM", f"connect {SOCKET}"),
+    then=(Connect(SOCKET), Signal(signal.SIGTERM), Connect(SOCKET)),
 )
 AS_ROOT = replace(STARTED, arguments=(*BY_HAND, "-c", CONFIG, *DAEMON.as_root), root=True, then=())
 FAILS = replace(STARTED, arguments=(*BY_HAND, "-c", "nowhere"), files=(), then=())
@@ -168,7 +169,7 @@ def why_something_is_left(o: Observation) -> str:
 
 @foreground_check(
     read="sd_listen_fds(3)",
-    scene=Scene(arguments=("-l", SOCKET), then=("connect 0", f"connect {SOCKET}")),
+    scene=Scene(arguments=("-l", SOCKET), then=(Connect("0"), Connect(SOCKET))),
     follows=[FOREGROUND_AGAIN["serves"], serves_at_path],
 )
 def passed_first(o: Observation) -> Finding:

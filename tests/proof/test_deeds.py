@@ -1,0 +1,78 @@
+"""What may be done to a program is said by types, done by one function for each, and told in the same words as ever."""
+
+from signal import SIGHUP, SIGTERM
+from typing import get_args
+
+import pytest
+
+from lab.checks import expectations
+from lab.course import STEPS
+from lab.scene import (
+    PID_FILE,
+    SOCKET,
+    AskForRoot,
+    AwaitPings,
+    Connect,
+    Crowd,
+    Deed,
+    FillLog,
+    Listen,
+    OpenTerminal,
+    Queue,
+    RaiseBeforeWait,
+    ReplaceConfig,
+    Scene,
+    Series,
+    Signal,
+    StartAgain,
+    Storm,
+    Vanish,
+)
+from lab.watch.observe import DEEDS
+
+TOLD = {
+    Signal(SIGTERM): "SIGTERM",
+    RaiseBeforeWait(SIGTERM): "before-wait SIGTERM",
+    Series(SIGHUP, 300): "series SIGHUP 300",
+    Storm(SIGHUP, 1000, SIGTERM): "storm SIGHUP 1000 SIGTERM",
+    FillLog(SIGHUP): "full-log SIGHUP",
+    Connect(SOCKET): f"connect {SOCKET}",
+    Queue(SOCKET, 20, SIGHUP): f"queue {SOCKET} 20 SIGHUP",
+    Crowd("1", 1000): "crowd 1 1000",
+    Vanish("0", 20): "vanish 0 20",
+    StartAgain(50): "again 50",
+    ReplaceConfig("next"): "config next",
+    AwaitPings(7): "pings 7",
+    OpenTerminal(): "terminal",
+    AskForRoot(): "root",
+}
+
+
+@pytest.mark.parametrize("deed", TOLD, ids=str)
+def test_a_deed_is_told_as_ever(deed):
+    """Learners read it, in what was expected."""
+    assert str(deed) == TOLD[deed]
+
+
+def test_every_kind_of_deed_has_a_function():
+    assert set(DEEDS) == set(get_args(Deed)) == {type(deed) for deed in TOLD}
+
+
+def test_every_kind_of_deed_is_done_for_a_check():
+    """What nobody asks for would be code that nobody runs."""
+    done = {type(deed) for step in STEPS for check in expectations(step) for deed in check.scene.then}
+    assert done == set(DEEDS)
+
+
+@pytest.mark.parametrize(
+    ("scene", "networks"),
+    [
+        (Scene(), set()),
+        (Scene(arguments=("-p", PID_FILE), then=(Connect("0"), Crowd(SOCKET, 2), StartAgain(4))), set()),
+        (Scene(listen=(Listen.UNIX, Listen.TCP4)), {Listen.TCP4}),
+        (Scene(then=(Signal(SIGHUP), Connect("tcp6:PORT"))), {Listen.TCP6}),
+        (Scene(listen=(Listen.TCP4,), then=(Vanish("tcp6:PORT", 3),)), {Listen.TCP4, Listen.TCP6}),
+    ],
+)
+def test_a_scene_knows_which_networks_it_needs(scene, networks):
+    assert scene.networks == networks
