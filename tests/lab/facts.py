@@ -9,8 +9,8 @@ PIDs are as the launched program itself sees them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Mapping, NamedTuple, Tuple
+from dataclasses import dataclass
+from typing import Mapping, NamedTuple, Tuple, TypeVar, Union
 
 from lab.scene import Deed, Scene
 
@@ -143,24 +143,138 @@ class PidFile:
 
 
 @dataclass(frozen=True)
-class Done:
-    """What came of one deed of Scene.then."""
+class Said:
+    """What it told, and to whom."""
 
-    deed: Deed
-    messages: tuple[Message, ...]  # to the log
-    notices: tuple[Message, ...]  # to the service manager
-    printed: str
-    begun: float  # seconds on CLOCK_MONOTONIC: just before it was done
-    over: float  # the same, when it had come to rest again
-    served: Served | None = None  # "connect": what the client got
+    messages: tuple[Message, ...]  # to the log, in the order of their arrival
+    notices: tuple[Message, ...]  # to the service manager, likewise
+    printed: str  # to the terminal, or to the pipe in its place
 
 
 @dataclass(frozen=True)
 class Served:
-    """What a client got."""
+    """What a client got: of several the one that was served worst. Comes of Connect and Queue."""
 
     text: str  # all that it could read
     how: str  # "closed" by the other side, "open" still when nothing came any more, or the reason why it failed
+
+
+@dataclass(frozen=True)
+class Crowded:
+    """So many clients got through. Comes of Crowd."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class StartedAgain:
+    """What became of those that were started besides. Comes of StartAgain."""
+
+    statuses: tuple[int | None, ...]  # as from waitpid(); None for one that has not ended
+    printed: str
+
+
+@dataclass(frozen=True)
+class Raised:
+    """Whether the signal could be sent at that moment: 0 or -errno. Comes of RaiseBeforeWait."""
+
+    result: int
+
+
+@dataclass(frozen=True)
+class LogFilled:
+    """Whether it came to wait for the log. Comes of FillLog."""
+
+    was_full: bool
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The descriptor of the terminal, or -errno. Comes of OpenTerminal."""
+
+    result: int
+
+
+@dataclass(frozen=True)
+class Regained:
+    """What setuid(0) and setgid(0) returned: 0 or -errno. Comes of AskForRoot."""
+
+    user: int
+    group: int
+
+
+Came = Union[Served, Crowded, StartedAgain, Raised, LogFilled, Opened, Regained]
+_Kind = TypeVar("_Kind")
+
+
+@dataclass(frozen=True)
+class Done:
+    """One deed of Scene.then."""
+
+    deed: Deed
+    came: Came | None  # of some nothing comes but what is said, and what is seen afterwards
+    said: Said  # from its beginning until all was at rest again
+    begun: float  # seconds on CLOCK_MONOTONIC: just before it was done
+    over: float  # the same, when it had come to rest again
+
+
+@dataclass(frozen=True)
+class World:
+    """Where the program was launched."""
+
+    sandboxed: bool
+    adopter: int  # PID of what adopts orphans: init, or the subreaper
+    program: Identity  # of the answer's executable
+    shell: Process  # what the job was launched with, it still has
+    root: Identity  # of the root directory
+    localhost: frozenset[str] = frozenset()  # of "tcp4", "tcp6": what that name stands for, if the program got it
+
+
+@dataclass(frozen=True)
+class Job:
+    """The process that the shell launched, and what the shell knows of it."""
+
+    pid: int
+    status: int | None  # as from waitpid(); None while it lives
+    exec_errno: int  # why the program could not be run; 0 if it could
+    found: str | None  # what was in the PID file when the job returned
+    lost_shell: bool  # the answer has ended or stopped the shell
+
+
+@dataclass(frozen=True)
+class Piped:
+    """Scene "pipe": what its reader got."""
+
+    text: str
+    is_closed: bool  # it has got end of file
+
+
+@dataclass(frozen=True)
+class Sockets:
+    """Descriptors of the process's own sockets, by what they lead to."""
+
+    log_peers: frozenset[int] = frozenset()  # connected to /dev/log
+    listeners: frozenset[int] = frozenset()  # clients can connect there
+    pairs: frozenset[int] = frozenset()  # to the process itself: socketpair(2)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What came of calls that were held."""
+
+    accept_failed: bool = False  # scene ACCEPT_ONCE: its first accept() was made to fail
+    told_with: tuple[frozenset[int] | None, ...] = ()  # scene LOOK_BEFORE: the signals held at each notice
+
+
+@dataclass(frozen=True)
+class After:
+    """What is seen at last. Where nothing was done to the process, only `files` tells something."""
+
+    files: tuple[str, ...]  # the names of what is in the working directory of the launch
+    status: int | None = None  # of `process`, as from waitpid(); None if it lives on
+    left: tuple[int, ...] = ()  # PIDs that live on
+    pid_file: PidFile | None = None
+    terminal: int = 0  # device number of the controlling terminal of `process`, 0 for none
 
 
 @dataclass(frozen=True)
@@ -168,47 +282,21 @@ class Observation:
     """Everything that a check may look at."""
 
     name: str  # of the answer, and so of its program
-    rest: Rest
     scene: Scene
-    sandboxed: bool
-    adopter: int  # PID of what adopts orphans: init, or the subreaper
-    program: Identity  # of the answer's executable
-    job: int  # PID of the process that the shell launched
-    job_status: int | None  # as from waitpid(); None while it lives
-    exec_errno: int
-    shell: Process  # what the job was launched with, it still has
-    shell_lost: bool  # the answer has ended or stopped it
-    root: Identity  # of the root directory
+    rest: Rest
+    when: float  # it had come to rest, in seconds since the Epoch
+    world: World
+    job: Job
     processes: tuple[Process, ...]  # the living ones, oldest first
     zombies: tuple[int, ...]  # PIDs of those that have ended, and whose parent has not waited for them
     reaped: Mapping[int, int]  # PID: status, of orphans that have ended
-    when: float  # it had come to rest, in seconds since the Epoch
-    messages: tuple[Message, ...]  # in the order of their arrival
-    notices: tuple[Message, ...]  # the same, to the service manager
-    printed: str  # to the terminal, or to the pipe in its place
-    piped: str  # scene "pipe": that part of it that came through the pipe
-    pipe_closed: bool  # scene "pipe": the reader has got end of file
-    pid_file: PidFile | None = None  # None where there is none
-    pid_file_after: PidFile | None = None  # after scene.then
-    found: str | None = None  # what was in the PID file when the job returned
-    again: tuple[int | None, ...] = ()  # the statuses of what was started again, None for one that has not ended
-    again_printed: str = ""
-    left: tuple[int, ...] = ()  # PIDs that live on after scene.then was done
-    files: tuple[str, ...] = ()  # the names of what is in the working directory of the launch then
-    opened: int | None = None  # then="terminal": the descriptor that it got, or -errno
-    regained: tuple[int, ...] = ()  # then="root": 0 or -errno, for the user and for the group
-    done: tuple[Done, ...] = ()  # one for each of scene.then
-    status_after: int | None = None  # of `process`, as from waitpid(); None if it lives on
-    raised: int | None = None  # then="before-wait": 0 or -errno
-    log_was_full: bool = False  # then="full-log": it came to wait for the log
-    crowd: int = 0  # then="crowd": so many clients got through
-    accept_failed: bool = False  # scene ACCEPT_ONCE: its first accept() was made to fail
-    told_with: tuple[frozenset[int] | None, ...] = ()  # scene LOOK_BEFORE: the signals held at each notice
-    got_terminal: bool = False  # then="terminal": `process` has a controlling terminal afterwards
-    localhost: frozenset[str] = frozenset()  # of "tcp4", "tcp6": what that name stands for, if the program got it
-    log_peers: frozenset[int] = field(default_factory=frozenset)  # descriptors that are connected to /dev/log
-    listeners: frozenset[int] = field(default_factory=frozenset)  # its own at which clients can connect
-    pairs: frozenset[int] = field(default_factory=frozenset)  # its own that lead to itself: socketpair(2)
+    said: Said  # all of it, also what came of Scene.then
+    piped: Piped
+    pid_file: PidFile | None  # None where there is none
+    sockets: Sockets
+    held: Held
+    done: tuple[Done, ...]  # one for each of Scene.then, none where nobody was there to do it to
+    after: After
 
     @property
     def process(self) -> Process | None:
@@ -220,3 +308,27 @@ class Observation:
         """The same, for those who know that one lives."""
         assert self.process is not None
         return self.process
+
+    @property
+    def shell(self) -> Process:
+        """The shell that launched it."""
+        return self.world.shell
+
+    @property
+    def printed(self) -> str:
+        """What it printed, to the terminal or to the pipe in its place."""
+        return self.said.printed
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """What it told the log."""
+        return self.said.messages
+
+    @property
+    def notices(self) -> tuple[Message, ...]:
+        """What it told the service manager."""
+        return self.said.notices
+
+    def came(self, kind: type[_Kind]) -> _Kind | None:
+        """What came of the last deed of which something of this kind came; None if there was none."""
+        return next((done.came for done in reversed(self.done) if isinstance(done.came, kind)), None)

@@ -123,7 +123,7 @@ def _row(examination, scene):
         raise NothingToSee(f"{answer.path.name} {DOES_NOT_COMPILE}")
     o, held = examination.observation(scene), examination.observation(HELD)
     p = o.process
-    if p is None or o.shell_lost:
+    if p is None or o.job.lost_shell:
         raise NothingToSee(f"{answer.path.name} left no process to look at")
     return {
         "step": answer.step.name,
@@ -133,19 +133,19 @@ def _row(examination, scene):
         "SID": str(p.sid),
         "TTY": _terminal_name(p.terminal),
         "umask": f"{p.umask:04o}",
-        "cwd": printable(p.cwd_text) if o.sandboxed or p.cwd != o.shell.cwd else "(launch)",
+        "cwd": printable(p.cwd_text) if o.world.sandboxed or p.cwd != o.shell.cwd else "(launch)",
         "descriptors": _descriptors(o, p),
         "sig": _signals(o, held),
         "UID": str(p.credentials.uids[1]) if o.scene.root else "",
-        "log": _log(o) if o.sandboxed else "?",
+        "log": _log(o) if o.world.sandboxed else "?",
         # Without a sandbox every launch has PIDs of its own: whose they are tells.
         "compared": {
-            "PID": role(o, p.pid) if p.pid == o.job else f"child of {'it' if _is_child(o, p) else 'its child'}",
+            "PID": role(o, p.pid) if p.pid == o.job.pid else f"child of {'it' if _is_child(o, p) else 'its child'}",
             "PPID": role(o, p.ppid),
-            "PGID": role(o, p.pgid) if p.pgid == o.job else "child",
+            "PGID": role(o, p.pgid) if p.pgid == o.job.pid else "child",
             "SID": role(o, p.sid) if p.sid == o.shell.sid else "own",
         },
-        "who": f"{o.adopter} is {'init' if o.sandboxed else 'the subreaper'}, {o.shell.pid} the shell",
+        "who": f"{o.world.adopter} is {'init' if o.world.sandboxed else 'the subreaper'}, {o.shell.pid} the shell",
     }
 
 
@@ -165,7 +165,7 @@ def _terminal_name(device):
 def _descriptors(o, process):
     words: dict[str, list] = {}
     for number, descriptor in process.open_files.items():
-        kind = "log" if number in o.log_peers else "tty" if descriptor.kind == "terminal" else descriptor.kind
+        kind = "log" if number in o.sockets.log_peers else "tty" if descriptor.kind == "terminal" else descriptor.kind
         # The number beyond the limit is another one each time: only its size tells.
         words.setdefault(kind, []).append(number if number < 256 else "3xxx")
     groups = []

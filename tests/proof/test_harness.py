@@ -248,7 +248,7 @@ def test_the_launch_is_as_promised(pad):
     o = look(pad, START.name, build)
     assert o.process, o
     job, shell = o.process, o.shell
-    assert (job.pid, job.ppid, job.pgid, job.sid) == (o.job, shell.pid, o.job, shell.pid)
+    assert (job.pid, job.ppid, job.pgid, job.sid) == (o.job.pid, shell.pid, o.job.pid, shell.pid)
     assert job.terminal == shell.terminal != 0
     assert (job.umask, job.cwd) == (0o027, shell.cwd)
     kinds = {n: d.kind for n, d in shell.descriptors.items()}
@@ -417,7 +417,7 @@ def test_an_answer_can_signal_only_its_own(signal_name, sandbox_pad):
     finally:
         bystander.kill()
         bystander.wait()
-    assert o.processes == () and o.rest.settled and o.shell_lost
+    assert o.processes == () and o.rest.settled and o.job.lost_shell
 
 
 def test_an_answer_never_runs_as_root(sandbox_pad, tmp_path):

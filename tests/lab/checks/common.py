@@ -9,7 +9,7 @@ import signal
 from typing import Mapping, NamedTuple
 
 from lab.checks.check import CRASHED, EXITED, WRONG_STATE, Check, Finding, Wrong, check
-from lab.facts import Descriptor, Observation
+from lab.facts import Descriptor, Observation, StartedAgain
 from lab.faults import Fault
 from lab.scene import Scene
 
@@ -76,9 +76,9 @@ def role(o: Observation, pid: int) -> str:
     """Who a PID is, as far as the lab knows."""
     return {
         0: "nobody",
-        o.adopter: "init" if o.sandboxed else "the subreaper, which is init's stand-in",
+        o.world.adopter: "init" if o.world.sandboxed else "the subreaper, which is init's stand-in",
         o.shell.pid: "the shell",
-        o.job: "the launched process",
+        o.job.pid: "the launched process",
     }.get(pid, f"process {pid}")
 
 
@@ -93,10 +93,10 @@ def printed(o: Observation) -> str:
 def fate(o: Observation) -> str:
     """What became of the processes, in words."""
     parts = []
-    if o.shell_lost:
+    if o.job.lost_shell:
         parts.append("the shell that launched it was ended or stopped")
-    if o.job_status is not None:
-        parts.append(f"the launched process (PID {o.job}) {ended(o.job_status)}")
+    if o.job.status is not None:
+        parts.append(f"the launched process (PID {o.job.pid}) {ended(o.job.status)}")
     for pid, status in sorted(o.reaped.items())[:3]:
         parts.append(f"process {pid} {ended(status)}")
     if len(o.reaped) > 3:
@@ -121,7 +121,7 @@ SHELL_LOST = (
 
 def crash(o: Observation) -> int:
     """The signal that ended one of the answer's processes, 0 if none did."""
-    statuses = [s for s in (o.job_status, *o.reaped.values()) if s is not None]
+    statuses = [s for s in (o.job.status, *o.reaped.values()) if s is not None]
     return next((os.WTERMSIG(s) for s in statuses if os.WIFSIGNALED(s)), 0)
 
 
@@ -145,7 +145,7 @@ def crash_cause(o: Observation) -> str:
 
 def life_verdict(o: Observation) -> str:
     """The verdict where the processes did not live as they should."""
-    if o.shell_lost:
+    if o.job.lost_shell:
         return WRONG_STATE
     if crash(o) and not o.processes:
         return CRASHED
@@ -156,24 +156,29 @@ def life_verdict(o: Observation) -> str:
 
 def killed(o: Observation) -> int:
     """The signal that ended the process after it had come to rest, 0 if none did."""
-    if o.status_after is None or not os.WIFSIGNALED(o.status_after):
+    if o.after.status is None or not os.WIFSIGNALED(o.after.status):
         return 0
-    return os.WTERMSIG(o.status_after)
+    return os.WTERMSIG(o.after.status)
+
+
+def started_again(o: Observation) -> StartedAgain:
+    """What became of those that were started besides; of none where nothing was started again."""
+    return o.came(StartedAgain) or StartedAgain((), "")
 
 
 def is_left(o: Observation) -> bool:
     """Whether the process lives on after what was done to it."""
-    return o.process is not None and o.process.pid in o.left
+    return o.process is not None and o.process.pid in o.after.left
 
 
 def stopped_well(o: Observation) -> bool:
     """Whether all of it has ended after what was done to it, and the process itself with status 0."""
-    return o.process is not None and not o.left and o.status_after == 0
+    return o.process is not None and not o.after.left and o.after.status == 0
 
 
 def fails_cleanly(o: Observation) -> bool:
     """Whether a start that could not work left nothing behind, and failed."""
-    statuses = [o.job_status, *o.reaped.values()]
+    statuses = [o.job.status, *o.reaped.values()]
     return not o.processes and any(s is not None and os.WIFEXITED(s) and s != 0 for s in statuses)
 
 

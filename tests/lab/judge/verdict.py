@@ -145,7 +145,7 @@ class Verdict:
 
 def _nobody(o: Observation) -> bool:
     """Whether there is no process to look at."""
-    return o.process is None or o.shell_lost
+    return o.process is None or o.job.lost_shell
 
 
 def _result(check: Check, finding: Finding) -> Result:

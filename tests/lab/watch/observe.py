@@ -27,12 +27,25 @@ from lab.facts import (
     FULL_DISK,
     OUT_OF_MEMORY,
     TOO_MANY_FILES,
+    After,
+    Crowded,
     Done,
+    Held,
+    Job,
+    LogFilled,
     Observation,
+    Opened,
     PidFile,
+    Piped,
     Process,
+    Raised,
+    Regained,
     Rest,
+    Said,
     Served,
+    Sockets,
+    StartedAgain,
+    World,
 )
 from lab.hindered import deed_failed, has_lease, init_ended, invisible, look_failed
 from lab.kernel import procfs
@@ -177,10 +190,11 @@ async def _observe(launch, name, awaited=None):
     launch.take_in()
     found = _read_processes(launch)
     living = [process for process in found.values() if process is not None]
-    sockets = _own_sockets(launch, living[-1], shell) if living else {}
+    sockets = _own_sockets(launch, living[-1], shell) if living else Sockets()
     launch.drain()
     pid_file = _pid_file(launch)
-    after = (await _then(launch, living[-1])) if living and launch.scene.then else {}
+    done = (await _do_all(launch, living[-1])) if living and launch.scene.then else ()
+    after = _look_after(launch, living[-1]) if done else After(_files(launch))
     used_up = _what_is_used_up(launch)
     if used_up:
         rest = Rest(False, used_up)
@@ -188,34 +202,34 @@ async def _observe(launch, name, awaited=None):
         rest = Rest(False, CHANGED)
     return Observation(
         name=name,
-        rest=rest,
         scene=launch.scene,
-        sandboxed=launch.sandboxed,
-        adopter=launch.adopter,
-        program=launch.program,
-        job=launch.job,
-        job_status=launch.job_status,
-        exec_errno=launch.exec_errno,
-        shell=shell,
-        shell_lost=launch.shell_is_lost(),
-        root=_identity(f"{launch.proc}/{launch.adopter}/root"),
+        rest=rest,
+        when=time.time(),
+        world=World(
+            sandboxed=launch.sandboxed,
+            adopter=launch.adopter,
+            program=launch.program,
+            shell=shell,
+            root=_identity(f"{launch.proc}/{launch.adopter}/root"),
+            localhost=_localhost(launch),
+        ),
+        job=Job(
+            pid=launch.job,
+            status=launch.job_status,
+            exec_errno=launch.exec_errno,
+            found=launch.found,
+            lost_shell=launch.shell_is_lost(),
+        ),
         processes=tuple(living),
         zombies=tuple(pid for pid, process in found.items() if process is None),
         reaped={pid: status for pid, status in launch.reaped.items() if pid != launch.shell},
-        when=time.time(),
-        messages=tuple(launch.messages),
-        notices=tuple(launch.notices),
-        printed=_text(launch.printed),
-        piped=_text(launch.piped),
-        pipe_closed=launch.pipe_closed,
-        **sockets,
+        said=Said(tuple(launch.messages), tuple(launch.notices), _text(launch.printed)),
+        piped=Piped(_text(launch.piped), launch.pipe_closed),
         pid_file=pid_file,
-        found=launch.found,
-        files=_files(launch),
-        accept_failed=launch.accept_failed,
-        localhost=_localhost(launch),
-        told_with=tuple(_look_before(launch, number) for number in range(len(launch.notices))),
-        **after,
+        sockets=sockets,
+        held=Held(launch.accept_failed, tuple(_look_before(launch, number) for number in range(len(launch.notices)))),
+        done=done,
+        after=after,
     )
 
 
@@ -273,8 +287,8 @@ async def _rest(launch):
     return replace(rest, since=time.monotonic())
 
 
-# What is done to a process that has come to rest: a function for each kind of scene.Deed. What it returns are fields of
-# an Observation.
+# What is done to a process that has come to rest: a function for each kind of scene.Deed. It returns what came of it, a
+# facts.Came, None where nothing comes but what is said and seen afterwards.
 
 
 def _done_unless_hindered(result, deed):
@@ -289,12 +303,12 @@ def _done_unless_hindered(result, deed):
 
 async def _send_signal(launch, process, deed):
     _send(launch, process.pid, deed.number)
-    return {}
+    return None
 
 
 async def _open_terminal(launch, process, _deed):
     opened = launch.make_open_terminal(procfs.living_thread(f"{launch.proc}/{process.pid}"))
-    return {"opened": _done_unless_hindered(opened, "open a terminal")}
+    return Opened(_done_unless_hindered(opened, "open a terminal"))
 
 
 async def _ask_for_root(launch, process, _deed):
@@ -302,7 +316,7 @@ async def _ask_for_root(launch, process, _deed):
     for result in regained:
         if result != -errno.EPERM:  # which is what the kernel says to whoever has no way back
             _done_unless_hindered(result, "ask for root's IDs")
-    return {"regained": regained}
+    return Regained(*regained)
 
 
 async def _start_again(launch, _process, deed):
@@ -311,20 +325,18 @@ async def _start_again(launch, _process, deed):
     launch.start_again(deed.count)
     await _rest(launch)
     launch.take_in()
-    return {
-        "again_printed": launch.printed[before:].decode("utf-8", "backslashreplace"),
-        "again": tuple(launch.reaped.get(pid) for pid in launch.again),
-    }
+    printed = launch.printed[before:].decode("utf-8", "backslashreplace")
+    return StartedAgain(tuple(launch.reaped.get(pid) for pid in launch.again), printed)
 
 
 async def _replace_config(launch, _process, deed):
     launch.replace(CONFIG, deed.other)
-    return {}
+    return None
 
 
 async def _raise_before_wait(launch, process, deed):
     raised = launch.raise_before_wait(deed.number, procfs.living_thread(f"{launch.proc}/{process.pid}"))
-    return {"raised": _done_unless_hindered(raised, "stop before the call in which it waits")}
+    return Raised(_done_unless_hindered(raised, "stop before the call in which it waits"))
 
 
 async def _send_storm(launch, process, deed):
@@ -333,12 +345,12 @@ async def _send_storm(launch, process, deed):
     await _send_one_by_one(launch, process, deed.number, half, STORM_TIME)
     await _rest(launch)
     _send(launch, process.pid, signal.SIGSTOP, deed.number, deed.last, signal.SIGCONT)
-    return {}
+    return None
 
 
 async def _send_series(launch, process, deed):
     await _send_one_by_one(launch, process, deed.number, deed.count, TAKEN_TIME)
-    return {}
+    return None
 
 
 async def _send_one_by_one(launch, process, number, count, limit):
@@ -376,15 +388,15 @@ async def _fill_log(launch, process, deed):
         _send(launch, process.pid, number)
         await asyncio.sleep(POLL)
     launch.is_read = True
-    return {"log_was_full": looks == LOOKS}
+    return LogFilled(looks == LOOKS)
 
 
 async def _connect(launch, _process, deed):
     try:
         client = launch.connect(deed.where)
     except OSError as error:
-        return {"served": Served("", error.strerror)}
-    return {"served": await _read_all(launch, client)}
+        return Served("", error.strerror)
+    return await _read_all(launch, client)
 
 
 async def _queue(launch, process, deed):
@@ -393,13 +405,13 @@ async def _queue(launch, process, deed):
     try:
         clients = [launch.connect(deed.where) for _ in range(deed.count)]
     except OSError as error:
-        return {"served": Served("", error.strerror)}
+        return Served("", error.strerror)
     finally:
         _send(launch, process.pid, deed.number, signal.SIGCONT)
     served = []
     for client in clients:
         served.append(await _read_all(launch, client))
-    return {"served": next((each for each in served if each.how != "closed" or not each.text), served[0])}
+    return next((each for each in served if each.how != "closed" or not each.text), served[0])
 
 
 async def _read_all(launch, client):
@@ -436,14 +448,14 @@ async def _next_part(launch, client):
 
 
 async def _connect_crowd(launch, _process, deed):
-    return {"crowd": launch.connect_crowd(deed.where, deed.count, stays=True)}
+    return Crowded(launch.connect_crowd(deed.where, deed.count, stays=True))
 
 
 async def _vanish(launch, process, deed):
     _send(launch, process.pid, signal.SIGSTOP)
     launch.connect_crowd(deed.where, deed.count, stays=False)
     _send(launch, process.pid, signal.SIGCONT)
-    return {}
+    return None
 
 
 async def _await_pings(launch, _process, deed):
@@ -456,7 +468,7 @@ async def _await_pings(launch, _process, deed):
             break
         await asyncio.sleep(SLOW_POLL)
         launch.take_in()
-    return {}
+    return None
 
 
 DEEDS = {
@@ -489,27 +501,34 @@ def _send(launch, pid, *numbers, meanwhile=lambda: None):
         pass  # it has ended already
 
 
-async def _then(launch, process):
-    """Do what the scene has for later, wait for what comes of it, and look again; fields of an Observation."""
-    after, done = {}, []
-    for deed in launch.scene.then:
-        begun = time.monotonic()
-        before = [len(said) for said in (launch.messages, launch.notices, launch.printed)]
-        after |= await DEEDS[type(deed)](launch, process, deed)
-        if not isinstance(deed, AT_ONCE):
-            await _rest(launch)
-            launch.drain()
-        said = [said[count:] for said, count in zip((launch.messages, launch.notices, launch.printed), before)]
-        said = tuple(said[0]), tuple(said[1]), _text(said[2])
-        done.append(Done(deed, *said, begun, time.monotonic(), after.pop("served", None)))
-    after["done"] = tuple(done)
-    after["status_after"] = launch.job_status if process.pid == launch.job else launch.reaped.get(process.pid)
-    after["pid_file_after"] = _pid_file(launch)
+async def _do_all(launch, process):
+    """Do what the scene has for later, and wait for what comes of it; a Done for each deed."""
+    return tuple([await _do(launch, process, deed) for deed in launch.scene.then])
+
+
+async def _do(launch, process, deed):
+    begun = time.monotonic()
+    before = [len(said) for said in (launch.messages, launch.notices, launch.printed)]
+    came = await DEEDS[type(deed)](launch, process, deed)
+    if not isinstance(deed, AT_ONCE):
+        await _rest(launch)
+        launch.drain()
+    messages, notices, printed = before
+    said = Said(tuple(launch.messages[messages:]), tuple(launch.notices[notices:]), _text(launch.printed[printed:]))
+    return Done(deed, came, said, begun, time.monotonic())
+
+
+def _look_after(launch, process):
+    """What is left when something was done to a process: an After."""
     again = {pid: read_process(launch, pid, with_descriptors=False) for pid in launch.pids()}
-    after["left"] = tuple(pid for pid, found in again.items() if found is not None)
     found = again.get(process.pid)
-    after["got_terminal"] = found is not None and found.terminal != 0
-    return after
+    return After(
+        files=_files(launch),
+        status=launch.job_status if process.pid == launch.job else launch.reaped.get(process.pid),
+        left=tuple(pid for pid, each in again.items() if each is not None),
+        pid_file=_pid_file(launch),
+        terminal=found.terminal if found is not None else 0,
+    )
 
 
 def _files(launch):
@@ -687,7 +706,7 @@ _SYS_PIDFD_GETFD = 438  # the same on every architecture: pidfd_getfd(2)
 
 
 def _own_sockets(launch, process, shell):
-    """What the sockets of `process` lead to, as fields of an Observation.
+    """What the sockets of `process` lead to: its own Sockets.
 
     /proc does not tell a socket's other end. So the socket itself is fetched
     and asked. Before Linux 5.6, or where the first thread has ended, that cannot
@@ -697,7 +716,7 @@ def _own_sockets(launch, process, shell):
     own = [d.number for d in process.descriptors.values()
            if d.kind == "socket" and d.identity not in inherited]  # fmt: skip
     if not own:
-        return {}
+        return Sockets()
     names = set(_LOG_NAMES)
     sent = any(message.sender == process.pid for message in launch.messages)
     if sent or not launch.sandboxed or Device.LOG in launch.scene.without:
@@ -707,13 +726,16 @@ def _own_sockets(launch, process, shell):
     try:
         pidfd = os.pidfd_open(outer)
     except OSError:
-        return {"log_peers": frozenset(own), "listeners": frozenset(own)}
+        return Sockets(log_peers=frozenset(own), listeners=frozenset(own))
     try:
         peers = {number: _peer(pidfd, number, outer) for number in own}
     finally:
         os.close(pidfd)
-    groups = {"log_peers": {*names, _UNKNOWN}, "listeners": {_CLIENTS, _UNKNOWN}, "pairs": {_ITSELF}}
-    return {name: frozenset(n for n, peer in peers.items() if peer in group) for name, group in groups.items()}
+
+    def leading_to(*ends):
+        return frozenset(number for number, peer in peers.items() if peer in ends)
+
+    return Sockets(leading_to(*names, _UNKNOWN), leading_to(_CLIENTS, _UNKNOWN), leading_to(_ITSELF))
 
 
 _UNCONNECTED = "an unconnected datagram socket"

@@ -61,7 +61,7 @@ def was_hung_up(status: int | None) -> bool:
     follows=[step_02.one_lives_on],
 )
 def survives_hangup(o: Observation) -> Finding:
-    if o.job_status == 0 and len(o.processes) == 1:
+    if o.job.status == 0 and len(o.processes) == 1:
         return None
     return Wrong(
         expected="launched as the leader of a terminal's session, as by ssh -t: it ends with status 0, and "
@@ -72,7 +72,7 @@ def survives_hangup(o: Observation) -> Finding:
 
 
 def why_it_did_not_survive(o: Observation) -> str:
-    if was_hung_up(o.job_status):
+    if was_hung_up(o.job.status):
         return (
             "SIGHUP ended the launched process itself: a session leader that gives up its terminal (TIOCNOTTY) "
             "sends it to the group in the foreground, and so to itself"
@@ -83,14 +83,14 @@ def why_it_did_not_survive(o: Observation) -> str:
             "The child is in it until its setsid(), and the signal came (or was unblocked) before it was "
             "ignored. Ignore it before the first fork; the child inherits that"
         )
-    if o.job_status is None:
+    if o.job.status is None:
         return (
             "the launched process goes on where it leads its session: whoever started it waits for its end. It "
             "has to end there too, and leave its child behind"
         )
-    if o.job_status != 0:
+    if o.job.status != 0:
         return (
-            f"the launched process {ended(o.job_status)}: here it leads its session, where setpgid() "
+            f"the launched process {ended(o.job.status)}: here it leads its session, where setpgid() "
             "fails with EPERM, as setsid() does in the leader of any group. Neither is needed before the fork"
         )
     return (

@@ -11,7 +11,7 @@ from lab.checks.recipe import step_03_setsid as step_03
 from lab.checks.recipe.step_00_background import halted_by_vfork
 from lab.checks.recipe.step_02_fork import job_lives
 from lab.checks.recipe.step_03_setsid import group_words
-from lab.facts import Observation, Process
+from lab.facts import Observation, Opened, Process
 from lab.scene import OpenTerminal, Scene
 
 # What is expected where the lab makes it open a terminal.
@@ -35,12 +35,12 @@ def one_lives_on(o: Observation) -> Finding:
     if not isinstance(finding, Wrong):
         return finding
     # What holds is the same, but here two forks are asked for.
-    expected = f"PID {o.job} has ended with status 0; of what it has forked, one process lives on"
+    expected = f"PID {o.job.pid} has ended with status 0; of what it has forked, one process lives on"
     return replace(finding, expected=expected).instead(why_two_forks_leave_more(o))
 
 
 def why_two_forks_leave_more(o: Observation) -> str | None:
-    if o.shell_lost or halted_by_vfork(o):
+    if o.job.lost_shell or halted_by_vfork(o):
         return None  # step 02 has the causes of these
     if job_lives(o) and len(o.processes) > 1:
         return (
@@ -107,9 +107,10 @@ def why_it_leads_something(o: Observation, p: Process) -> str:
 )
 def gets_no_terminal(o: Observation, p: Process) -> Finding:
     """opening a terminal without O_NOCTTY does not get it one."""
-    if o.opened is not None and o.opened < 0:
-        return Unseen(f"the lab could not make it open a terminal: {os.strerror(-o.opened)}")
-    if not o.got_terminal:
+    opened = o.came(Opened)
+    if opened and opened.result < 0:
+        return Unseen(f"the lab could not make it open a terminal: {os.strerror(-opened.result)}")
+    if not o.after.terminal:
         return None
     return Wrong(
         expected=GETS_NONE,

@@ -110,9 +110,9 @@ def why_signals_are_blocked(o: Observation, p: Process) -> str:
 @check(read="signal(7), kill(2)", scene=HELD, follows=[signals_reset, step_09.one_lives_on])
 def sigterm_ends(o: Observation) -> Finding:
     """SIGTERM ends it then."""
-    if o.process is not None and not o.left:
+    if o.process is not None and not o.after.left:
         return None
-    living = " and ".join(str(pid) for pid in o.left) or "nothing"
+    living = " and ".join(str(pid) for pid in o.after.left) or "nothing"
     return Wrong(
         expected="nothing lives on after kill -TERM",
         observed=f"{living} lives on after kill -TERM",
@@ -121,7 +121,7 @@ def sigterm_ends(o: Observation) -> Finding:
 
 
 def why_sigterm_does_not_end_it(o: Observation) -> str:
-    if o.left and o.survivor.pid not in o.left:
+    if o.after.left and o.survivor.pid not in o.after.left:
         return "SIGTERM ended this process, and another goes on in its place: what is told to end has to be gone"
     return (
         "SIGTERM does not end it: it catches the signal and goes on, or sigwait() takes it. What is used to "

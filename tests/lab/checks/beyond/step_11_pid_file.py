@@ -45,11 +45,11 @@ def number_in(file: PidFile) -> int | None:
 
 def left(o: Observation) -> str:
     """Who lives on after what was done, in words."""
-    if not o.left:
+    if not o.after.left:
         return "nobody lives on"
-    if len(o.left) == 1:
-        return f"{o.left[0]} lives on"
-    return " and ".join(str(pid) for pid in o.left) + " live on"
+    if len(o.after.left) == 1:
+        return f"{o.after.left[0]} lives on"
+    return " and ".join(str(pid) for pid in o.after.left) + " live on"
 
 
 null_device_log_and_file = null_device_and(
@@ -84,7 +84,7 @@ def why_pid_file_is_wrong(o: Observation, p: Process) -> str:
             "or fclose()"
         )
     number = number_in(o.pid_file)
-    if number == o.job:
+    if number == o.job.pid:
         return (
             "the PID in it is that of the process that was launched, which has ended: it has to be written after "
             "the last fork, by the daemon"
@@ -133,11 +133,11 @@ def why_it_is_not_locked(o: Observation, p: Process) -> str:
 @check(read="flock(2), open(2)", scene=ONCE_MORE, follows=[step_09.one_lives_on, pid_file, pid_file_locked])
 def second_does_not_start(o: Observation) -> Finding:
     """a second one does not start, and leaves FILE alone."""
-    if o.process is not None and o.left == (o.process.pid,) and o.pid_file_after == o.pid_file:
+    if o.process is not None and o.after.left == (o.process.pid,) and o.after.pid_file == o.pid_file:
         return None
     return Wrong(
         expected=f"launched once more: the first lives on, and {PID_FILE} is as before",
-        observed=f"after it {left(o)}; {content(o.pid_file_after)}",
+        observed=f"after it {left(o)}; {content(o.after.pid_file)}",
         because=why_the_second_interferes(o),
     )
 
@@ -145,15 +145,15 @@ def second_does_not_start(o: Observation) -> Finding:
 def why_the_second_interferes(o: Observation) -> str:
     if o.process is None:
         return "the first did not live on"
-    if o.process.pid not in o.left:
+    if o.process.pid not in o.after.left:
         return (
             "the first is gone: the second one ended it, or took something away from it. A daemon that runs is to "
             "be left alone"
         )
-    before, after = o.pid_file, o.pid_file_after
+    before, after = o.pid_file, o.after.pid_file
     if after is None:
         return "the second one removed the file: whoever does not have the lock leaves it alone"
-    if len(o.left) == 1:
+    if len(o.after.left) == 1:
         return (
             "the file was changed by one that has no right to it: lock it first, then truncate and write. O_TRUNC "
             "and fopen() with w empty it before there is a lock"
@@ -204,11 +204,11 @@ def why_it_does_not_take_over(o: Observation) -> str:
     follows=[step_09.one_lives_on, pid_file, pid_file_locked, second_does_not_start],
 )
 def one_of_many(o: Observation) -> Finding:
-    if o.process is not None and len(o.left) == 1 and holds_pid(o.pid_file_after, o.left[0]):
+    if o.process is not None and len(o.after.left) == 1 and holds_pid(o.after.pid_file, o.after.left[0]):
         return None
     return Wrong(
         expected=f"after kill -KILL, {AT_ONCE} are started: one lives on, and {PID_FILE} holds its PID",
-        observed=f"{len(o.left)} live on; {content(o.pid_file_after)}",
+        observed=f"{len(o.after.left)} live on; {content(o.after.pid_file)}",
         because=why_not_one_of_many(o),
     )
 
@@ -216,12 +216,12 @@ def one_of_many(o: Observation) -> Finding:
 def why_not_one_of_many(o: Observation) -> str:
     if o.process is None:
         return "the first did not live on"
-    if not o.left:
+    if not o.after.left:
         return (
             "none does: what the killed one has left keeps all from starting. A lock is gone with its holder; a "
             "file is not"
         )
-    if len(o.left) > 1:
+    if len(o.after.left) > 1:
         return (
             "between looking and taking there is time for others: O_EXCL, unlink() or a PID in the file do not "
             "help where a lock does. And a file that was removed meanwhile is another one: compare the inode "

@@ -10,7 +10,7 @@ from lab.checks.beyond import step_08_sighup as step_08
 from lab.checks.beyond import step_09_second_fork as step_09
 from lab.checks.beyond import step_11_pid_file as step_11
 from lab.checks.check import LOG_TO_PASS, Finding, Wrong, check
-from lab.checks.common import bonus_for_failure, crash, ended, fate
+from lab.checks.common import bonus_for_failure, crash, ended, fate, started_again
 from lab.checks.recipe import step_03_setsid as step_03
 from lab.checks.recipe.step_05_close_fds import inherited
 from lab.checks.recipe.step_06_dev_null import standard_holds, with_access
@@ -37,27 +37,28 @@ OTHER_WAY_OF_CLOSING = "the other way of closing has to leave the pipe out too, 
 
 def failed_to_start(o: Observation) -> bool:
     """Whether the launched process told its caller so: it exited with a status other than 0, and nothing lives."""
-    return o.job_status is not None and os.WIFEXITED(o.job_status) and o.job_status != 0 and not o.processes
+    return o.job.status is not None and os.WIFEXITED(o.job.status) and o.job.status != 0 and not o.processes
 
 
 def second(o: Observation) -> int | None:
     """The status of the one that was started again, None if it has not ended."""
-    return o.again[0] if o.again else None
+    statuses = started_again(o).statuses
+    return statuses[0] if statuses else None
 
 
 def is_up(o: Observation) -> bool:
     """Whether there is a daemon, and the launched process has told its caller so."""
-    return o.process is not None and o.job_status == 0
+    return o.process is not None and o.job.status == 0
 
 
 def was_ready(o: Observation) -> bool:
     """Whether the daemon's PID was in FILE at the moment when the launched process said that it is up."""
-    return is_up(o) and o.found == f"{o.survivor.pid}\n"
+    return is_up(o) and o.job.found == f"{o.survivor.pid}\n"
 
 
 def found_text(o: Observation) -> str:
     """What was in FILE at that moment, without its newline."""
-    return (o.found or "").strip()
+    return (o.job.found or "").strip()
 
 
 def why_status_does_not_tell(status: int | None, printed: str) -> str | None:
@@ -88,14 +89,14 @@ def one_lives_on(o: Observation) -> Finding:
 
 
 def why_the_word_was_not_passed(o: Observation) -> str | None:
-    if o.job_status is None and len(o.processes) == 2:
+    if o.job.status is None and len(o.processes) == 2:
         return (
             "the daemon is up, and the launched process still waits, or has run on: it did not get the daemon's "
             "word. What is written with stdio stays in a buffer until fflush(). And if it reads to end of file, "
             "somebody still has a write end: the daemon, a child of it, or the launched process itself. One "
             "newline is enough"
         )
-    if o.job_status and os.WIFEXITED(o.job_status) and len(o.processes) == 1:
+    if o.job.status and os.WIFEXITED(o.job.status) and len(o.processes) == 1:
         return (
             "the daemon is up, and the launched process says that it is not: it got end of file without a word, or "
             "took the word for a failure. The daemon's end was closed with the other descriptors, or before it was "
@@ -151,7 +152,7 @@ def why_a_pipe_is_open(o: Observation) -> str | None:
 def second_does_not_start(o: Observation) -> Finding:
     """a second one does not start, and leaves FILE alone."""
     finding = step_11.second_does_not_start.judge(o)
-    if isinstance(finding, Wrong) and o.again and second(o) is None:
+    if isinstance(finding, Wrong) and started_again(o).statuses and second(o) is None:
         return finding.instead(WAITS_FOR_EVER)
     return finding
 
@@ -166,7 +167,7 @@ def second_does_not_start(o: Observation) -> Finding:
 def ready_when_it_returns(o: Observation) -> Finding:
     if was_ready(o):
         return None
-    if o.job_status == 0:
+    if o.job.status == 0:
         observed = f'at the moment when it returned there was "{found_text(o)}" in {PID_FILE}'
     else:
         observed = fate(o)
@@ -178,9 +179,9 @@ def ready_when_it_returns(o: Observation) -> Finding:
 
 
 def why_it_was_not_ready(o: Observation) -> str:
-    if o.job_status is not None and o.job_status != 0:
+    if o.job.status is not None and o.job.status != 0:
         return (
-            f"the launched process {ended(o.job_status)}, although the daemon came up: it did not get "
+            f"the launched process {ended(o.job.status)}, although the daemon came up: it did not get "
             "the daemon's word, or took it for a failure"
         )
     return (
@@ -192,7 +193,7 @@ def why_it_was_not_ready(o: Observation) -> str:
 @check(read="pipe(7), stderr(3)", scene=step_11.ONCE_MORE, follows=[one_lives_on, second_does_not_start])
 def second_is_told(o: Observation) -> Finding:
     """a second one is told: a status other than 0, and the reason on its standard error."""
-    status, reason = second(o), o.again_printed.strip()
+    status, reason = second(o), started_again(o).printed.strip()
     if status is not None and os.WIFEXITED(status) and status != 0 and reason:
         return None
     how = f"it {ended(status)}" if status is not None else "it has not ended"
@@ -205,7 +206,7 @@ def second_is_told(o: Observation) -> Finding:
 
 
 def why_the_second_is_not_told(o: Observation) -> str:
-    cause = why_status_does_not_tell(second(o), o.again_printed)
+    cause = why_status_does_not_tell(second(o), started_again(o).printed)
     if cause is not None:
         return cause
     return "the reason went to the log, or nowhere: send it through the pipe, and print it where it is read"
@@ -224,7 +225,7 @@ def caller_is_told(o: Observation) -> Finding:
 
 
 def why_the_caller_is_not_told(o: Observation) -> str:
-    cause = why_status_does_not_tell(o.job_status, o.printed)
+    cause = why_status_does_not_tell(o.job.status, o.printed)
     if cause is not None:
         return cause
     if o.processes:
@@ -245,13 +246,13 @@ def ready_though_held(o: Observation) -> Finding:
     return Wrong(
         expected="the lab keeps open every pipe that there is when it calls chdir(): it returns 0, "
         f"and its PID is in {PID_FILE}",
-        observed=f'status 0, and "{found_text(o)}" in {PID_FILE}' if o.job_status == 0 else fate(o),
+        observed=f'status 0, and "{found_text(o)}" in {PID_FILE}' if o.job.status == 0 else fate(o),
         because=why_it_is_not_ready_though_held(o),
     )
 
 
 def why_it_is_not_ready_though_held(o: Observation) -> str:
-    if o.job_status is None:
+    if o.job.status is None:
         return (
             "the launched process waits for end of file, which does not come as long as anybody has the write "
             "end: a helper that the daemon has started on its way, say. One byte that says it is ready is enough"
@@ -261,7 +262,7 @@ def why_it_is_not_ready_though_held(o: Observation) -> str:
 
 def tells_of_killed(o: Observation, call: str) -> Finding:
     """Whether a daemon that is killed half-way, in `call`, is no daemon for the caller either."""
-    if o.job_status not in (None, 0) and not o.processes:
+    if o.job.status not in (None, 0) and not o.processes:
         return None
     return Wrong(
         expected="the launched process ends with a status other than 0, and nothing lives on",
@@ -271,7 +272,7 @@ def tells_of_killed(o: Observation, call: str) -> Finding:
 
 
 def why_it_does_not_tell_of_killed(o: Observation) -> str:
-    cause = why_status_does_not_tell(o.job_status, o.printed)
+    cause = why_status_does_not_tell(o.job.status, o.printed)
     if cause is not None:
         return cause
     return LIVES_ON_UNTOLD

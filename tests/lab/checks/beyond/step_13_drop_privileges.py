@@ -11,7 +11,7 @@ from lab.checks.beyond import step_11_pid_file as step_11
 from lab.checks.beyond import step_12_ready_pipe as step_12
 from lab.checks.check import Check, Finding, Unseen, Wrong, check
 from lab.checks.common import ended, fails_cleanly, fate, says_why
-from lab.facts import Credentials, Observation, Process
+from lab.facts import Credentials, Observation, Process, Regained
 from lab.faults import Fault
 from lab.scene import PID_FILE, USER, AskForRoot, Scene
 
@@ -64,15 +64,14 @@ def capabilities(o: Observation) -> str:
     return ", ".join(sets) or "none"
 
 
-def regained(o: Observation) -> str:
-    """What came of setuid(0) and of setgid(0), in words."""
-    user, group = ["succeeds" if result == 0 else os.strerror(-result) for result in o.regained]
-    return f"setuid(0): {user}; setgid(0): {group}"
+def in_words(result: int) -> str:
+    """What came of a call, which gave 0 or -errno."""
+    return "succeeds" if result == 0 else os.strerror(-result)
 
 
 def refused(o: Observation) -> bool:
     """Whether it did not start, and its caller knows."""
-    return fails_cleanly(o) and o.job_status != 0 and os.WIFEXITED(o.job_status or 0)
+    return fails_cleanly(o) and o.job.status != 0 and os.WIFEXITED(o.job.status or 0)
 
 
 @check(
@@ -82,7 +81,7 @@ def refused(o: Observation) -> bool:
     follows=[step_12.one_lives_on, step_11.pid_file],
 )
 def written_as_root(o: Observation) -> Finding:
-    if o.job_status == 0 and len(o.processes) == 1 and step_11.holds_pid(o.pid_file, o.survivor.pid):
+    if o.job.status == 0 and len(o.processes) == 1 and step_11.holds_pid(o.pid_file, o.survivor.pid):
         return None
     return Wrong(
         expected=f"launched by root with -u {USER}: status 0, a daemon, and its PID in {PID_FILE}",
@@ -221,13 +220,15 @@ def no_capabilities(o: Observation, p: Process) -> Finding:
 )
 def no_way_back(o: Observation, p: Process) -> Finding:
     """there is no way back: setuid(0) and setgid(0) fail in it."""
-    if o.regained and o.regained[0] not in (0, -errno.EPERM):
-        return Unseen(f"the lab could not make it call setuid(0): {os.strerror(-o.regained[0])}")
-    if set(o.regained) == {-errno.EPERM}:
+    regained = o.came(Regained)
+    assert regained is not None  # it is what is done in this scene
+    if regained.user not in (0, -errno.EPERM):
+        return Unseen(f"the lab could not make it call setuid(0): {os.strerror(-regained.user)}")
+    if regained == Regained(-errno.EPERM, -errno.EPERM):
         return None
     return Wrong(
         expected=NO_WAY_BACK,
-        observed=regained(o),
+        observed=f"setuid(0): {in_words(regained.user)}; setgid(0): {in_words(regained.group)}",
         because="an ID that is still root's, or a capability, lets it take all the rest again",
     )
 
@@ -251,9 +252,9 @@ def why_unknown_user_is_not_told(o: Observation) -> str:
             "it runs, and as root: getpwnam() was asked for another name, or nobody looked whether it gave NULL, "
             "as it does for a user that is not there"
         )
-    if o.job_status is not None and os.WIFSIGNALED(o.job_status):
+    if o.job.status is not None and os.WIFSIGNALED(o.job.status):
         return (
-            f"the launched process {ended(o.job_status)}: getpwnam() gives NULL for a user that is not "
+            f"the launched process {ended(o.job.status)}: getpwnam() gives NULL for a user that is not "
             "there, and NULL has no pw_uid"
         )
     if not refused(o):

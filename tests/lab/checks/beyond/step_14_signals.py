@@ -33,7 +33,7 @@ from lab.checks.common import (
 from lab.checks.recipe.step_05_close_fds import inherited
 from lab.checks.recipe.step_06_dev_null import standard_holds
 from lab.checks.recipe.step_07_syslog import extra, null_and_log
-from lab.facts import Descriptor, Observation, Process
+from lab.facts import Descriptor, Observation, Process, Raised
 from lab.scene import CONFIG, PID_FILE, USER, Deed, FillLog, RaiseBeforeWait, ReplaceConfig, Scene, Signal, Storm
 
 # Signals that tell a daemon something: it may keep these blocked, to wait for them.
@@ -48,14 +48,14 @@ def after(o: Observation) -> str:
     """What became of it, in words."""
     if o.process is None:
         return fate(o)
-    if o.left:
-        return f"{' and '.join(map(str, o.left))} live{'s' if len(o.left) == 1 else ''} on"
-    return f"it {ended(o.status_after)}" if o.status_after is not None else "nothing lives on"
+    if o.after.left:
+        return f"{' and '.join(map(str, o.after.left))} live{'s' if len(o.after.left) == 1 else ''} on"
+    return f"it {ended(o.after.status)}" if o.after.status is not None else "nothing lives on"
 
 
 def told(o: Observation, number: signal.Signals) -> list[str]:
     """The texts of what was logged each time that it was sent this signal."""
-    return [message.text for done in o.done if done.deed == Signal(number) for message in done.messages]
+    return [message.text for done in o.done if done.deed == Signal(number) for message in done.said.messages]
 
 
 def quoted(texts: Sequence[str]) -> str:
@@ -102,7 +102,7 @@ def own_pipes(o: Observation) -> set[int]:
 def null_log_and_pipes(o: Observation) -> bool:
     """As before, where what it wakes itself with does not count."""
     others = set(extra(o)) - own_pipes(o)
-    return null_and_log(o) or (standard_holds(o) and others <= o.log_peers and len(others) <= 1)
+    return null_and_log(o) or (standard_holds(o) and others <= o.sockets.log_peers and len(others) <= 1)
 
 
 @check(read="null(4), syslog(3)", needs_log=LOG_TO_PASS, replaces=[step_12.null_device_log_and_file], adds_nothing=True)
@@ -206,7 +206,7 @@ def stops(o: Observation) -> Finding:
 def why_it_does_not_stop(o: Observation) -> str:
     if killed(o):
         return why_a_signal_ended_it(killed(o))
-    if o.left:
+    if o.after.left:
         return "it lives on: SIGTERM is blocked or caught, and then not acted on, or only the next time round"
     if complains(told(o, signal.SIGTERM)):
         return (
@@ -219,17 +219,17 @@ def why_it_does_not_stop(o: Observation) -> str:
 @check(read="unlink(2)", scene=STOPPED, follows=[stops, step_11.pid_file])
 def removes_pid_file(o: Observation) -> Finding:
     """and it removes FILE."""
-    if o.pid_file is not None and o.pid_file_after is None:
+    if o.pid_file is not None and o.after.pid_file is None:
         return None
     return Wrong(
         expected=f"no {PID_FILE} after kill -TERM",
-        observed=content(o.pid_file_after),
+        observed=content(o.after.pid_file),
         because=why_the_file_is_still_there(o),
     )
 
 
 def why_the_file_is_still_there(o: Observation) -> str:
-    if o.pid_file_after is not None and o.pid_file_after.text == "":
+    if o.after.pid_file is not None and o.after.pid_file.text == "":
         return "the file was emptied, and is still there: unlink() takes its name away"
     return (
         "the file is still there: unlink() was not called, or not with the path that is valid from the root directory. "
@@ -278,7 +278,7 @@ def held_files(o: Observation) -> dict[int, Descriptor]:
 )
 def reloads(o: Observation) -> Finding:
     """SIGHUP: it reads the configuration again, and logs the new greeting."""
-    if o.process is not None and o.left == (o.process.pid,) and is_told(NEW, told(o, signal.SIGHUP)):
+    if o.process is not None and o.after.left == (o.process.pid,) and is_told(NEW, told(o, signal.SIGHUP)):
         return None
     return Wrong(
         expected=f'with "greeting={NEW}" in {CONFIG} and after kill -HUP: it lives on, and "{NEW}" is logged',
@@ -292,9 +292,9 @@ def why_it_does_not_reload(o: Observation) -> str:
         return why_a_signal_ended_it(killed(o))
     if o.process is None:
         return why_it_does_not_start_with_it(o)
-    if not o.left:
+    if not o.after.left:
         return "it does not live on: SIGHUP means that it reads again, not that it ends or starts anew"
-    if o.left != (o.process.pid,):
+    if o.after.left != (o.process.pid,):
         return (
             "another process than before lives on: SIGHUP means that this one reads again, and not that it starts "
             "anew. Whoever watches it by its PID takes it for dead"
@@ -419,7 +419,7 @@ class Reload:
 def reloads_of(o: Observation) -> list[Reload]:
     """A Reload for each of BAD, in the order in which they came; none where there was no process to be told."""
     hangups = [done for done in o.done if done.deed == Signal(signal.SIGHUP)]
-    return [Reload(kind, tuple(message.text for message in done.messages)) for kind, done in zip(BAD, hangups)]
+    return [Reload(kind, tuple(message.text for message in done.said.messages)) for kind, done in zip(BAD, hangups)]
 
 
 def first_silent(came: Sequence[Reload]) -> Reload | None:
@@ -437,7 +437,7 @@ def keeps_old(o: Observation) -> Finding:
     """where that fails the old greeting is kept, and the reason is logged."""
     came = reloads_of(o)
     lost = [each for each in came if not (each.keeps_old and each.complains)]
-    if o.process is not None and o.left == (o.process.pid,) and not lost:
+    if o.process is not None and o.after.left == (o.process.pid,) and not lost:
         return None
     return Wrong(
         expected=f"{CONFIG} {', '.join(BAD)}: each time an error or a warning, and then the old greeting",
@@ -460,7 +460,7 @@ def why_it_does_not_keep_old(o: Observation, came: Sequence[Reload], lost: Seque
     if killed(o):
         fatal = first_silent(came) or came[-1]
         return CRASHED_AT[fatal.kind]
-    if o.process is None or not o.left:
+    if o.process is None or not o.after.left:
         return (
             "a mistake in its configuration has ended the daemon. At the start that is right: somebody reads the "
             "message. Later the old one is as good as it was before"
@@ -533,7 +533,7 @@ def storm(o: Observation) -> Finding:
 def why_the_storm_was_too_much(o: Observation) -> str:
     if killed(o):
         return why_a_signal_ended_it(killed(o))
-    if o.left:
+    if o.after.left:
         return (
             "one of the two was lost, or after so many it takes none any more. A variable for what came last holds "
             "one of them: each needs a flag of its own. What each reload uses up, a descriptor or memory, has an end. "
@@ -545,8 +545,9 @@ def why_the_storm_was_too_much(o: Observation) -> str:
 @check(read="sigsuspend(2), select(2), sigwaitinfo(2)", scene=SURPRISED, follows=[stops])
 def none_slept_through(o: Observation) -> Finding:
     """SIGTERM in the very moment before it waits is not slept through."""
-    if o.raised is not None and o.raised < 0:
-        return Unseen(f"the lab could not stop it there: {os.strerror(-o.raised)}")
+    raised = o.came(Raised)
+    if raised and raised.result < 0:
+        return Unseen(f"the lab could not stop it there: {os.strerror(-raised.result)}")
     if stopped_well(o):
         return None
     return Wrong(
@@ -559,7 +560,7 @@ def none_slept_through(o: Observation) -> Finding:
 def why_it_slept_on(o: Observation) -> str:
     if killed(o):
         return why_a_signal_ended_it(killed(o))
-    if is_left(o) and o.raised == 0:
+    if is_left(o) and o.came(Raised) == Raised(0):
         return (
             "the signal came after it had looked for one, and before the call that waits: it sleeps, though it has "
             "been told. Block the signals, and let one call unblock and wait at once: sigwaitinfo(), sigsuspend(), "
@@ -651,7 +652,7 @@ def why_the_zone_counts(o: Observation) -> str:
 @check(read="open(2)", bonus=True, scene=NO_CONFIG)
 def no_config_at_start(o: Observation) -> Finding:
     """says so when the configuration cannot be read at the start, and ends."""
-    if fails_cleanly(o) and o.job_status not in (0, None) and says_why(o, "No such file", "nowhere"):
+    if fails_cleanly(o) and o.job.status not in (0, None) and says_why(o, "No such file", "nowhere"):
         return None
     return Wrong(
         expected="the reason on standard error, a status other than 0, nothing that lives on",
@@ -688,14 +689,14 @@ def tells_reason(o: Observation) -> Finding:
 def unremovable_file(o: Observation) -> Finding:
     """with -u: tells the log when FILE cannot be removed any more."""
     # Who keeps somebody that may remove it removes it.
-    if stopped_well(o) and (o.pid_file_after is None or complains(told(o, signal.SIGTERM))):
+    if stopped_well(o) and (o.after.pid_file is None or complains(told(o, signal.SIGTERM))):
         return None
     return Wrong(
         expected=(
             f"launched by root with -u {USER}, in a directory of root's; kill -TERM: an error or a warning in the "
             "log, and status 0"
         ),
-        observed=f"{after(o)}; {content(o.pid_file_after)}; logged: {quoted(told(o, signal.SIGTERM))}",
+        observed=f"{after(o)}; {content(o.after.pid_file)}; logged: {quoted(told(o, signal.SIGTERM))}",
         because=why_nobody_knows_of_the_file(o),
     )
 

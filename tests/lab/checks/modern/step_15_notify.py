@@ -49,7 +49,7 @@ def lines_from(p: Process, notices: Iterable[Message]) -> list[str]:
 def told_at(o: Observation, p: Process, number: signal.Signals) -> list[str]:
     """The lines that it told the first time that it was sent this signal."""
     done = next(each for each in o.done if each.deed == Signal(number))
-    return lines_from(p, done.notices)
+    return lines_from(p, done.said.notices)
 
 
 def quoted(notices: Sequence[Message]) -> str:
@@ -67,14 +67,14 @@ def after(o: Observation) -> str:
     """What became of the process that was to be told something."""
     if o.process is None:
         return fate(o)
-    if o.status_after is not None:
-        return f"it {ended(o.status_after)}"
+    if o.after.status is not None:
+        return f"it {ended(o.after.status)}"
     return "it lives on" if is_left(o) else "it is gone"
 
 
 def printed_after(o: Observation) -> str:
     """What it printed last, for the end of a sentence; nothing where fate() tells it."""
-    lines = [line for done in o.done for line in done.printed.splitlines()] or o.printed.splitlines()
+    lines = [line for done in o.done for line in done.said.printed.splitlines()] or o.printed.splitlines()
     return f'; it printed "{lines[-1][:120]}"' if lines and o.process is not None else ""
 
 
@@ -147,7 +147,7 @@ def lives(o: Observation) -> Finding:
 
 
 def why_it_is_not_alone(o: Observation) -> str | None:
-    if o.processes and o.job not in [process.pid for process in o.processes]:
+    if o.processes and o.job.pid not in [process.pid for process in o.processes]:
         return (
             "it goes into the background: that is what steps 02 to 13 taught, and a service manager does it all before "
             "it starts the program. From here on the process that was launched is the service"
@@ -257,7 +257,7 @@ def whole_lines(text: str) -> bool:
 @check(read="sd-daemon(3), syslog(3)", scene=PIPED, follows=[lives], expects=LINES_WITH_LEVELS)
 def levels(o: Observation, p: Process) -> Finding:
     """logs to standard error, each line with its level."""
-    if not o.piped and whole_lines(o.printed) and all(map(LEVEL.match, o.printed.splitlines())):
+    if not o.piped.text and whole_lines(o.printed) and all(map(LEVEL.match, o.printed.splitlines())):
         return None
     return Wrong(
         expected=LINES_WITH_LEVELS,
@@ -268,12 +268,12 @@ def levels(o: Observation, p: Process) -> Finding:
 
 def where_it_printed(o: Observation) -> str:
     """What it printed, and where; standard output comes first."""
-    where, text = ("output", o.piped) if o.piped else ("error", o.printed)
+    where, text = ("output", o.piped.text) if o.piped.text else ("error", o.printed)
     return f'on standard {where}: "{in_c(text)[:120]}"' if text.strip() else "nothing"
 
 
 def why_its_lines_are_wrong(o: Observation) -> str:
-    if o.piped:
+    if o.piped.text:
         return (
             "it prints to standard output. That is for results: what somebody may want to read by a program is not to "
             "be mixed with what is told of it"
@@ -311,7 +311,7 @@ def stops(o: Observation, p: Process) -> Finding:
         return None
     return Wrong(
         expected=TELLS_AND_STOPS,
-        observed=f"{after(o)}; told: {quoted(o.done[0].notices)}",
+        observed=f"{after(o)}; told: {quoted(o.done[0].said.notices)}",
         because=why_it_does_not_stop(o, p),
     )
 
@@ -326,7 +326,7 @@ def why_it_does_not_stop(o: Observation, p: Process) -> str:
         return why_a_signal_ended_it(killed(o))
     if is_left(o):
         return SIGTERM_IS_LOST
-    if o.status_after != 0:
+    if o.after.status != 0:
         return "it was told to stop, and did: that is no failure, and has status 0. A manager would take it for one"
     if came_from_another(o, p, STOPPING):
         return FROM_ANOTHER
@@ -383,29 +383,29 @@ class Reload:
 
 def reload_of(p: Process, done: Done) -> Reload:
     """What was told after one deed, which is a SIGHUP."""
-    together = [message for message in done.notices if RELOADING in assignments(message)]
+    together = [message for message in done.said.notices if RELOADING in assignments(message)]
     lines = [line for message in together for line in assignments(message)]
     times = [line.partition("=")[2] for line in lines if line.startswith("MONOTONIC_USEC=")]
-    return Reload(done, tuple(lines_from(p, done.notices)), tuple(times))
+    return Reload(done, tuple(lines_from(p, done.said.notices)), tuple(times))
 
 
 @check(read="sd_notify(3), clock_gettime(2)", scene=RELOADED, follows=[ready], expects=TELLS_OF_RELOADS)
 def reloads(o: Observation, p: Process) -> Finding:
     """SIGHUP: it tells that it reloads, since when, and that it is ready again."""
     first, second = (reload_of(p, done) for done in o.done)
-    if o.left == (p.pid,) and first.is_right and second.is_right:
+    if o.after.left == (p.pid,) and first.is_right and second.is_right:
         return None
     return Wrong(
         expected=TELLS_OF_RELOADS,
-        observed=f"{after(o)}; told: {'; then '.join(quoted(done.notices) for done in o.done)}",
+        observed=f"{after(o)}; told: {'; then '.join(quoted(done.said.notices) for done in o.done)}",
         because=why_it_does_not_reload(o, p, first, second),
     )
 
 
 def why_it_does_not_reload(o: Observation, p: Process, first: Reload, second: Reload) -> str:
-    if o.status_after is not None and not killed(o):
+    if o.after.status is not None and not killed(o):
         return "it ends at SIGHUP, which is to tell it that there is something to be read again"
-    if first.is_right and not second.done.notices:
+    if first.is_right and not second.done.said.notices:
         return (
             "the first SIGHUP was taken, and the second was not: a handler may hold for one time only (SA_RESETHAND), "
             "or what waits is not in a loop"
@@ -477,7 +477,7 @@ def tells_on(o: Observation, p: Process) -> Finding:
         return None
     return Wrong(
         expected=TELLS_OF_STOP_AT_LAST,
-        observed=f"{after(o)}; told: {quoted(o.done[1].notices)}{printed_after(o)}",
+        observed=f"{after(o)}; told: {quoted(o.done[1].said.notices)}{printed_after(o)}",
         because=why_it_falls_silent(o),
     )
 
@@ -505,7 +505,7 @@ def names_of(signals: Iterable[int]) -> str:
 
 def held_at_ready(o: Observation) -> frozenset[int] | None:
     """The signals that were held when it told that it is ready, none if it never did; None if that was not seen."""
-    for message, held in zip(o.notices, o.told_with):
+    for message, held in zip(o.notices, o.held.told_with):
         if READY in assignments(message):
             return held
     return frozenset()
@@ -595,7 +595,7 @@ def why_nobody_matters(o: Observation) -> str:
             "it ends because the manager cannot be told: to serve is worth more than to be told of. A line in the log "
             "is enough"
         )
-    if o.left:
+    if o.after.left:
         return (
             "it tries again and again, or waits until somebody is there, and takes no signal meanwhile: to serve is "
             "worth more than to be told of. Say it once, and go on"
@@ -618,7 +618,7 @@ def never_waits(o: Observation) -> Finding:
 def why_it_waits(o: Observation) -> str:
     if o.process is None:
         return "it ends because the manager cannot be told: to serve is worth more than to be told of"
-    if o.status_after is None:
+    if o.after.status is None:
         return (
             "it hangs in the call that sends: without MSG_DONTWAIT that waits until there is room. Or it tries until "
             "there is. A manager that is stuck would hold up all services"
@@ -648,7 +648,7 @@ def ping_period(p: Process, notices: Iterable[Message], in_a_row: int) -> float 
 
 def pings_late(o: Observation, p: Process) -> bool:
     """Whether they come too seldom, if at all."""
-    period = ping_period(p, o.done[0].notices, IN_A_ROW)
+    period = ping_period(p, o.done[0].said.notices, IN_A_ROW)
     return period is None or period > OFTEN
 
 
@@ -675,7 +675,7 @@ def how_often(o: Observation, p: Process) -> str:
     """How often signs of life came, in words."""
     if pings_without_end(o, p):
         return f"{PINGS} of them within {TOO_OFTEN * (PINGS - 1) * 1e3:.0f} ms"
-    period = ping_period(p, o.done[0].notices, IN_A_ROW)
+    period = ping_period(p, o.done[0].said.notices, IN_A_ROW)
     return f"{lines_from(p, o.notices).count(PING)} in all" if period is None else f"one every {period:.1f} s"
 
 
@@ -722,7 +722,7 @@ def not_watched(o: Observation, p: Process) -> Finding:
         return None
     return Wrong(
         expected=NONE_FOR_ANOTHER,
-        observed=quoted(o.done[0].notices),
+        observed=quoted(o.done[0].said.notices),
         because="another process was asked: it inherited the variables from a parent that was meant",
     )
 
@@ -799,7 +799,7 @@ NO_COMPLAINT = "no line of level <4>, a warning, or worse"
 
 def complaints(o: Observation) -> list[str]:
     """The lines of what it printed that are warnings or worse."""
-    lines = (o.printed + "".join(done.printed for done in o.done)).splitlines()
+    lines = (o.printed + "".join(done.said.printed for done in o.done)).splitlines()
     return [line for line in lines if re.match("<[0-4]>", line)]
 
 
@@ -822,11 +822,11 @@ A_LINE_EACH = "after kill -HUP and after kill -TERM a line each"
 @check(read="sd-daemon(3)", bonus=True, scene=ALONE, expects=A_LINE_EACH)
 def logs_both(o: Observation, p: Process) -> Finding:
     """logs that it reloads, and that it stops."""
-    if all(any(map(LEVEL.match, done.printed.splitlines())) for done in o.done):
+    if all(any(map(LEVEL.match, done.said.printed.splitlines())) for done in o.done):
         return None
     return Wrong(
         expected=A_LINE_EACH,
-        observed="; ".join(f'{done.deed}: "{done.printed.strip()[:60]}"' for done in o.done),
+        observed="; ".join(f'{done.deed}: "{done.said.printed.strip()[:60]}"' for done in o.done),
         because="whoever looks into the log later does not learn when it was, or whether it was at all",
     )
 
@@ -842,7 +842,7 @@ def interrupted(o: Observation, p: Process) -> Finding:
         return None
     return Wrong(
         expected=AS_FOR_SIGTERM,
-        observed=f"{after(o)}; told: {quoted(o.done[0].notices)}",
+        observed=f"{after(o)}; told: {quoted(o.done[0].said.notices)}",
         because="that is what a terminal sends when it is tried out by hand: it has to stop in good order then",
     )
 

@@ -14,7 +14,7 @@ from lab.checks.check import Finding, Unseen, Wrong, check
 from lab.checks.common import ended, fate, stopped_well
 from lab.checks.modern import step_15_notify as step_15
 from lab.checks.modern.step_15_notify import READY, after, in_c, no_environ
-from lab.facts import Descriptor, Observation, Process, Served
+from lab.facts import Crowded, Descriptor, Observation, Process, Served
 from lab.faults import Fault
 from lab.scene import Connect, Crowd, Listen, Scene, Signal, Vanish
 
@@ -42,7 +42,7 @@ ENDS = {"closed": "end of file", "open": "no end of file"}
 
 def served(o: Observation) -> list[Served]:
     """What each client got."""
-    return [done.served for done in o.done if done.served]
+    return [done.came for done in o.done if isinstance(done.came, Served)]
 
 
 def all_served(o: Observation) -> bool:
@@ -71,12 +71,12 @@ def in_words(got: Served) -> str:
 
 def told_clients(o: Observation) -> str:
     """What the clients got, in the order in which they came; those in a row that got the same stand together."""
-    came = [(in_words(done.served), done.deed) for done in o.done if done.served]
+    came = [(in_words(done.came), str(done.deed)) for done in o.done if isinstance(done.came, Served)]
     if not came:
         return after(o)
     parts = []
     for got, row in groupby(came, key=itemgetter(0)):
-        deeds = ", ".join(str(deed) for _, deed in row)
+        deeds = ", ".join(deed for _, deed in row)
         parts.append(f"{deeds}: {got}")
     return "; ".join(parts)
 
@@ -84,9 +84,9 @@ def told_clients(o: Observation) -> str:
 def why_not_served(o: Observation) -> str | None:
     """What has gone wrong with the clients, whatever they came for; None if it is none of this."""
     waiting = [each for each in served(o) if each.how == "open"]
-    if o.status_after and not o.left:
+    if o.after.status and not o.after.left:
         return (
-            f"it {ended(o.status_after)} on the way: if a client has gone, SIGPIPE ends whoever writes to it "
+            f"it {ended(o.after.status)} on the way: if a client has gone, SIGPIPE ends whoever writes to it "
             "(MSG_NOSIGNAL), and an error of one client's is no reason to end"
         )
     if any(each.text.count("\n") > 1 for each in waiting):
@@ -187,7 +187,7 @@ def why_it_serves_not_all(o: Observation) -> str:
             "socket that listens stays as it is"
         )
     at_first, at_second, at_first_later, _ = served(o)
-    if at_first.text and not at_second.text and o.left:
+    if at_first.text and not at_second.text and o.after.left:
         return (
             "the first socket is served and the second is not: who waits in accept() at one does not look at the "
             "other. poll() waits for all of them"
@@ -272,11 +272,13 @@ SERVED_AT_ONCE = f"{CROWD} connected, and then a client at each socket is served
 )
 def holds_nobody_up(o: Observation, p: Process) -> Finding:
     """So many clients are served in a time that has a limit."""
-    if o.crowd == CROWD and all_served(o):
+    crowd = o.came(Crowded)
+    assert crowd is not None  # it is what is done in this scene
+    if crowd.count == CROWD and all_served(o):
         return None
     return Wrong(
         expected=SERVED_AT_ONCE,
-        observed=f"{o.crowd} connected; {told_clients(o)}; {after(o)}",
+        observed=f"{crowd.count} connected; {told_clients(o)}; {after(o)}",
         because=why_they_are_held_up(o),
     )
 
@@ -306,7 +308,7 @@ SERVED_AFTER_RESETS = "20 connections at each socket, reset while it is stopped;
 @check(read="send(2), signal(7)", scene=VANISHED, follows=[serves], expects=SERVED_AFTER_RESETS)
 def outlives_clients(o: Observation, p: Process) -> Finding:
     """clients that have gone again before they are greeted do no harm."""
-    if all_served(o) and o.left == (p.pid,):
+    if all_served(o) and o.after.left == (p.pid,):
         return None
     wrong = Wrong(
         expected=SERVED_AFTER_RESETS,
@@ -318,7 +320,7 @@ def outlives_clients(o: Observation, p: Process) -> Finding:
 
 def refused_well(o: Observation) -> bool:
     """Whether it said what is wrong, and ended with a status other than 0."""
-    exited = o.job_status is not None and os.WIFEXITED(o.job_status) and os.WEXITSTATUS(o.job_status) != 0
+    exited = o.job.status is not None and os.WIFEXITED(o.job.status) and os.WEXITSTATUS(o.job.status) != 0
     return exited and not o.processes and bool(o.printed.strip())
 
 
@@ -346,7 +348,7 @@ def why_it_is_not_refused(o: Observation, if_it_runs: str) -> str:
         )
     if not o.printed.strip():
         return "it ends, and does not say why: whoever started it has nothing to go by"
-    if o.job_status == 0:
+    if o.job.status == 0:
         return "it says what is wrong, and ends with status 0, as if all were well: exit(EXIT_FAILURE)"
     return "it does not get so far as to say what is wrong"
 
@@ -455,10 +457,10 @@ SECOND_IS_SERVED = "accept() is made to fail once (ECONNABORTED): it lives on, a
 @check(read="accept(2)", bonus=True, scene=ACCEPT_FAILS, expects=SECOND_IS_SERVED)
 def accept_fails(o: Observation, p: Process) -> Finding:
     """an error of accept() is not the end of all."""
-    if not o.accept_failed:
+    if not o.held.accept_failed:
         return Unseen("a call of accept() that could be made to fail was not seen")
     second = served(o)[-1]
-    if o.left == (p.pid,) and second.text and second.how == "closed":
+    if o.after.left == (p.pid,) and second.text and second.how == "closed":
         return None
     return Wrong(
         expected=SECOND_IS_SERVED,
@@ -468,7 +470,7 @@ def accept_fails(o: Observation, p: Process) -> Finding:
 
 
 def why_the_second_is_not_served(o: Observation, p: Process) -> str:
-    if p.pid not in o.left:
+    if p.pid not in o.after.left:
         return (
             "who was about to connect has gone (ECONNABORTED), or there is no descriptor left for a moment (EMFILE): "
             "that is one client's trouble, and it ends for all. Log it, and go on"

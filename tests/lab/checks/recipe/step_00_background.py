@@ -99,21 +99,21 @@ def why_it_does_not_rest(o: Observation) -> str:
 @check(read="fork(2)")
 def lives(o: Observation) -> Finding:
     """the launched process lives on, and no other."""
-    if [p.pid for p in o.processes] == [o.job] and o.survivor.state not in "Tt":
+    if [p.pid for p in o.processes] == [o.job.pid] and o.survivor.state not in "Tt":
         return None
     return Wrong(
-        expected=f"PID {o.job} lives, and nothing else",
+        expected=f"PID {o.job.pid} lives, and nothing else",
         observed=fate(o),
         because=why_it_does_not_live_alone(o),
-        verdict=CRASHED if o.exec_errno else life_verdict(o),
+        verdict=CRASHED if o.job.exec_errno else life_verdict(o),
     )
 
 
 def why_it_does_not_live_alone(o: Observation) -> str:
-    if o.shell_lost:
+    if o.job.lost_shell:
         return SHELL_LOST
-    if o.exec_errno:
-        return f"it could not be started: {os.strerror(o.exec_errno)}"
+    if o.job.exec_errno:
+        return f"it could not be started: {os.strerror(o.job.exec_errno)}"
     if crash(o) and not o.processes:
         return crash_cause(o)
     if not o.processes:
@@ -129,7 +129,7 @@ def why_it_does_not_live_alone(o: Observation) -> str:
 @check(read="execve(2)")
 def own_program(o: Observation, p: Process) -> Finding:
     """it runs this program."""
-    if p.program == o.program:
+    if p.program == o.world.program:
         return None
     return Wrong(
         expected="the program that was launched",
@@ -156,10 +156,10 @@ def parent_is_shell(o: Observation, p: Process) -> Finding:
 @check(read="credentials(7)")
 def shell_session(o: Observation, p: Process) -> Finding:
     """it is in the shell's session, in the launched process's group."""
-    if p.sid == o.shell.sid and p.pgid == o.job:
+    if p.sid == o.shell.sid and p.pgid == o.job.pid:
         return None
     return Wrong(
-        expected=f"SID {o.shell.sid} (the shell's)  PGID {o.job} (the launched process's)",
+        expected=f"SID {o.shell.sid} (the shell's)  PGID {o.job.pid} (the launched process's)",
         observed=f"SID {p.sid}  PGID {p.pgid}  (PID {p.pid})",
         because=why_it_left_the_session_or_group(o, p),
     )

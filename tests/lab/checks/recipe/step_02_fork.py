@@ -25,49 +25,49 @@ from lab.scene import PID_FILE
 
 def job_lives(o: Observation) -> bool:
     """Whether the launched process has not ended."""
-    return o.job_status is None
+    return o.job.status is None
 
 
 def group_was_ended(o: Observation) -> bool:
     """Whether the same signal ended the launched process and its child."""
     if crash(o) not in (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM):
         return False
-    ends = {o.job_status, *o.reaped.values()}
+    ends = {o.job.status, *o.reaped.values()}
     return bool(o.reaped) and len(ends) == 1
 
 
 @check(read="fork(2), _exit(2)", replaces=[step_00.lives])
 def one_lives_on(o: Observation) -> Finding:
     """the launched process ends with status 0, one process lives on."""
-    if o.job_status == 0 and len(o.processes) == 1 and o.survivor.state not in "Tt":
+    if o.job.status == 0 and len(o.processes) == 1 and o.survivor.state not in "Tt":
         return None
     return Wrong(
-        expected=f"PID {o.job} has ended with status 0; one child of it lives on",
+        expected=f"PID {o.job.pid} has ended with status 0; one child of it lives on",
         observed=fate(o),
         because=why_not_just_one_lives_on(o),
-        verdict=CRASHED if o.exec_errno else life_verdict(o),
+        verdict=CRASHED if o.job.exec_errno else life_verdict(o),
     )
 
 
 def why_not_just_one_lives_on(o: Observation) -> str:
-    if o.shell_lost:
+    if o.job.lost_shell:
         return SHELL_LOST
-    if o.exec_errno:
-        return f"it could not be started: {os.strerror(o.exec_errno)}"
-    if crash(o) and o.job_status is not None and not o.processes:
+    if o.job.exec_errno:
+        return f"it could not be started: {os.strerror(o.job.exec_errno)}"
+    if crash(o) and o.job.status is not None and not o.processes:
         return why_it_was_killed(o)
     if step_00.halted_by_vfork(o):
         return step_00.HALTED_BY_VFORK
     if o.processes and o.survivor.state in "Tt":
         return "the process is stopped: a signal such as SIGSTOP or SIGTTIN did that"
-    if o.job_status is None:
+    if o.job.status is None:
         return why_the_parent_goes_on(o)
     if not o.processes:
         return why_nothing_lives_on(o)
     if len(o.processes) > 1:
         return "fork() was called more than once, or in a loop: in this step one child is made"
     return (
-        f"the launched process {ended(o.job_status)}: whoever started it takes anything but "
+        f"the launched process {ended(o.job.status)}: whoever started it takes anything but "
         "status 0 for a start that failed. The parent ends by _exit(0) once fork() has made the child"
     )
 
@@ -114,9 +114,9 @@ def why_nothing_lives_on(o: Observation) -> str:
             "launched process leads one; so does a process after its first setsid(). The child that fork() "
             "makes does not: call it there, once"
         )
-    if o.job_status == 0 and any(o.reaped.values()):
+    if o.job.status == 0 and any(o.reaped.values()):
         return why_the_child_gave_up(o)
-    if o.job_status == 0:
+    if o.job.status == 0:
         return (
             "the child ended too: it returned from main(), or both came to the same exit(), or what it waited for "
             "came (an end of file, say, which /dev/null gives at once). It has to wait for ever at the end, as in "
@@ -156,10 +156,10 @@ def why_the_child_gave_up(o: Observation) -> str:
 @check(read="getppid(2), prctl(2)", replaces=[step_00.parent_is_shell], follows=[one_lives_on])
 def is_adopted(o: Observation, p: Process) -> Finding:
     """its parent is init, or what adopts orphans in its place."""
-    if p.ppid == o.adopter:
+    if p.ppid == o.world.adopter:
         return None
     return Wrong(
-        expected=f"PPID {o.adopter} ({role(o, o.adopter)})",
+        expected=f"PPID {o.world.adopter} ({role(o, o.world.adopter)})",
         observed=f"PPID {p.ppid} ({role(o, p.ppid)})",
         because=why_it_is_not_adopted(o, p),
     )

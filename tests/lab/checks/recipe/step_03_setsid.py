@@ -10,7 +10,7 @@ from lab.facts import Observation, Process
 
 def owner(o: Observation, pid: int) -> str:
     """Whose a session or a group is, by its ID."""
-    if pid in (o.shell.pid, o.job):
+    if pid in (o.shell.pid, o.job.pid):
         return role(o, pid)
     if pid in [process.pid for process in o.processes]:
         return "a process that lives on"

@@ -11,7 +11,7 @@ from lab.facts import Observation, Process
 @check(read="chdir(2)", replaces=[step_00.launch_directory])
 def in_root_directory(o: Observation, p: Process) -> Finding:
     """its working directory is the root directory."""
-    if p.cwd == o.root:
+    if p.cwd == o.world.root:
         return None
     return Wrong(expected="/", observed=p.cwd_text, because=why_it_is_not_there(o, p))
 

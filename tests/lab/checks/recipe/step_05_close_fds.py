@@ -128,7 +128,7 @@ END_OF_FILE = "end of file, once the daemon is there"
 @check(read="pipe(7)", bonus=True, scene=Scene(stdio=Stdio.PIPE), expects=END_OF_FILE)
 def reader_is_let_go(o: Observation, p: Process) -> Finding:
     """who reads what it prints through a pipe gets end of file."""
-    if o.pipe_closed:
+    if o.piped.is_closed:
         return None
     return Wrong(
         expected=END_OF_FILE,

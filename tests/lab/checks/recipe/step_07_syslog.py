@@ -34,7 +34,7 @@ def sockets(p: Process) -> set[int]:
 
 def null_and_log(o: Observation) -> bool:
     """Whether 0, 1 and 2 are the null device, and beside them at most a socket to the log is open, and the PID file."""
-    return standard_holds(o) and set(extra(o)) <= o.log_peers and len(extra(o)) <= 1
+    return standard_holds(o) and set(extra(o)) <= o.sockets.log_peers and len(extra(o)) <= 1
 
 
 def null_device_and(
@@ -60,14 +60,14 @@ def null_device_and(
 
 
 def why_not_just_null_device_and_log(o: Observation, p: Process) -> str:
-    if set(extra(o)) <= o.log_peers and len(extra(o)) > 1:
+    if set(extra(o)) <= o.sockets.log_peers and len(extra(o)) > 1:
         return "more than one socket to the log is open: one is enough, and syslog() opens its own"
-    if any(n in o.log_peers for n in STANDARD if n in p.open_files):
+    if any(n in o.sockets.log_peers for n in STANDARD if n in p.open_files):
         return (
             "the socket to the log took one of the numbers 0, 1, 2: the first message was sent, or LOG_NDELAY "
             "given, while they were closed. Both belong after the opening of /dev/null"
         )
-    if standard_holds(o) and not inherited(o) and sockets(p) - o.log_peers:
+    if standard_holds(o) and not inherited(o) and sockets(p) - o.sockets.log_peers:
         return (
             "a socket is open that is not connected to /dev/log. That is a Unix datagram socket: connect() one of "
             "this kind to it, or close yours once the message is sent"
@@ -167,7 +167,7 @@ SAME_DAEMON = "the same daemon; the message is lost"
 @check(read="syslog(3)", bonus=True, scene=Scene(without=(Device.LOG,)), expects=SAME_DAEMON)
 def nobody_listens(o: Observation, p: Process) -> Finding:
     """lives on where nobody listens at /dev/log."""
-    if null_and_log(o) and o.job_status == 0:
+    if null_and_log(o) and o.job.status == 0:
         return None
     return Wrong(
         expected=SAME_DAEMON,

@@ -8,6 +8,7 @@ import signal
 from typing import Sequence
 
 from lab.checks.beyond.step_11_pid_file import content
+from lab.checks.beyond.step_12_ready_pipe import second
 from lab.checks.beyond.step_14_signals import CONFIG_FILE, NEW, OLD
 from lab.checks.check import Finding, Unseen, Wrong
 from lab.checks.common import fails_cleanly, fate, stopped_well
@@ -44,7 +45,7 @@ def got(o: Observation, texts: Sequence[str]) -> bool:
 
 def unless_served(o: Observation, texts: Sequence[str], because: str, *, ends: bool = False) -> Wrong | None:
     """What is wrong where clients get `texts`, one for each of the deeds that make one, and it lives on, or `ends`."""
-    went_on_well = stopped_well(o) if ends else len(o.left) == 1
+    went_on_well = stopped_well(o) if ends else len(o.after.left) == 1
     if o.process is not None and got(o, texts) and went_on_well:
         return None
     gets = ", ".join(f'"{text.strip()}"' if text else GONE for text in texts)
@@ -58,12 +59,12 @@ def unless_served(o: Observation, texts: Sequence[str], because: str, *, ends: b
 
 
 def why_served_in_another_way(o: Observation, texts: Sequence[str], ends: bool) -> str | None:
-    if got(o, texts) and len(o.left) > 1:
+    if got(o, texts) and len(o.after.left) > 1:
         return (
             "its clients are served, and more than one process is there: a child that has served its client ends by "
             "_exit()"
         )
-    if got(o, texts) and ends and o.left:
+    if got(o, texts) and ends and o.after.left:
         return (
             "its clients are served, and it does not end: what it waits for after SIGTERM (a client that does not "
             "read, a child, accept() where nobody comes) needs a limit, of 2 seconds say"
@@ -125,11 +126,11 @@ STILL_LOCKED = f"{PID_FILE} is locked, as it was before"
 )
 def stays_locked(o: Observation, p: Process) -> Finding:
     """and FILE is still locked when a client has been served."""
-    if o.pid_file_after is not None and o.pid_file_after.locked:
+    if o.after.pid_file is not None and o.after.pid_file.locked:
         return None
     return Wrong(
         expected=STILL_LOCKED,
-        observed=f"{content(o.pid_file_after)}; not locked",
+        observed=f"{content(o.after.pid_file)}; not locked",
         because=(
             "a lock of flock() belongs to what was opened: LOCK_UN in a child gives it up for all. One of fcntl() is "
             "given up when its process closes any descriptor of the file"
@@ -161,7 +162,7 @@ def serves_at_version_6(o: Observation) -> Finding:
 )
 def serves_at_all(o: Observation) -> Finding:
     """-l HOST:PORT: it serves at all addresses that HOST has."""
-    if o.localhost != {"tcp4", "tcp6"}:
+    if o.world.localhost != {"tcp4", "tcp6"}:
         return Unseen("localhost is not both 127.0.0.1 and ::1 here: hosts(5)")
     return unless_served(
         o,
@@ -268,7 +269,7 @@ def starts_at_once(o: Observation) -> Finding:
 )
 def no_socket_there(o: Observation) -> Finding:
     """leaves a file at the path alone that is no socket."""
-    if fails_cleanly(o) and o.job_status != 0:
+    if fails_cleanly(o) and o.job.status != 0:
         return None
     return Wrong(
         expected=f"{SOCKET} is a regular file: it says so, and nothing lives on",
@@ -292,10 +293,10 @@ SECOND_IS_TOLD_NO = "a second one, without -p, is told no (status 1); the first 
 )
 def path_in_use(o: Observation, p: Process) -> Finding:
     """does not take it over from one that lives."""
-    first_serves_on = o.left == (p.pid,) and all_served(o)
-    if first_serves_on and o.again and has_status(o.again[0], GENERIC):
+    first_serves_on = o.after.left == (p.pid,) and all_served(o)
+    if first_serves_on and has_status(second(o), GENERIC):
         return None
-    living = " and ".join(map(str, o.left)) or "nobody"
+    living = " and ".join(map(str, o.after.left)) or "nobody"
     return Wrong(
         expected=SECOND_IS_TOLD_NO,
         observed=f"{told_clients(o)}; {living} lives on{fate_of_second(o)}",
@@ -304,12 +305,12 @@ def path_in_use(o: Observation, p: Process) -> Finding:
 
 
 def why_the_path_was_taken(o: Observation) -> str:
-    if len(o.left) > 1:
+    if len(o.after.left) > 1:
         return (
             "both live, and the second has taken the name from the first: unlink() before bind() asks nobody. First "
             "see whether somebody answers there"
         )
-    second_was_told_no = o.left and o.again and o.again[0]
+    second_was_told_no = o.after.left and second(o)
     if second_was_told_no and served(o) and served(o)[0].how == GONE:
         return (
             "the second one was told no, and has taken the first one's name away when it ended: what it has not bound "
@@ -330,7 +331,7 @@ def at(address: str) -> Scene:
 
 def unless_address_refused(o: Observation, because: str) -> Wrong | None:
     """What is wrong where it does not say that the address of the scene is none, and end."""
-    if fails_cleanly(o) and o.job_status != 0 and o.printed.strip():
+    if fails_cleanly(o) and o.job.status != 0 and o.printed.strip():
         return None
     arguments = o.scene.arguments or ("",)
     address = arguments[-1]

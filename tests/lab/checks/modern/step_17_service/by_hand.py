@@ -76,11 +76,11 @@ def why_it_is_another_service(o: Observation) -> str | None:
 def by_hand_pid_file(o: Observation, p: Process) -> Finding:
     """without -d: -p FILE holds its PID, is locked, and is gone when it has stopped."""
     file = o.pid_file
-    if file is not None and holds_pid(file, p.pid) and file.locked and o.pid_file_after is None:
+    if file is not None and holds_pid(file, p.pid) and file.locked and o.after.pid_file is None:
         return None
     return Wrong(
         expected=f"{PID_FILE} holds {p.pid}, and is locked; after kill -TERM there is none",
-        observed=f"{content(file)}; after kill -TERM: {content(o.pid_file_after)}",
+        observed=f"{content(file)}; after kill -TERM: {content(o.after.pid_file)}",
         because=why_the_file_is_another(o, p),
     )
 

@@ -10,7 +10,7 @@ from lab.checks import since
 from lab.checks.beyond.step_10_reset_signals import kept
 from lab.checks.beyond.step_14_signals import TAKEN
 from lab.checks.check import Check, Finding, Look, Unseen, Wrong
-from lab.checks.common import ended, fate, says_why
+from lab.checks.common import ended, fate, says_why, started_again
 from lab.checks.modern import step_15_notify as step_15
 from lab.checks.modern.step_17_service.again import BetterCause, asked_again, bonus, required
 from lab.checks.modern.step_17_service.descriptors import only_listens
@@ -69,7 +69,7 @@ def judged_anew(earlier: Check, says: str = "") -> Callable[[Look], Check]:
 
 
 def why_it_gave_up(o: Observation) -> str | None:
-    has_failed = not o.processes and bool(o.job_status)
+    has_failed = not o.processes and bool(o.job.status)
     if has_failed and says_why(o, "read-only", "denied") and says_why(o, SOCKET, PID_FILE):
         return (
             "a name that does not start with / is meant from the directory of the launch, and the daemon has left "
@@ -88,7 +88,7 @@ def why_root_was_needed(o: Observation) -> str | None:
 
 
 def why_sigterm_is_lost(o: Observation) -> str | None:
-    if o.process is not None and o.left and signal.SIGTERM in o.process.blocked:
+    if o.process is not None and o.after.left and signal.SIGTERM in o.process.blocked:
         return (
             "SIGTERM is blocked, and nothing comes of it: either nothing takes it, or what comes after it does not "
             "end, such as an accept() that waits where nobody comes any more"
@@ -125,13 +125,14 @@ def second_is_told(o: Observation) -> Finding:
     finding = REQUIRED_BEFORE["second_is_told"].judge(o)
     if isinstance(finding, Wrong):
         return replace(finding, expected=expected)
-    status = o.again[0]
+    again = started_again(o)
+    status = again.statuses[0]
     assert status is not None  # else the earlier check would not hold
     if has_status(status, GENERIC):
         return None
     return Wrong(
         expected=expected,
-        observed=f'it {ended(status)}, and printed "{o.again_printed.strip()[:200]}"',
+        observed=f'it {ended(status)}, and printed "{again.printed.strip()[:200]}"',
         because=(
             "its status is another one than 1, which the LSB has for what is neither of the others: nothing was "
             "forbidden (4), and it was called as it should be (2)"
@@ -177,7 +178,7 @@ def why_wrong_numbers_are_not_told(o: Observation) -> str:
 
 def unless_it_comes_up(o: Observation, because: str) -> Wrong | None:
     """What is wrong where something is no reason not to start: it is the same daemon as always, but for the log."""
-    if o.process is not None and o.job_status == 0 and only_listens(o):
+    if o.process is not None and o.job.status == 0 and only_listens(o):
         return None
     is_open = f"; open: {with_access(o)}" if o.process else ""
     return Wrong(
@@ -200,7 +201,7 @@ def ready_with_none_open(o: Observation) -> Finding:
 
 
 def why_it_is_not_the_same(o: Observation) -> str:
-    if o.process is not None and o.job_status == 0 and standard_holds(o):
+    if o.process is not None and o.job.status == 0 and standard_holds(o):
         return (
             "0, 1 and 2 are as they should be, and something else is open: what is closed has to be the same whatever "
             "0, 1 and 2 were at its start"

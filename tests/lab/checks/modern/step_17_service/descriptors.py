@@ -24,21 +24,21 @@ def is_kept(o: Observation, descriptor: Descriptor) -> bool:
         descriptor.kind == "null"
         or descriptor.kind.startswith("anon_inode")
         or descriptor.locked
-        or descriptor.number in o.pairs
+        or descriptor.number in o.sockets.pairs
         or (descriptor.kind == "folder" and not descriptor.target.startswith("/proc"))
     )
 
 
 def not_its_own(o: Observation) -> dict[int, Descriptor]:
     """What is open beside 0 to 2, FILE, the log, where it listens, and what a server keeps: Descriptors by number."""
-    own = o.listeners | o.log_peers | own_pipes(o)
+    own = o.sockets.listeners | o.sockets.log_peers | own_pipes(o)
     return {n: d for n, d in extra(o).items() if n not in own and not is_kept(o, d)}
 
 
 def only_listens(o: Observation) -> bool:
     """Whether 0 to 2 are as they should be, clients can connect, and nothing is open that is not its own."""
-    to_the_log = set(extra(o)) & (o.log_peers - o.listeners)
-    return bool(o.listeners) and standard_holds(o) and not not_its_own(o) and len(to_the_log) <= 1
+    to_the_log = set(extra(o)) & (o.sockets.log_peers - o.sockets.listeners)
+    return bool(o.sockets.listeners) and standard_holds(o) and not not_its_own(o) and len(to_the_log) <= 1
 
 
 @daemon_check(read="null(4), listen(2)", needs_log=LOG_TO_PASS)
@@ -56,7 +56,7 @@ def null_device_log_file_and_sockets(o: Observation, p: Process) -> Finding:
 def why_something_else_is_open(o: Observation) -> str:
     if not standard_holds(o):
         return "0, 1 and 2 are not as step 06 has them"
-    if not o.listeners:
+    if not o.sockets.listeners:
         return "it does not listen: -l says where"
     if inherited(o) & set(not_its_own(o)):
         return "this was open when it was launched: step 05 closes it, and its sockets are made after that"

@@ -27,7 +27,7 @@ def in_the_foreground(earlier: Check, better: BetterCause | None = None) -> Chec
 
 
 def why_it_gave_up(o: Observation) -> str | None:
-    if not o.processes and o.job_status and o.printed.strip():
+    if not o.processes and o.job.status and o.printed.strip():
         return (
             "it gave up, and what it printed tells why. Without -d it keeps what it was launched with: the sockets "
             "that were passed are descriptors from 3 on"

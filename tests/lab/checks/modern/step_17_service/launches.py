@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Callable
 
 from lab.checks.check import Check, Look, check
-from lab.checks.common import ended
+from lab.checks.common import ended, started_again
 from lab.checks.modern import step_16_socket_activation as step_16
 from lab.facts import Observation
 from lab.scene import CONFIG, PID_FILE, PORT, SOCKET, USER, Scene, Usual
@@ -42,15 +42,16 @@ def has_status(status: int | None, number: int) -> bool:
 
 def remains(o: Observation) -> list[str]:
     """What the service has made, and is still there."""
-    return [name for name in (PID_FILE, SOCKET) if name in o.files]
+    return [name for name in (PID_FILE, SOCKET) if name in o.after.files]
 
 
 def fate_of_second(o: Observation) -> str:
     """What became of the one that was started again, for the end of a sentence; "" if none was."""
-    if not o.again:
+    again = started_again(o)
+    if not again.statuses:
         return ""
-    how = "does not end" if o.again[0] is None else ended(o.again[0])
-    printed = o.again_printed.strip()
+    status, printed = again.statuses[0], again.printed.strip()
+    how = "does not end" if status is None else ended(status)
     if not printed:
         return f"; the second: {how}"
     return f'; the second: {how}, and printed "{printed[:200]}"'

@@ -36,7 +36,7 @@ REASON = "and the reason on standard error of the launched process"
 
 def unless_it_exits(o: Observation, *, status: int, text: str, is_told: bool, because: str) -> Wrong | None:
     """What is wrong where it is not to start, but to exit with a status, and with a `text` if that is told."""
-    if has_status(o.job_status, status) and not o.processes and is_told:
+    if has_status(o.job.status, status) and not o.processes and is_told:
         return None
     return Wrong(
         expected=f"launched with {' '.join(o.scene.arguments or ())}: status {status}, {text}",
@@ -48,7 +48,7 @@ def unless_it_exits(o: Observation, *, status: int, text: str, is_told: bool, be
 def why_it_exits_otherwise(o: Observation, status: int, because: str) -> str:
     if o.processes:
         return f"it starts all the same: {because}"
-    if has_status(o.job_status, status):
+    if has_status(o.job.status, status):
         return "the status is right; the text is not there, or not where it is expected"
     return because
 
@@ -60,7 +60,7 @@ def help(o: Observation) -> Finding:
         o,
         status=0,
         text="and a text that names all options",
-        is_told=all(f"-{letter}" in o.piped for letter in "dlpuch"),
+        is_told=all(f"-{letter}" in o.piped.text for letter in "dlpuch"),
         because="that was asked for, so it is no error: standard output, and status 0",
     )
 
@@ -72,7 +72,7 @@ def misused(o: Observation) -> Finding:
         o,
         status=USAGE,
         text=SAME_TEXT,
-        is_told=not o.piped and "-l" in o.printed,
+        is_told=not o.piped.text and "-l" in o.printed,
         because="2 is what the LSB has for wrong arguments, and what most programs use",
     )
 
@@ -84,7 +84,7 @@ def value_missing(o: Observation) -> Finding:
         o,
         status=USAGE,
         text=SAME_TEXT,
-        is_told=not o.piped and "-p" in o.printed,
+        is_told=not o.piped.text and "-p" in o.printed,
         because="a colon behind the letter tells getopt() that a value comes; without one it gives '?'",
     )
 
@@ -96,7 +96,7 @@ def word_too_many(o: Observation) -> Finding:
         o,
         status=USAGE,
         text=SAME_TEXT,
-        is_told=not o.piped and "-p" in o.printed,
+        is_told=not o.piped.text and "-p" in o.printed,
         because="getopt() stops at the first word that is no option: optind is its index, and has to be argc",
     )
 
@@ -186,7 +186,7 @@ def leaves_nothing(o: Observation) -> Finding:
 )
 def config_of_user(o: Observation) -> Finding:
     """-c FILE is read as USER."""
-    if has_status(o.job_status, NOT_CONFIGURED) and not o.processes:
+    if has_status(o.job.status, NOT_CONFIGURED) and not o.processes:
         return None
     return Wrong(
         expected=f"-u {USER}, and {CONFIG} is root's alone: it does not start, status 6",
