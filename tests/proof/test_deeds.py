@@ -28,7 +28,7 @@ from lab.scene import (
     Storm,
     Vanish,
 )
-from lab.watch.observe import DEEDS
+from lab.watch.deeds import DEEDS
 
 TOLD = {
     Signal(SIGTERM): "SIGTERM",

@@ -29,7 +29,7 @@ from lab.scene import Manager, Scene
 from lab.toolbox import ROOT, SOLUTIONS, LabError
 from lab.watch import loop
 from lab.watch.observe import observe
-from lab.watch.rest import settle
+from lab.watch.rest import Settler
 
 SETSID, SYSLOG = step_called("setsid"), step_called("syslog")
 SLEEP = "usleep(300000);"
@@ -123,7 +123,7 @@ def test_the_time_of_a_message_is_when_it_was_sent(pad, programs):
     step = step_called("notify")
     build = programs.build(Answer(step, SOLUTIONS / step.file))
     with pad.wait_for_start(pad.job(step.name, build.program, Scene(notify=Manager.PATH))) as launch:
-        loop.run(settle(launch, lambda pid: None))
+        loop.run(Settler(launch, lambda pid: None).settle())
         launch.take_in()
         told = len(launch.notices)
         os.kill(launch.outer(launch.pids()[-1]), signal.SIGHUP)

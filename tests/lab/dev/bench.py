@@ -26,7 +26,7 @@ from lab.judge.examination import Examination
 from lab.sandbox.server import Launchpad
 from lab.toolbox import ROOT, SOLUTIONS, LabError, compiler
 from lab.watch import loop
-from lab.watch.rest import settle
+from lab.watch.rest import Settler
 
 ROUNDS = 9
 LAUNCHES = 200
@@ -124,7 +124,7 @@ def time_launches():
         for _ in range(LAUNCHES):
             start = time.perf_counter()
             with pad.wait_for_start(pad.job(SETSID.name, program)) as launch:
-                loop.run(settle(launch, lambda pid: None))
+                loop.run(Settler(launch, lambda pid: None).settle())
             times.append((time.perf_counter() - start) * 1000)
         times.sort()
         text = f"median {statistics.median(times):.1f} ms, 95 of 100 within {times[LAUNCHES * 95 // 100]:.1f} ms"

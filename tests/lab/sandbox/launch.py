@@ -16,6 +16,7 @@ import socket
 import struct
 import time
 import weakref
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import psutil
@@ -95,15 +96,13 @@ class Launch:
     job_status: int | None = None  # as waitpid() gave it to the shell; None while it runs
     exec_errno: int = 0
     lab: str = ""  # the job's working directory, as a path for pytest
-    program: tuple = ()  # (device, inode) of what was launched
+    program: tuple[int, int] = (0, 0)  # (device, inode) of what was launched
     calls: dict = field(default_factory=dict)  # number: (kind, argument), see waits.c
     reaped: dict = field(default_factory=dict)  # PID: status, of orphans
     messages: list = field(default_factory=list)  # what arrived at /dev/log
     notices: list = field(default_factory=list)  # what the service manager was told
     port: int = 0  # what PORT stands for
     port_mark: socket.socket | None = None  # reserves it where there is no sandbox
-    kept_waiting: bool = False  # a client was not served in time
-    has_spun: bool = False  # it was at rest, and busy all the time: what it does next takes no long work
     printed: bytearray = field(default_factory=bytearray)  # to the terminal or the output
     piped: bytearray = field(default_factory=bytearray)  # that part of it that came through the pipe of Stdio.PIPE
     found: str | None = None  # in the PID file, at the moment when the job returned
@@ -478,6 +477,15 @@ class Launch:
                 os.close(fd)
         except OSError:
             return False  # the terminal is stopped, full or gone: then there is no more to come
+
+    @contextmanager
+    def unread(self):
+        """For as long as the context lasts nobody takes in what it says, unless it is pumped itself."""
+        self.is_read = False
+        try:
+            yield
+        finally:
+            self.is_read = True
 
     # ---- looking at it -------------------------------------------------
 

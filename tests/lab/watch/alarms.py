@@ -4,24 +4,24 @@ A program may be right for a moment only: a timer that it has set undoes what it
 did. So timers that go off soon are waited for, as short sleeps are.
 """
 
-import ctypes
-import os
+from __future__ import annotations
+
 import re
-import socket
-import struct
 import termios
+from typing import Iterable
 
+from lab.facts import Process
 from lab.kernel import procfs
+from lab.kernel.sockets import receive_timeouts
 from lab.sandbox.launch import Launch
+from lab.scene import Scene
 
-_SYS_PIDFD_GETFD = 438  # the same on every architecture: pidfd_getfd(2)
 STAND_INS = ("anon_inode:[io_uring]", "anon_inode:[eventpoll]", "anon_inode:[eventfd]")
 MAX_TIMERS = 16  # of timer_create(2), that are asked
-_TIMEVAL = struct.Struct("ll")
 
 
-def next_alarm(launch: Launch, processes):
-    """In how many seconds the first of `processes` (facts.Process) may be woken; None if none is known to be.
+def next_alarm(launch: Launch, processes: Iterable[Process]) -> float | None:
+    """In how many seconds the first of `processes` may be woken; None if none is known to be.
 
     0.0 where that cannot be told: of a process with threads, for example, or
     with timers that cannot be asked. What has no trace in /proc is asked for with
@@ -42,7 +42,7 @@ def next_alarm(launch: Launch, processes):
     return min(found, default=None)
 
 
-def _hides_what_it_waits_for(folder, process, scene):
+def _hides_what_it_waits_for(folder: str, process: Process, scene: Scene) -> bool:
     """Whether more may wake a process than what is looked at.
 
     Each thread can have descriptors of its own, and change the time for which
@@ -54,7 +54,7 @@ def _hides_what_it_waits_for(folder, process, scene):
     return process.thread_count > 1 or has_stand_in or has_filter
 
 
-def _of_timers(launch, folder):
+def _of_timers(launch: Launch, folder: str) -> list[float]:
     """When the timers go off that take ptrace(2) to ask; 0.0 where there are too many, or they cannot be asked."""
     ids = _timer_ids(folder)
     if len(ids) > MAX_TIMERS:
@@ -63,7 +63,7 @@ def _of_timers(launch, folder):
     return [0.0] if seconds is None else list(seconds)
 
 
-def _timer_ids(folder):
+def _timer_ids(folder: str) -> list[str]:
     """The IDs of what timer_create(2) made; none where the kernel does not tell (CONFIG_CHECKPOINT_RESTORE)."""
     try:
         text = procfs.read(folder + "/timers").decode("ascii", "replace")
@@ -72,7 +72,7 @@ def _timer_ids(folder):
     return re.findall(r"^ID: (\d+)$", text, re.MULTILINE)
 
 
-def _of_timer_descriptors(folder, process):
+def _of_timer_descriptors(folder: str, process: Process) -> list[float]:
     """When the timers of timerfd_create(2) go off: proc(5), /proc/PID/fdinfo."""
     found = []
     for descriptor in process.descriptors.values():
@@ -84,36 +84,13 @@ def _of_timer_descriptors(folder, process):
     return found
 
 
-def _of_sockets(launch, process):
+def _of_sockets(launch: Launch, process: Process) -> list[float]:
     """For how long a read or an accept() waits at a socket at most: SO_RCVTIMEO, socket(7)."""
     numbers = [d.number for d in process.descriptors.values() if d.kind == "socket"]
-    if not numbers:
-        return []
-    try:
-        pidfd = os.pidfd_open(launch.outer(process.pid))
-    except OSError:
-        return []
-    try:
-        return [seconds for number in numbers if (seconds := _receive_timeout(pidfd, number))]
-    finally:
-        os.close(pidfd)
+    return receive_timeouts(launch.outer(process.pid), numbers) if numbers else []
 
 
-def _receive_timeout(pidfd, number):
-    """The seconds of a socket's SO_RCVTIMEO, 0.0 for none, or where the socket cannot be asked."""
-    fd = ctypes.CDLL(None, use_errno=True).syscall(_SYS_PIDFD_GETFD, pidfd, number, 0)
-    if fd == -1:
-        return 0.0
-    with socket.socket(fileno=fd) as fetched:
-        try:
-            timeout = fetched.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL.size)
-        except OSError:
-            return 0.0  # of some families of sockets Python knows nothing
-    seconds, microseconds = _TIMEVAL.unpack(timeout)
-    return seconds + microseconds / 1e6
-
-
-def _of_terminal(launch):
+def _of_terminal(launch: Launch) -> list[float]:
     """For how long a read from the terminal waits at most: VTIME, termios(3)."""
     master = launch.terminal()
     if master is None:
@@ -128,6 +105,6 @@ def _of_terminal(launch):
     return [tenths / 10] if tenths and not least and not is_line_by_line else []
 
 
-def _number(character):
+def _number(character: int | bytes) -> int:
     """tcgetattr() gives these two as numbers where the terminal is read by characters, and as bytes else."""
     return character if isinstance(character, int) else character[0]

@@ -10,21 +10,24 @@ more time: at rest is then what changes nothing for longer than an answer may
 take on its way between two calls.
 """
 
+from __future__ import annotations
+
 import asyncio
 import math
 import os
-import struct
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Callable, Iterable
 
 from lab.facts import Rest
 from lab.kernel import procfs
+from lab.kernel.waiting import call_of, timeout
 from lab.sandbox.launch import Launch
 
 LIMIT = 8.0  # seconds until an answer is judged as it stands, as Patience counts them
 MOST_LIMITS = 8  # so many times as long by the clock, whatever Patience says
 STEP = 0.02  # seconds between two looks that count: more of them went to other programs
-LOOKS = 3  # without a change, where all wait for long: two prove it, see settle()
+LOOKS = 3  # without a change, where all wait for long: two prove it, see _quick()
 LONG_QUIET = 0.8  # seconds without a change, where something may go on
 WORK_QUIET = 3.0  # seconds without a change, where it makes system calls all the time: it may be at work
 WAKE_TIME = 0.3  # seconds beyond the end of a short sleep, to see what comes of it
@@ -40,6 +43,7 @@ FEW_EACH = 3  # processes more for each time that the program was started again
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGESIZE")
 POLL = 0.0008  # seconds between two looks: nothing tells of a process that comes to rest
+MAKES_PROCESSES = "it keeps making processes"
 BUSY_NOTE = "it is busy all the time: is there a loop without an end? pause() waits, and costs nothing"
 SLOW_POLL = 0.003  # the same, of one that takes its time
 
@@ -53,13 +57,15 @@ class Patience:
     answer would be blamed for what others do.
     """
 
-    def __init__(self, limit):
+    def __init__(self, limit: float):
         self.left = limit
         self.end = time.monotonic() + limit * MOST_LIMITS
         self.last = time.monotonic()
-        self.delays = {}  # of each process: seconds that it has been ready and has waited for a processor
+        self.delays: dict[
+            tuple[int, int], float
+        ] = {}  # of each process: seconds that it has been ready and has waited for a processor
 
-    def is_over(self, looks):
+    def is_over(self, looks: Iterable[_Look]) -> bool:
         """Whether the time is up; to be asked once for each round of `looks`."""
         now = time.monotonic()
         waited = max((look.delay - self.delays.get(look.identity, look.delay) for look in looks), default=0.0)
@@ -70,123 +76,13 @@ class Patience:
         return self.left <= 0 or now > self.end
 
 
-async def settle(launch: Launch, watch, limit=None):
-    """Wait until `launch` is at rest, at most `limit` seconds (LIMIT); returns a Rest.
-
-    `watch(pid)` describes the state of a process that counts, in any form that
-    can be compared: what changes there is a change.
-    """
-    started = now = time.monotonic()
-    patience = Patience(LIMIT if limit is None else limit)
-    quick = slow = None  # what has to stay as it is, and since when it does
-    slow_since = needed = 0.0
-    before, seen = {}, 0
-    looks = []
-    while not patience.is_over(looks):
-        launch.pump()
-        await asyncio.sleep(min(max(POLL, (now - started) / 50), SLOW_POLL))
-        now = time.monotonic()  # before this look: it counts from after one to before another
-        pids = launch.pids()
-        looks = [look for pid in pids if (look := _look(launch, pid)) is not None]
-        if not looks and _is_told(launch, looks):
-            if not pids or launch.shell_is_lost():
-                return Rest(True)
-            continue
-        if len(pids) > MANY or len(launch.reaped) > MANY_ORPHANS:
-            return Rest(False, "it keeps making processes")
-        if launch.flooded:
-            return Rest(False, "it prints without end")
-        if not looks or not _is_told(launch, looks) or launch.holds_a_call():
-            continue
-
-        # All wait for long, and are where they were: the usual end. It needs no
-        # time: who has not run between its two looks has waited from the first to
-        # the second. When the first round ended, and before the next began, so did
-        # all of them at once, and whoever waits for another that waits will not
-        # wake. One who is woken counts as running from then on, however long it
-        # lacks a processor. Zombies are part of the picture: a new one means that
-        # something goes on. So are the shell, which may be about to tell something or
-        # to end, and init, which may be about to wait for an orphan. One look more is
-        # for what the kernel does a moment later.
-        shell, init = _look(launch, launch.shell), _look(launch, launch.adopter)
-        others = [look for look in (shell, init) if look is not None]
-        if all(look.waits for look in looks) and all(look.waits or look.state in "Tt" for look in others):
-            picture = pids, [look.picture for look in (*looks, *others)]
-            if picture != quick:
-                quick, seen = picture, 0
-            seen += 1
-            if seen >= LOOKS:
-                return Rest(True, note=_note(looks), is_plain=all(look.wakes_after == math.inf for look in looks))
-            continue
-
-        # Something may go on: then the state has to stay as it is for longer,
-        # and longer than any sleep that is under way.
-        quick = None
-        if sum(_memory(launch, look.pid) for look in looks) > MUCH:
-            return Rest(False, "it fills the memory")
-        few = FEW + FEW_EACH * len(launch.again)
-        are_few = len(looks) <= few  # of many it is not asked what they do: they may hold thousands of descriptors
-        state = pids, [(look.identity, watch(look.pid) if are_few else None) for look in looks]
-        if state != slow:
-            slow, slow_since, needed = state, now, LONG_QUIET
-            before = {look.identity: look for look in looks}
-        if not are_few and now - slow_since >= LONG_QUIET:
-            return Rest(False, f"more than {few} processes run at once")
-        needed = max(needed, *(look.timeout + WAKE_TIME for look in looks))
-        work_quiet = LONG_QUIET if launch.has_spun else WORK_QUIET
-        if now - slow_since >= needed and all(
-            look.is_placed(before[look.identity], now - slow_since >= work_quiet) for look in looks
-        ):
-            launch.has_spun = any(look.state == "R" for look in looks)
-            return Rest(True, note=BUSY_NOTE if launch.has_spun else "")
-    return Rest(
-        False, "it does not come to a call that waits" if len(launch.reaped) < FEW else "it keeps making processes"
-    )
-
-
-def awaited_signals(launch, thread):
-    """The numbers of the signals that a thread waits for in sigwaitinfo() or the like, none if it does not.
-
-    Meanwhile /proc does not show them as blocked: kernel/signal.c, do_sigtimedwait().
-    """
-    call = _call(thread)
-    if not call or launch.calls.get(int(call[0])) != ("s", 2):
-        return frozenset()
-    words = _read_memory(thread, int(call[1], 16), "Q")
-    return frozenset(number for number in range(1, 65) if words and words[0] >> (number - 1) & 1)
-
-
-def waits_to_write(launch, pid):
-    """Whether a process waits in a call that is none of those that wait for something to come: a full log, say."""
-    try:
-        if procfs.read_stat(f"{launch.proc}/{pid}").state != "S":
-            return False
-        call = _call(f"{launch.proc}/{pid}")
-    except ProcessLookupError:
-        return False
-    return bool(call) and int(call[0]) not in launch.calls
-
-
-def _note(looks):
-    """What is to be said of a long sleep that ends some time."""
-    seconds = min(look.wakes_after for look in looks)
-    if seconds > MONTH:
-        return ""
-    return f"it is in a call that ends by itself after {seconds:.0f} s: what it does then is not looked at"
-
-
-def _is_told(launch, looks):
-    """Whether the shell has said how the job ended, if it did; a shell that is lost says nothing more."""
-    return launch.job_status is not None or any(look.pid == launch.job for look in looks) or launch.shell_is_lost()
-
-
 @dataclass(frozen=True)
 class _Look:
     """One process at one moment."""
 
     pid: int
     start: int
-    picture: tuple  # changes whenever the process has run
+    picture: tuple[object, ...]  # changes whenever the process has run
     state: str
     cpu: float  # seconds of processor time so far
     system: float  # those of them that it spent in system calls
@@ -197,10 +93,10 @@ class _Look:
     wakes_after: float  # seconds, of the shortest of its timeouts
 
     @property
-    def identity(self):
+    def identity(self) -> tuple[int, int]:
         return self.pid, self.start
 
-    def is_placed(self, before, is_long):
+    def is_placed(self, before: _Look, is_long: bool) -> bool:
         """At rest, if since `before` nothing has changed: asleep or stopped, or busy with itself.
 
         A process that is ready to run and has not run is short of a processor,
@@ -216,7 +112,146 @@ class _Look:
         return busy >= BUSY and (system < busy / 2 or is_long)
 
 
-def _look(launch, pid):
+@dataclass(frozen=True)
+class _Moment:
+    """All that runs, at one moment."""
+
+    begun: float  # before anything was looked at, in seconds of time.monotonic()
+    pids: list[int]
+    looks: list[_Look]  # but for those that are gone or zombies
+
+
+class Settler:
+    """Waits until a launch is at rest, as often as that is asked of it.
+
+    `watch(pid)` describes the state of a process that counts, in any form that
+    can be compared: what changes there is a change.
+    """
+
+    def __init__(self, launch: Launch, watch: Callable[[int], object]):
+        self.launch = launch
+        self.watch = watch
+        self.has_spun = False  # it was at rest, and busy all the time: what it does next takes no long work
+
+    async def settle(self, limit: float | None = None) -> Rest:
+        """Wait until it is at rest, at most `limit` seconds (LIMIT)."""
+        started = time.monotonic()
+        patience = Patience(LIMIT if limit is None else limit)
+        stillness = _Stillness()
+        looks: list[_Look] = []
+        while not patience.is_over(looks):
+            self.launch.pump()
+            await asyncio.sleep(min(max(POLL, (time.monotonic() - started) / 50), SLOW_POLL))
+            begun = time.monotonic()  # before this look: it counts from after one to before another
+            pids = self.launch.pids()
+            looks = [look for pid in pids if (look := _look(self.launch, pid)) is not None]
+            rest = self._judge(_Moment(begun, pids, looks), stillness)
+            if rest is not None:
+                return replace(rest, since=time.monotonic())
+        why_not = "it does not come to a call that waits" if len(self.launch.reaped) < FEW else MAKES_PROCESSES
+        return Rest(False, why_not, since=time.monotonic())
+
+    def _judge(self, now: _Moment, stillness: _Stillness) -> Rest | None:
+        """A Rest if one look more has shown how the waiting ends."""
+        is_told = _is_told(self.launch, now.looks)
+        if not now.looks and is_told:
+            return Rest(True) if not now.pids or self.launch.shell_is_lost() else None
+        rest = self._gave_up(now)
+        if rest is not None or not now.looks or not is_told or self.launch.holds_a_call():
+            return rest
+        shell, init = _look(self.launch, self.launch.shell), _look(self.launch, self.launch.adopter)
+        others = [look for look in (shell, init) if look is not None]
+        if all(look.waits for look in now.looks) and all(look.waits or look.state in "Tt" for look in others):
+            return self._quick(now, others, stillness)
+        return self._slow(now, stillness)
+
+    def _gave_up(self, now: _Moment) -> Rest | None:
+        """A Rest if it is known never to come to one."""
+        if len(now.pids) > MANY or len(self.launch.reaped) > MANY_ORPHANS:
+            return Rest(False, MAKES_PROCESSES)
+        return Rest(False, "it prints without end") if self.launch.flooded else None
+
+    def _quick(self, now: _Moment, others: list[_Look], stillness: _Stillness) -> Rest | None:
+        """A Rest if all wait for long, and are where they were: the usual end.
+
+        It needs no time: who has not run between its two looks has waited from the
+        first to the second. When the first round ended, and before the next began, so
+        did all of them at once, and whoever waits for another that waits will not
+        wake. One who is woken counts as running from then on, however long it lacks a
+        processor. Zombies are part of the picture: a new one means that something
+        goes on. So are the `others`: the shell, which may be about to tell something or
+        to end, and init, which may be about to wait for an orphan. One look more is
+        for what the kernel does a moment later.
+        """
+        if stillness.times_seen((now.pids, [look.picture for look in (*now.looks, *others)])) < LOOKS:
+            return None
+        return Rest(True, note=_note(now.looks), is_plain=all(look.wakes_after == math.inf for look in now.looks))
+
+    def _slow(self, now: _Moment, stillness: _Stillness) -> Rest | None:
+        """A Rest if something may go on, and changes nothing for longer than any sleep that is under way."""
+        stillness.forget_picture()
+        if sum(_memory(self.launch, look.pid) for look in now.looks) > MUCH:
+            return Rest(False, "it fills the memory")
+        few = FEW + FEW_EACH * len(self.launch.again)
+        are_few = len(now.looks) <= few  # of many it is not asked what they do: they may hold thousands of descriptors
+        state = [(look.identity, self.watch(look.pid) if are_few else None) for look in now.looks]
+        quiet = stillness.quiet_for((now.pids, state), now)
+        if not are_few and quiet >= LONG_QUIET:
+            return Rest(False, f"more than {few} processes run at once")
+        is_long = quiet >= (LONG_QUIET if self.has_spun else WORK_QUIET)
+        if quiet < stillness.needed or not all(
+            look.is_placed(stillness.before[look.identity], is_long) for look in now.looks
+        ):
+            return None
+        self.has_spun = any(look.state == "R" for look in now.looks)
+        return Rest(True, note=BUSY_NOTE if self.has_spun else "")
+
+
+class _Stillness:
+    """What has stayed as it is from look to look, and since when."""
+
+    def __init__(self) -> None:
+        self.before: dict[tuple[int, int], _Look] = {}  # the looks that were taken when the state was new
+        self.needed = 0.0  # seconds for which the state has to stay
+        self._picture: object = None
+        self._seen = 0
+        self._state: object = None
+        self._since = 0.0
+
+    def times_seen(self, picture: object) -> int:
+        """How often this picture has been seen, one time after another."""
+        if picture != self._picture:
+            self._picture, self._seen = picture, 0
+        self._seen += 1
+        return self._seen
+
+    def forget_picture(self) -> None:
+        """It is none any more: somebody runs."""
+        self._picture = None
+
+    def quiet_for(self, state: object, now: _Moment) -> float:
+        """The seconds for which the state has been this one."""
+        if state != self._state:
+            self._state, self._since, self.needed = state, now.begun, LONG_QUIET
+            self.before = {look.identity: look for look in now.looks}
+        self.needed = max(self.needed, *(look.timeout + WAKE_TIME for look in now.looks))
+        return now.begun - self._since
+
+
+def _note(looks: list[_Look]) -> str:
+    """What is to be said of a long sleep that ends some time."""
+    seconds = min(look.wakes_after for look in looks)
+    if seconds > MONTH:
+        return ""
+    return f"it is in a call that ends by itself after {seconds:.0f} s: what it does then is not looked at"
+
+
+def _is_told(launch: Launch, looks: list[_Look]) -> bool:
+    """Whether the shell has said how the job ended, if it did; a shell that is lost says nothing more."""
+    return launch.job_status is not None or any(look.pid == launch.job for look in looks) or launch.shell_is_lost()
+
+
+def _look(launch: Launch, pid: int) -> _Look | None:
     """A _Look at a process, None if it is gone or a zombie."""
     folder = f"{launch.proc}/{pid}"
     try:
@@ -224,9 +259,9 @@ def _look(launch, pid):
         pictures, timeouts, state, cpu, system, delay, turns = [], [], "S", 0.0, 0.0, 0.0, 0
         for thread, own in threads.items():
             run = procfs.read(thread + "/schedstat").split()
-            call = _call(thread)
+            call = call_of(thread)
             pictures.append((thread, own.state, run[2], call))
-            timeouts.append(_timeout(launch, thread, call) if own.state == "S" else 0.0)
+            timeouts.append(timeout(thread, call, launch.calls) if own.state == "S" else 0.0)
             state = own.state if own.state != "S" else state
             cpu += int(run[0]) / 1e9
             delay += int(run[1]) / 1e9
@@ -243,68 +278,9 @@ def _look(launch, pid):
     return _Look(pid, start, tuple(pictures), state, cpu, system, delay, turns, brief, waits, shortest)
 
 
-def _memory(launch, pid):
+def _memory(launch: Launch, pid: int) -> int:
     """The bytes that are in memory of a process."""
     try:
         return int(procfs.read(f"{launch.proc}/{pid}/statm").split()[1]) * PAGE
     except (ProcessLookupError, IndexError):
         return 0
-
-
-def _call(thread):
-    """The words of /proc/PID/syscall; none if it runs, is on its way out, or is not ours to read."""
-    try:
-        words = procfs.read(thread + "/syscall").split()
-    except OSError:
-        return ()
-    return tuple(words) if len(words) > 2 else ()
-
-
-def _timeout(launch, thread, call):
-    """The seconds that a call may wait, infinity for no limit, 0 where that is not known."""
-    kind, argument = launch.calls.get(int(call[0]), ("?", 0)) if call else ("?", 0)
-    if kind == "-":
-        return math.inf
-    if kind == "?":
-        return 0.0
-    value = int(call[1 + argument], 16)
-    if kind == "m":
-        milliseconds = struct.unpack("i", struct.pack("I", value & 0xFFFFFFFF))[0]
-        return milliseconds / 1000 if milliseconds >= 0 else math.inf
-    if value == 0:
-        return math.inf
-    words = _read_memory(thread, value, "ll")  # struct timespec, struct timeval
-    if not words:
-        return 0.0
-    seconds = words[0] + words[1] / (1e6 if kind == "u" else 1e9)
-    clock = _clock_of(kind, int(call[1], 16), int(call[2], 16))
-    if clock is None:
-        return seconds
-    try:
-        return max(0.0, seconds - time.clock_gettime(clock))
-    except OSError:
-        return 0.0  # a clock that is not everybody's: of a process, or of a device
-
-
-_TIMER_ABSTIME = 1  # time.h
-# linux/futex.h: what is waited for up to a moment and not for a time; and which clock that is meant by.
-_FUTEX_COMMAND, _FUTEX_WAIT, _FUTEX_CLOCK_REALTIME, _FUTEX_LOCK_PI = 127, 0, 256, 6
-
-
-def _clock_of(kind, first, second):
-    """The clock of which a call waits for a moment, None where it waits for some time; its first two arguments."""
-    if kind == "c" and second & _TIMER_ABSTIME:
-        return struct.unpack("i", struct.pack("I", first & 0xFFFFFFFF))[0]
-    if kind == "f" and second & _FUTEX_COMMAND != _FUTEX_WAIT:
-        is_real = second & _FUTEX_CLOCK_REALTIME or second & _FUTEX_COMMAND == _FUTEX_LOCK_PI
-        return time.CLOCK_REALTIME if is_real else time.CLOCK_MONOTONIC
-    return None
-
-
-def _read_memory(thread, address, form):
-    """What stands at an address, as struct.unpack() gives it; () if it cannot be read."""
-    try:
-        with open(thread + "/mem", "rb", buffering=0) as memory:
-            return struct.unpack(form, os.pread(memory.fileno(), struct.calcsize(form), address))
-    except (OSError, struct.error, OverflowError):
-        return ()
