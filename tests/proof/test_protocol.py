@@ -20,6 +20,7 @@ from lab.sandbox.protocol import NotUnderstood, Request
 from lab.scene import Scene
 from lab.toolbox import ROOT
 from lab.watch import loop
+from lab.watch.held import AT_CALL
 from lab.watch.observe import observe
 
 SLEEP = b"#!/bin/sh\nexec sleep 1000\n"
@@ -45,7 +46,7 @@ def test_every_order_has_an_answer():
 
 
 def test_every_held_fault_has_a_handler():
-    assert set(Launch._AT_CALL) == {fault for fault in Fault if fault.is_held}
+    assert set(AT_CALL) == {fault for fault in Fault if fault.is_held}
 
 
 def test_the_launcher_tells_all_events_and_no_others():

@@ -18,11 +18,11 @@ import time
 import weakref
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Callable
 
 import psutil
 
 from lab.facts import Message
-from lab.faults import Fault
 from lab.hindered import does_not_end, init_ended, launcher_failed, limits_changed
 from lab.kernel import procfs
 from lab.kernel.process import looking_at
@@ -34,7 +34,6 @@ from lab.toolbox import LabError
 
 # Limits that no launch comes near on an idle machine. A busy one takes its time.
 END_TIME = 60  # seconds for everything to be gone after the end
-HOLD_TIME = 0.3  # seconds for which a child's setsid() is held while its parent does neither end nor wait
 ORDER_TIME = 30  # seconds for the launcher to do what it is told: more than it gives a process to stop
 DRAIN_TIME = 10  # seconds for what was printed to come through the terminal
 WRITABLE = ("home/lab", "tmp")  # where a sandbox has a file system for the job: launcher/sandbox.c
@@ -42,7 +41,6 @@ DISK, FILES = 64 << 20, 10000  # bytes and files of each of these
 OTHERS_TIME = 0.02  # seconds for which a launch may have to wait while others are looked at
 MAX_PUMPS_OF_OTHERS = 20  # looks at what has come for each of them
 MAX_PUMPS = 1000  # looks at what has come, before it counts as a flood
-MAX_HELD = 64  # pipes of an answer's that are kept open
 KEPT_OUTPUT = 64 * 1024  # bytes of what a job prints that are kept
 KEPT_MESSAGES = 1000  # messages to the log that are kept
 
@@ -80,6 +78,16 @@ def _pump_others(launch):
     _pumped = time.monotonic()
 
 
+@dataclass(frozen=True)
+class HeldCall:
+    """A system call that does not go on before it is let go: seccomp_unotify(2)."""
+
+    identifier: int
+    pid: int | None  # of the caller; None if it was gone before it was looked up
+    outer: int
+    since: float  # seconds of time.monotonic()
+
+
 @dataclass(eq=False)
 class Launch:
     """All that one start of the launcher made. Use it as a context manager."""
@@ -107,10 +115,9 @@ class Launch:
     piped: bytearray = field(default_factory=bytearray)  # that part of it that came through the pipe of Stdio.PIPE
     found: str | None = None  # in the PID file, at the moment when the job returned
     again: list = field(default_factory=list)  # PIDs of what was started by "again"
-    accept_failed: bool = False  # Fault.ACCEPT_ONCE: the first accept() was made to fail
-    on_call: object = None  # Fault.LOOK_BEFORE: a function of the outer PID of who is about to tell something
+    held_calls: list = field(default_factory=list)  # HeldCalls that have not been let go
+    at_held: Callable[[Launch], None] | None = None  # sees to `held_calls`, each time that it is pumped
     groups: list = field(default_factory=list)  # the directories of its control groups
-    looks: list = field(default_factory=list)  # what it gave, each with the number of notices that had come
     flooded: bool = False  # more than KEPT_OUTPUT was printed
     pipe_closed: bool = False  # scene Stdio.PIPE: its reader has got end of file
     proc: str = "/proc"  # the /proc whose PIDs are the job's own
@@ -119,8 +126,6 @@ class Launch:
     _trouble: Exception | None = None  # what came of it while another launch was looked at
     _proc_fd: int = -1
     _known: dict = field(default_factory=dict)  # outer PIDs, and those that the job knows: what they send may come late
-    _waiting_calls: list = field(default_factory=list)  # (identifier, deadline) of what Fault.HOLD_SETSID holds
-    _held: list = field(default_factory=list)  # descriptors of pipes that the job made
     _files: dict = field(default_factory=dict)  # Source: the descriptor that is read
     _answers: list = field(default_factory=list)  # the Events that came of the last order
     _awaited: tuple = ()  # the kinds of Events that can come of it
@@ -162,7 +167,8 @@ class Launch:
                 self._take_control()
             else:
                 self._TAKERS[watched[fd]](self, fd)
-        self._let_calls_go()
+        if self.held_calls and self.at_held is not None:
+            self.at_held(self)
         return bool(ready)
 
     def _take_control(self):
@@ -314,90 +320,37 @@ class Launch:
         self._take_printed(Source.AGAIN, fd)
 
     def _take_listener(self, fd):
-        """A call is held: do what the scene's fault has for it, and let it go on or fail."""
+        """A call is held, until it is let go."""
         call = bytearray(_NOTIFICATION.size)
         try:
             fcntl.ioctl(fd, _NOTIF_RECV, call)
-            identifier, pid = _NOTIFICATION.unpack(call)[:2]
-            if self.scene.fault is Fault.HOLD_SETSID and self._inner(pid) != self.job:
-                self._waiting_calls.append((identifier, time.monotonic() + HOLD_TIME))
-                return
-            error = self._AT_CALL[self.scene.fault](self, pid) or 0
-            self._answer_call(fd, identifier, error)
-        except (FileNotFoundError, ProcessLookupError):
-            pass  # the caller has ended meanwhile
+        except FileNotFoundError:
+            return  # the caller has ended meanwhile
         except OSError:
             os.close(self._files.pop(Source.LISTENER))  # so have all that could call
+            return
+        identifier, outer = _NOTIFICATION.unpack(call)[:2]
+        self.held_calls.append(HeldCall(identifier, self._inner(outer), outer, time.monotonic()))
 
-    @staticmethod
-    def _answer_call(fd, identifier, error=0):
-        fcntl.ioctl(fd, _NOTIF_SEND, _RESPONSE.pack(identifier, 0, -error, 0 if error else _CONTINUE))
+    def let_go(self, call, error=0):
+        """Let a call go on that is held; or have it fail, where `error` is an errno."""
+        self.held_calls.remove(call)
+        try:
+            answer = _RESPONSE.pack(call.identifier, 0, -error, 0 if error else _CONTINUE)
+            fcntl.ioctl(self._files[Source.LISTENER], _NOTIF_SEND, answer)
+        except (KeyError, OSError):
+            pass  # the caller has ended meanwhile
 
     def holds_a_call(self):
         """Whether a process stands still, because the lab holds a call of it."""
-        return bool(self._waiting_calls)
+        return bool(self.held_calls)
 
-    def _let_calls_go(self):
-        """Fault.HOLD_SETSID: a child goes on when its parent has ended, or waits for it, or does not come to either."""
-        if not self._waiting_calls:
-            return
-        is_free = self.job_status is not None or self._job_waits()
-        for call in list(self._waiting_calls):
-            identifier, deadline = call
-            if is_free or time.monotonic() > deadline:
-                self._waiting_calls.remove(call)
-                try:
-                    self._answer_call(self._files[Source.LISTENER], identifier)
-                except (KeyError, OSError):
-                    pass  # the caller has ended meanwhile
-
-    def _job_waits(self):
-        """Whether the process that the shell started waits for something to happen, however long that takes."""
-        folder = f"{self.proc}/{self.job}"
-        try:
-            if procfs.read_stat(folder).state != "S":
-                return False
-            words = procfs.read(folder + "/syscall").split()
-        except OSError:
-            return False
-        if not words or not words[0].isdigit():
-            return False
-        kind, argument = self.calls.get(int(words[0]), ("?", 0))
-        value = int(words[1 + argument], 16)
-        is_negative = value >> 31 & 1 == 1
-        return kind == "-" or kind == "m" and is_negative or kind in "nsufc" and value == 0
-
-    def _hold_pipes(self, outer):
-        """Keep the caller's pipes open, as a child of it would."""
-        inherited = {d.identity for d in procfs.read_descriptors(f"{self.proc}/{self.shell}").values()}
-        for number, descriptor in procfs.read_descriptors(f"/proc/{outer}").items():
-            if len(self._held) == MAX_HELD:
-                break
-            if descriptor.kind == "pipe" and descriptor.identity not in inherited:
-                self._held.append(os.open(f"/proc/{outer}/fd/{number}", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
-
-    def _fail_once(self, _outer):
-        """The first call fails: who was about to connect has gone."""
-        fails, self.accept_failed = not self.accept_failed, True
-        return fails and errno.ECONNABORTED
-
-    def _look_before(self, outer):
-        """Look at the caller, just before it tells the next thing: all that it has told before has arrived."""
+    def take_in_notices(self):
+        """Take in all that the service manager has been told by now."""
         before = -1
         while before < len(self.notices):
             before = len(self.notices)
             self._take_notices(self._files[Source.NOTICES])
-        self.looks.append((before, self.on_call(outer)))
-
-    def _let_go(self, _outer):
-        """Nothing is to be done at this one."""
-
-    _AT_CALL = {
-        Fault.HOLD_SETSID: _let_go,
-        Fault.HOLD_CHDIR: _hold_pipes,
-        Fault.ACCEPT_ONCE: _fail_once,
-        Fault.LOOK_BEFORE: _look_before,
-    }
 
     def _take_log(self, fd):
         self._take_message(fd, self.messages)
@@ -513,8 +466,8 @@ class Launch:
 
     def descriptors(self):
         """The numbers of all descriptors that this launch is looked at with."""
-        held = [self.control.fileno(), self.pidfd, self._proc_fd, *self._files.values(), *self._held]
-        return {fd for fd in held if fd != -1}
+        used = [self.control.fileno(), self.pidfd, self._proc_fd, *self._files.values()]
+        return {fd for fd in used if fd != -1}
 
     def pids(self):
         """The PIDs of all that the job has started and left, itself included."""
@@ -663,11 +616,10 @@ class Launch:
         if self.sandboxed:
             self._kill_init()  # nothing that the answer does keeps its end, or survives it
         self.control.close()
-        for fd in (*self._files.values(), *self._held, self._proc_fd):
+        for fd in (*self._files.values(), self._proc_fd):
             if fd != -1:
                 os.close(fd)
         self._files.clear()
-        self._held.clear()
         self._proc_fd = -1
         try:
             if self.pidfd != -1 and not _has_ended(self.pidfd, END_TIME):

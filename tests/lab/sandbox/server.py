@@ -159,11 +159,12 @@ class Launchpad:
         self.server_pid = 0
         self._limits = b""  # what /proc/PID/limits says of it, and of each launch's init
 
-    def job(self, name, program, scene=Scene(), high=3999):
+    def job(self, name, program, scene=Scene(), high=3999, at_held=None):
         """Launch `program` (bytes) as the answer called `name`, in a `scene`.
 
-        `high` is the number of the descriptor beyond the soft limit. Comes back
-        at once: see wait_for_start().
+        `high` is the number of the descriptor beyond the soft limit; `at_held` is a
+        function of the launch that sees to its `held_calls`, where the scene's fault
+        holds some. Comes back at once: see wait_for_start().
         """
         scene = replace(scene, arguments=_with_somebody(scene.arguments))
         files = [(program, File(0o755, name))]
@@ -184,6 +185,7 @@ class Launchpad:
         )
         launch = self._start(request, files, [f"./{name}", *arguments])
         launch.port, launch.port_mark = port, mark
+        launch.at_held = at_held
         return launch
 
     def wait_for_start(self, launch):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Iterator, Tuple
 
-from lab.facts import CHANGED, After, Done, Held, Job, Observation, Piped, Process, Rest, Said, Sockets, World
+from lab.facts import CHANGED, After, Done, Job, Observation, Piped, Process, Rest, Said, Sockets, World
 from lab.hindered import init_ended, invisible, look_failed
 from lab.sandbox.launch import Launch
 from lab.sandbox.server import Launchpad
@@ -24,11 +24,11 @@ from lab.watch import loop
 from lab.watch.alarms import next_alarm
 from lab.watch.clients import Clients
 from lab.watch.deeds import do_all
+from lab.watch.held import Holder
 from lab.watch.inside import from_inside
 from lab.watch.look import (
     files_of,
     has_changed,
-    held_signals,
     identity,
     localhost,
     own_sockets,
@@ -94,25 +94,25 @@ async def _launch_and_look(
     awaited: Alarm | None = None,
 ) -> Look:
     """An Observation, and an Alarm or None: see observe()."""
-    with pad.job(name, program, scene, high=_high_number()) as launch, _in_sight():
-        launch.on_call = lambda outer: held_signals(f"/proc/{outer}", launch.calls)
+    job = partial(pad.job, name, program, scene, _high_number())
+    with Holder() as holder, job(at_held=holder.see_to) as launch, _in_sight():
         await asyncio.sleep(0.0)
         pad.wait_for_start(launch)
         if not scene.root:
-            return await _look(launch, name, to_the_end, awaited)
-        look = partial(_look_from_inside, launch, name, to_the_end, awaited)
+            return await _look(launch, holder, name, to_the_end, awaited)
+        look = partial(_look_from_inside, launch, holder, name, to_the_end, awaited)
         with launch.unread():  # the child does that now
             seen: Look = await from_inside(launch.init, look, launch.descriptors())
         return seen
 
 
-def _look_from_inside(launch: Launch, name: str, to_the_end: bool, awaited: Alarm | None) -> Look:
-    return loop.run(_look(launch.of_this_process(), name, to_the_end, awaited))
+def _look_from_inside(launch: Launch, holder: Holder, name: str, to_the_end: bool, awaited: Alarm | None) -> Look:
+    return loop.run(_look(launch.of_this_process(), holder, name, to_the_end, awaited))
 
 
-async def _look(launch: Launch, name: str, to_the_end: bool, awaited: Alarm | None) -> Look:
+async def _look(launch: Launch, holder: Holder, name: str, to_the_end: bool, awaited: Alarm | None) -> Look:
     """An Observation, and an Alarm or None: see observe()."""
-    seen = await _observe(launch, name, awaited)
+    seen = await _observe(launch, holder, name, awaited)
     return seen, _find_alarm(launch, seen) if to_the_end else None
 
 
@@ -132,7 +132,7 @@ def _find_alarm(launch: Launch, seen: Observation) -> Alarm | None:
     return Alarm(seen.rest.since + latest - launch.started, after_rest, is_certain=bool(seconds))
 
 
-async def _observe(launch: Launch, name: str, awaited: Alarm | None = None) -> Observation:
+async def _observe(launch: Launch, holder: Holder, name: str, awaited: Alarm | None) -> Observation:
     """An Observation; `awaited` is an Alarm that has to come first.
 
     What a look changes comes last: a program that watches its terminal or its
@@ -181,7 +181,7 @@ async def _observe(launch: Launch, name: str, awaited: Alarm | None = None) -> O
         piped=Piped(text_of(launch.piped), launch.pipe_closed),
         pid_file=pid_file,
         sockets=sockets,
-        held=Held(launch.accept_failed, tuple(_look_before(launch, number) for number in range(len(launch.notices)))),
+        held=holder.came(launch),
         done=done,
         after=after,
     )
@@ -215,11 +215,6 @@ def _look_after(launch: Launch, process: Process) -> After:
         pid_file=read_pid_file(launch),
         terminal=found.terminal if found is not None else 0,
     )
-
-
-def _look_before(launch: Launch, number: int) -> frozenset[int] | None:
-    """What came of the last look before the notice of that number was sent; None if there was no look."""
-    return next((look for count, look in reversed(launch.looks) if count <= number), None)
 
 
 @contextmanager

@@ -1,0 +1,101 @@
+"""What is done while a system call of a program is held: a function for each fault that holds calls.
+
+The launch tells which calls are held now, and lets them go on when it is told to.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from typing import Callable, Mapping
+
+from lab.facts import Held
+from lab.faults import Fault
+from lab.kernel import procfs
+from lab.kernel.waiting import waits_for_good
+from lab.sandbox.launch import HeldCall, Launch
+from lab.watch.look import held_signals
+
+HOLD_TIME = 0.3  # seconds for which a child's setsid() is held while its parent does neither end nor wait
+MAX_PIPES = 64  # of an answer's that are kept open
+
+
+class Holder:
+    """Sees to the calls of one launch that are held. Use it as a context manager, around the launch."""
+
+    def __init__(self) -> None:
+        self.accept_failed = False
+        self.looks: list[tuple[int, frozenset[int] | None]] = []  # what was seen, after how many notices
+        self.pipes: list[int] = []  # descriptors
+
+    def __enter__(self) -> Holder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for fd in self.pipes:
+            os.close(fd)
+        self.pipes.clear()
+
+    def see_to(self, launch: Launch) -> None:
+        """See to all calls that are held now; some stay so for a while, and are seen to the next time."""
+        fault = launch.scene.fault
+        assert fault is not None  # else no call would be held
+        for call in tuple(launch.held_calls):
+            AT_CALL[fault](self, launch, call)
+
+    def came(self, launch: Launch) -> Held:
+        """What came of all of it."""
+        return Held(self.accept_failed, tuple(self._look_before(number) for number in range(len(launch.notices))))
+
+    def _look_before(self, number: int) -> frozenset[int] | None:
+        """What the last look before the notice of that number has shown; None if there was no look."""
+        return next((look for count, look in reversed(self.looks) if count <= number), None)
+
+
+def _hold_child(_holder: Holder, launch: Launch, call: HeldCall) -> None:
+    """A child goes on when its parent has ended, or waits for it, or does not come to either."""
+    is_child = call.pid != launch.job
+    is_free = launch.job_status is not None or waits_for_good(f"{launch.proc}/{launch.job}", launch.calls)
+    if not is_child or is_free or time.monotonic() > call.since + HOLD_TIME:
+        launch.let_go(call)
+
+
+def _keep_pipes_open(holder: Holder, launch: Launch, call: HeldCall) -> None:
+    """Keep the caller's pipes open, as a child of it would."""
+    try:
+        inherited = {d.identity for d in procfs.read_descriptors(f"{launch.proc}/{launch.shell}").values()}
+        for number, descriptor in procfs.read_descriptors(f"/proc/{call.outer}").items():
+            if len(holder.pipes) == MAX_PIPES:
+                break
+            if descriptor.kind == "pipe" and descriptor.identity not in inherited:
+                path = f"/proc/{call.outer}/fd/{number}"
+                holder.pipes.append(os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
+    except OSError:
+        pass  # it has ended, or does not let itself be looked at
+    launch.let_go(call)
+
+
+def _fail_once(holder: Holder, launch: Launch, call: HeldCall) -> None:
+    """The first call fails: who was about to connect has gone."""
+    launch.let_go(call, 0 if holder.accept_failed else errno.ECONNABORTED)
+    holder.accept_failed = True
+
+
+def _look_before(holder: Holder, launch: Launch, call: HeldCall) -> None:
+    """Look at the caller, just before it tells the next thing: all that it has told before has arrived."""
+    launch.take_in_notices()
+    try:
+        look = held_signals(f"/proc/{call.outer}", launch.calls)
+    except OSError:
+        look = None  # it has ended, or does not let itself be looked at
+    holder.looks.append((len(launch.notices), look))
+    launch.let_go(call)
+
+
+AT_CALL: Mapping[Fault, Callable[[Holder, Launch, HeldCall], None]] = {
+    Fault.HOLD_SETSID: _hold_child,
+    Fault.HOLD_CHDIR: _keep_pipes_open,
+    Fault.ACCEPT_ONCE: _fail_once,
+    Fault.LOOK_BEFORE: _look_before,
+}
