@@ -9,7 +9,7 @@ never in a circle. From the ground up:
     facts, hindered, answers     all types of what was seen; what keeps the lab from looking; the files of a submission
     kernel/                      reads /proc
     sandbox/                     starts programs, and ends them
-    watch/                       waits until they are at rest, and looks
+    watch/                       waits until they are at rest, looks, does to them what is asked for
     checks/                      what a check is: what has to be true, and why it may not be
     checks/recipe/               the checks of the first part of the course
     checks/beyond/               those of the second

@@ -16,7 +16,7 @@ class Instead(Enum):
 
     NOTHING = "FAULT_NOTHING"  # the call does nothing, and says that it worked
     KILLED = "FAULT_KILLED"  # it ends the process
-    HELD = "FAULT_HELD"  # it waits until the lab has had a look, and lets it go on or fail: see sandbox/launch.py
+    HELD = "FAULT_HELD"  # it waits until the lab has had a look, and lets it go on or fail: see watch/held.py
 
 
 class Fault(Enum):

@@ -136,6 +136,18 @@ def reached_from(name, known):
     return found
 
 
+def test_what_looks_at_a_launch_does_not_write_into_it():
+    """In watch/ an object is changed by its own methods alone: where it changes can be found there."""
+    written = []
+    for name, path in modules().items():
+        if room_of(name) == "watch":
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                is_written = isinstance(node, ast.Attribute) and isinstance(node.ctx, (ast.Store, ast.Del))
+                if is_written and not (isinstance(node.value, ast.Name) and node.value.id == "self"):
+                    written.append(f"{name}:{node.lineno}: {ast.unparse(node)}")
+    assert written == []
+
+
 def test_no_floor_holds_most_of_the_house():
     """Who looks for something on a floor with half of all lines has not been told where to look."""
     lines = dict.fromkeys(range(len(FLOORS)), 0)

@@ -1,4 +1,4 @@
-"""What is done while a system call of a program is held: a function for each fault that holds calls.
+"""What is done while a system call of a program is held: a method for each fault that holds calls.
 
 The launch tells which calls are held now, and lets them go on when it is told to.
 """
@@ -52,50 +52,50 @@ class Holder:
         """What the last look before the notice of that number has shown; None if there was no look."""
         return next((look for count, look in reversed(self.looks) if count <= number), None)
 
+    def _hold_child(self, launch: Launch, call: HeldCall) -> None:
+        """A child goes on when its parent has ended, or waits for it, or does not come to either."""
+        is_over = time.monotonic() > call.since + HOLD_TIME
+        if call.pid == launch.job or is_over or self._is_parent_placed(launch):
+            launch.let_go(call)
 
-def _hold_child(_holder: Holder, launch: Launch, call: HeldCall) -> None:
-    """A child goes on when its parent has ended, or waits for it, or does not come to either."""
-    is_child = call.pid != launch.job
-    is_free = launch.job_status is not None or waits_for_good(f"{launch.proc}/{launch.job}", launch.calls)
-    if not is_child or is_free or time.monotonic() > call.since + HOLD_TIME:
+    @staticmethod
+    def _is_parent_placed(launch: Launch) -> bool:
+        """Whether the process that the shell started has ended, or waits however long that takes."""
+        return launch.job_status is not None or waits_for_good(f"{launch.proc}/{launch.job}", launch.calls)
+
+    def _keep_pipes_open(self, launch: Launch, call: HeldCall) -> None:
+        """Keep the caller's pipes open, as a child of it would."""
+        try:
+            inherited = {d.identity for d in procfs.read_descriptors(f"{launch.proc}/{launch.shell}").values()}
+            for number, descriptor in procfs.read_descriptors(f"/proc/{call.outer}").items():
+                if len(self.pipes) == MAX_PIPES:
+                    break
+                if descriptor.kind == "pipe" and descriptor.identity not in inherited:
+                    path = f"/proc/{call.outer}/fd/{number}"
+                    self.pipes.append(os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
+        except OSError:
+            pass  # it has ended, or does not let itself be looked at
+        launch.let_go(call)
+
+    def _fail_once(self, launch: Launch, call: HeldCall) -> None:
+        """The first call fails: who was about to connect has gone."""
+        launch.let_go(call, 0 if self.accept_failed else errno.ECONNABORTED)
+        self.accept_failed = True
+
+    def _look_first(self, launch: Launch, call: HeldCall) -> None:
+        """Look at the caller, just before it tells the next thing: all that it has told before has arrived."""
+        launch.take_in_notices()
+        try:
+            look = held_signals(f"/proc/{call.outer}", launch.calls)
+        except OSError:
+            look = None  # it has ended, or does not let itself be looked at
+        self.looks.append((len(launch.notices), look))
         launch.let_go(call)
 
 
-def _keep_pipes_open(holder: Holder, launch: Launch, call: HeldCall) -> None:
-    """Keep the caller's pipes open, as a child of it would."""
-    try:
-        inherited = {d.identity for d in procfs.read_descriptors(f"{launch.proc}/{launch.shell}").values()}
-        for number, descriptor in procfs.read_descriptors(f"/proc/{call.outer}").items():
-            if len(holder.pipes) == MAX_PIPES:
-                break
-            if descriptor.kind == "pipe" and descriptor.identity not in inherited:
-                path = f"/proc/{call.outer}/fd/{number}"
-                holder.pipes.append(os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
-    except OSError:
-        pass  # it has ended, or does not let itself be looked at
-    launch.let_go(call)
-
-
-def _fail_once(holder: Holder, launch: Launch, call: HeldCall) -> None:
-    """The first call fails: who was about to connect has gone."""
-    launch.let_go(call, 0 if holder.accept_failed else errno.ECONNABORTED)
-    holder.accept_failed = True
-
-
-def _look_before(holder: Holder, launch: Launch, call: HeldCall) -> None:
-    """Look at the caller, just before it tells the next thing: all that it has told before has arrived."""
-    launch.take_in_notices()
-    try:
-        look = held_signals(f"/proc/{call.outer}", launch.calls)
-    except OSError:
-        look = None  # it has ended, or does not let itself be looked at
-    holder.looks.append((len(launch.notices), look))
-    launch.let_go(call)
-
-
 AT_CALL: Mapping[Fault, Callable[[Holder, Launch, HeldCall], None]] = {
-    Fault.HOLD_SETSID: _hold_child,
-    Fault.HOLD_CHDIR: _keep_pipes_open,
-    Fault.ACCEPT_ONCE: _fail_once,
-    Fault.LOOK_BEFORE: _look_before,
+    Fault.HOLD_SETSID: Holder._hold_child,
+    Fault.HOLD_CHDIR: Holder._keep_pipes_open,
+    Fault.ACCEPT_ONCE: Holder._fail_once,
+    Fault.LOOK_BEFORE: Holder._look_first,
 }
