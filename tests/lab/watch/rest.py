@@ -133,10 +133,10 @@ class Settler:
         self.watch = watch
         self.has_spun = False  # it was at rest, and busy all the time: what it does next takes no long work
 
-    async def settle(self, limit: float | None = None) -> Rest:
-        """Wait until it is at rest, at most `limit` seconds (LIMIT)."""
+    async def settle(self) -> Rest:
+        """Wait until it is at rest, at most LIMIT seconds."""
         started = time.monotonic()
-        patience = Patience(LIMIT if limit is None else limit)
+        patience = Patience(LIMIT)
         stillness = _Stillness()
         looks: list[_Look] = []
         while not patience.is_over(looks):
