@@ -7,7 +7,7 @@
 import pytest
 
 from lab.judge.verdict import FOLLOWS, SKIPPED
-from lab.report import explain
+from lab.report.text import explain
 
 
 def test_answer(answer, check, result):

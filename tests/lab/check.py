@@ -5,9 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from lab import report
 from lab.answers import Answer
 from lab.judge.compiling import Builder
+from lab.report import text
+from lab.report.terminal import Page, page
 from lab.toolbox import ROOT, LabError
 
 # Where this does not compile, the machine is at fault. Its "step" is a name only.
@@ -19,10 +20,12 @@ PASSED, WRONG, BROKEN = 0, 1, 2  # exit statuses
 class Reporter:
     """A pytest plugin that prints in place of pytest's own terminal reporter."""
 
-    def __init__(self, workshop, alone):
+    def __init__(self, workshop, alone, on=Page()):
         self.workshop = workshop
         self.alone = alone  # whether one step was asked for by name
+        self.page = on
         self.judged = []
+        self.to_explain = None  # the first verdict.Judged that is wrong: what it is told stands last
         self.not_begun = []  # answers
         self.is_stuck = False  # a step is not done
         self.current = None  # the answer whose checks are run
@@ -42,7 +45,6 @@ class Reporter:
             self.current = answer
             if self.is_stuck and answer.is_untouched():
                 self.not_begun.append(answer)
-                self._say(f"{report.heading(answer.step)}: not begun")
         return True if answer in self.not_begun else None
 
     def pytest_runtest_teardown(self, item, nextitem):
@@ -55,14 +57,31 @@ class Reporter:
         self._look_at_compiler(self.workshop.examinations[answer])
         if not self.judged:
             self._print_header(self.workshop.pad)
-        self.judged.append(self.workshop.examinations[answer].judged())
-        self.is_stuck = self.is_stuck or not self.judged[-1].is_done
-        self._say(report.describe(self.judged[-1]))
+        judged = self.workshop.examinations[answer].judged()
+        self.judged.append(judged)
+        self.is_stuck = self.is_stuck or not judged.is_done
+        self._tell(judged)
 
-    def _say(self, text):
-        """Print `text`. Where nobody reads it any more, or it cannot be written, the run ends."""
+    def _tell(self, judged):
+        """Print what came of an answer. Of the first that is wrong, the explanation is kept for the end."""
+        lines = text.fold(judged, self.page)
+        if judged.is_wrong and self.to_explain is None:
+            self.to_explain = judged
+        else:
+            lines += text.explanation(judged, self.page)
+        self._say("\n".join([*lines, ""]))
+
+    def _explain(self):
+        """Print what the first wrong answer is told: what stands last is what is seen first."""
+        judged, self.to_explain = self.to_explain, None
+        if judged:
+            lines = text.explanation(judged, self.page, is_named=not self.alone)
+            self._say("\n".join([*lines[1:], ""]))
+
+    def _say(self, words):
+        """Print `words`. Where nobody reads them any more, or they cannot be written, the run ends."""
         try:
-            print(text, flush=True)
+            print(words, flush=True)
         except OSError as error:
             self.output_lost = error
             pytest.exit("the output is lost")
@@ -86,7 +105,7 @@ class Reporter:
 
     def _print_header(self, pad):
         why_not = "" if pad.is_sandboxed() else pad.why_not
-        for line in report.header(why_not, pad.unlimited(), os.geteuid() == 0):
+        for line in text.header(why_not, pad.unlimited(), os.geteuid() == 0):
             self._say(line)
 
     def pytest_runtest_logreport(self, report):
@@ -108,18 +127,29 @@ class Reporter:
         if self.output_lost:
             raise self.output_lost
         if self.error:
+            self._explain()
             raise LabError(self.error)
         if not self.judged:
             raise LabError("nothing was checked")
-        missing = report.unchecked(self.judged)
-        if missing:
-            print(missing)
-        for line in report.overlooked(self.judged, self.alone):
+        missing = text.unchecked(self.judged)
+        lines = [*text.not_begun(self.not_begun), *missing, *text.overlooked(self.judged, self.alone)]
+        if lines and self.to_explain:
+            lines.append("")
+        for line in lines:
             print(line)
-        print(report.progress(self.judged, self.not_begun, self.alone))
+        self._explain()
+        print(text.progress(self.judged, self.not_begun, self.alone))
         if any(each.is_wrong for each in self.judged):
             return WRONG
         return BROKEN if missing else PASSED
+
+
+def columns():
+    """How wide the terminal is that standard output is, 0 where it does not say, -1 where it is none."""
+    try:
+        return os.get_terminal_size(1).columns if os.isatty(1) else -1
+    except OSError:
+        return 0
 
 
 def check(workshop, answers, step):
@@ -134,6 +164,6 @@ def check(workshop, answers, step):
     words = ["-c", str(tests / "pyproject.toml"), "--rootdir", str(tests), "-p", "no:cacheprovider",
              "--capture=no", "--answers", str(answers), str(tests / "test_answers.py")]  # fmt: skip
     words += ["--step", step] if step else []
-    reporter = Reporter(workshop, alone=bool(step))
+    reporter = Reporter(workshop, alone=bool(step), on=page(columns(), os.environ, os.getcwd()))
     pytest.main(words, plugins=[reporter])
     return reporter.status()

@@ -22,7 +22,7 @@ from lab.checks import usual
 from lab.course import STEPS
 from lab.judge.compiling import Builder
 from lab.judge.examination import Workshop
-from lab.report import describe
+from lab.report.text import describe
 from lab.sandbox.server import Launchpad, NoRoot
 from lab.scene import Scene
 from lab.toolbox import ROOT, LabError

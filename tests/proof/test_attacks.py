@@ -86,7 +86,7 @@ def held(arena, attack, done):
     assert all(c.isprintable() or c == "\n" for c in done.stdout), "a control character in the report"
     assert len(done.stdout) < 100_000
     if attack.beside:
-        heading = f"{solution(attack.beside).stem} "
+        heading = f"{solution(attack.beside).stem}: "
         assert heading in done.stdout and "1 of 2 steps" in done.stdout, done.stdout
     arena.await_nothing_left()
 
@@ -125,7 +125,7 @@ A = [
         "link_to_solution",
         laid_out,
         "01_link_to_solution.sh",
-        says=rf"NO  compiles .*{SETSID.name}\.c is a symbolic link: hand in the file itself\n",
+        says=rf"NO   .*compiles\n.*{SETSID.name}\.c is a symbolic link: hand in the file itself\n",
         beside="fork",
     ),
     Attack(2, "header_link_to_secret", leaks_no_secret, "02_header_link_to_secret.sh", says=NO_LINK),
@@ -181,7 +181,7 @@ def not_in_sight(arena, attack):
     if attack.step == "background":
         nothing_allowed(arena, done)
     else:
-        assert re.search(r"NO  compiles .*No such file or directory", done.stdout, re.DOTALL), done.stdout + done.stderr
+        assert re.search(r"NO   .*compiles\n.*No such file or directory", done.stdout, re.DOTALL), done.stdout + done.stderr
         held(arena, attack, done)
 
 
@@ -278,7 +278,7 @@ def ready_too_soon(arena, attack, examine):
 
 D = [
     Attack(16, "limits_of_init", judged, "16_limits_of_init.c", step="pid_file", beside="setsid"),
-    Attack(17, "forged_sender", judged, "17_forged_sender.c", step="syslog", says="NO  .*has reached the log"),
+    Attack(17, "forged_sender", judged, "17_forged_sender.c", step="syslog", says="NO   .*has reached the log"),
     Attack(
         18,
         "daemon_in_a_pid_namespace",
@@ -286,7 +286,7 @@ D = [
         "18_daemon_in_a_pid_namespace.c",
         step="syslog",
         status=(PASSED, WRONG),
-        says=rf"{SETSID.name} .*{SYSLOG.name} .*\d of 2 steps",
+        says=rf"{SETSID.name}: .*{SYSLOG.name}: .*\d of 2 steps",
         more={"right": "setsid"},
     ),
     Attack(19, "undone_later", judged, "19_undone_later.c", step="setsid"),
@@ -321,7 +321,7 @@ def quotes_no_secret(arena, attack):
     held(arena, attack, done)
 
 
-NO_PROGRAM = r"NO  compiles"
+NO_PROGRAM = r"NO   [^\n]*compiles\n"
 E = [
     Attack(33, "include_of_secrets", quotes_no_secret, "33_include_of_secrets.sh", says=NO_PROGRAM),
     Attack(34, "include_of_the_environment", quotes_no_secret, "34_include_of_the_environment.sh", says="NO  "),

@@ -16,6 +16,7 @@ from lab.toolbox import ROOT, SOLUTIONS
 
 PASSED, WRONG, BROKEN = 0, 1, 2
 HANDED_IN = UMASK, FORK, SETSID = [step_called(word) for word in ("umask", "fork", "setsid")]
+CHDIR = step_called("chdir")
 
 
 @pytest.fixture
@@ -51,17 +52,18 @@ def test_right_answers_pass(answers):
 def test_a_step_by_any_of_its_names(name, answers):
     done = run_lab("check", "--answers", answers, "--step", name)
     assert done.returncode == PASSED
-    assert done.stdout.endswith(f"{SETSID.name} is done.\n")
-    assert f"{FORK.name}  " not in done.stdout
+    assert done.stdout.endswith(f"\n{SETSID.name} is done. Next: {CHDIR.handout}\n")
+    assert f"{FORK.name}: " not in done.stdout
 
 
 def test_a_wrong_answer_is_explained(answers):
     edit(answers / SETSID.file, "    start_session();\n", "")
     done = run_lab("check", "--answers", answers)
     assert (done.returncode, done.stderr) == (WRONG, "")
-    assert re.search(r"NO  SID = PGID = PID\n +expected .*\n +observed (.*\n)+ +because .*\n", done.stdout)
-    assert f"steps/{SETSID.name}.md, setsid(2)" in done.stdout
-    assert re.search(r"--  no controlling terminal +follows from the above", done.stdout)
+    assert re.search(r"NO   step 03   1 of 2 checks fails; 1 more depends on it\n", done.stdout)
+    told = rf"NO   {SETSID.name}: SID = PGID = PID\n\n +expected .*\n +observed (.*\n)+\n +This process .*\n"
+    assert re.search(told, done.stdout)
+    assert f"       Read steps/{SETSID.name}.md and setsid(2).\n" in done.stdout
     assert done.stdout.endswith(f"2 of 3 steps done. Next: {SETSID.name}\n")
     assert "Traceback" not in done.stdout and "pytest" not in done.stdout
 
@@ -71,14 +73,25 @@ def test_only_the_first_thing_wrong_is_explained(answers):
     edit(answers / SETSID.file, "    start_session();\n", "")
     done = run_lab("check", "--answers", answers, "--step", SETSID.word)
     assert done.returncode == WRONG
-    assert (done.stdout.count("  NO  "), done.stdout.count("expected ")) == (2, 1)
+    assert (done.stdout.count("  NO   step "), done.stdout.count("expected ")) == (2, 1)
+
+
+def test_the_first_wrong_answer_is_explained_last(answers):
+    """It is what has to be done next. What comes after it is explained where it stands."""
+    edit(answers / FORK.file, "    clear_umask();\n", "")
+    edit(answers / SETSID.file, "    start_session();\n", "")
+    printed = run_lab("check", "--answers", answers).stdout
+    places = [printed.index(f"{name}: ") for name in (UMASK.name, f"\n{FORK.name}", f"\n{SETSID.name}")]
+    places += [printed.index(says) for says in ("NO   SID = PGID = PID\n", f"NO   {FORK.name}: umask is 0000\n")]
+    assert places == sorted(places)
+    assert printed.endswith(f"       Read steps/{FORK.name}.md and umask(2).\n\n1 of 3 steps done. Next: {FORK.name}\n")
 
 
 def test_the_compilers_message_is_shown(answers):
     edit(answers / FORK.file, "fork()", "spoon()")
     done = run_lab("check", "--answers", answers, "--step", FORK.word)
     assert done.returncode == WRONG
-    assert "NO  compiles" in done.stdout and "spoon" in done.stdout
+    assert "  NO   compiles\n" in done.stdout and "spoon" in done.stdout
     assert "ok  " not in done.stdout
 
 
@@ -93,7 +106,7 @@ def test_what_was_not_begun_is_told_in_a_line():
     """An unedited clone: the first step is explained, the others wait."""
     done = run_lab("check")
     assert done.returncode == WRONG
-    assert done.stdout.count(": not begun\n") == len(STEPS) - 2
+    assert f"\n{STEPS[2].name} to {STEPS[-1].name}: not begun\n" in done.stdout
     assert done.stdout.endswith(f"0 of {len(STEPS) - 1} steps done. Next: {STEPS[1].name}\n")
 
 
@@ -134,13 +147,13 @@ def test_an_unreadable_answer_keeps_no_other_from_being_checked(answers):
     done = run_lab("check", "--answers", answers)
     assert (done.returncode, done.stderr) == (BROKEN, "")
     assert f"{FORK.name} could not be checked here (??): {FORK.file} cannot be read: permission denied\n" in done.stdout
-    assert "ok  SID = PGID = PID\n" in done.stdout
+    assert re.search("ok   .* SID = PGID = PID; ", done.stdout)
 
 
 def test_without_a_sandbox_what_cannot_be_checked_is_no_pass():
     done = run_lab("check", "--answers", "solutions", "--step", "syslog", "--no-sandbox")
     assert done.returncode == BROKEN
-    assert "??  a message of facility daemon" in done.stdout
+    assert re.search(r"\?\?   2 checks and 3 bonus checks cannot be made here:\n( .*\n)* +a message of ", done.stdout)
     assert "could not be checked here" in done.stdout
     done = run_lab("check", "--answers", "solutions", "--step", "dev_null", "--no-sandbox")
     assert done.returncode == PASSED
@@ -153,7 +166,7 @@ def test_where_the_environment_is_not_found_that_is_no_pass(word):
     done = run_lab("check", "--answers", "solutions", "--step", word, env=os.environ | {"CC": "gcc -static"})
     assert (done.returncode, done.stderr) == (BROKEN, ""), done.stdout
     assert "could not be checked here (??): its `environ` was not found" in done.stdout
-    assert "  NO  " not in done.stdout and "*-" not in done.stdout
+    assert "  NO " not in done.stdout and not re.search("^  -[0-9]", done.stdout, re.MULTILINE)
 
 
 SURROUNDINGS = {
@@ -168,7 +181,8 @@ SURROUNDINGS = {
     "soft limit of 64 open files": "ulimit -Sn 64; {check}",
     "SIGCHLD, SIGPIPE and SIGTERM ignored": "trap '' CHLD PIPE TERM; {check}",
     "without a terminal": "setsid -w {check} </dev/null",
-    "on a terminal": "script -qec {quoted} /dev/null </dev/null | tr -d '\\r'",
+    "on a terminal, without colours": "NO_COLOR=1 TERM=xterm {script}",
+    "on a terminal that has no colours": "TERM=dumb {script}",
 }
 
 
@@ -184,15 +198,34 @@ CHECK = "tests/run check --answers solutions --step setsid"
 @pytest.mark.parametrize("surroundings", SURROUNDINGS)
 def test_surroundings_change_nothing(surroundings, usual, tmp_path):
     """The same report, word for word, wherever it is called."""
-    tool = {"under nohup": "nohup", "without a terminal": "setsid", "on a terminal": "script"}.get(surroundings)
+    command = SURROUNDINGS[surroundings]
+    tool = next((tool for tool in ("nohup", "setsid", "script") if re.search(rf"\b{tool}\b", command)), None)
     if tool and shutil.which(tool) is None:
         pytest.skip(f"{tool} is not installed")
     out = tmp_path / "out"
-    command = SURROUNDINGS[surroundings].format(check=CHECK, quoted=shlex.quote(CHECK), out=out)
-    words = ["sh", "-c", command]
+    words = ["sh", "-c", command.format(check=CHECK, script=on_a_terminal(CHECK), out=out)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (out.read_text() if out.exists() else done.stdout) == usual
     assert done.returncode == PASSED or tool == "script"
+
+
+def on_a_terminal(command, stty="true"):
+    """A command for sh that runs another one on a terminal, which `stty` sets up first, and prints what it printed."""
+    return f"script -qec {shlex.quote(f'{stty}; {command}')} /dev/null </dev/null | tr -d '\\r'"
+
+
+@pytest.mark.skipif(shutil.which("script") is None, reason="script is not installed")
+def test_a_terminal_gets_its_width_and_colours(usual):
+    """Colours are beside the words: without them it is the same report, broken for 60 columns."""
+    command = on_a_terminal("tests/run check --step setsid", "stty cols 60")
+    done = subprocess.run(
+        ["sh", "-c", f"TERM=xterm {command}"], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    colours = re.compile(r"\x1b\[\d+m")
+    assert colours.findall(done.stdout)[:4] == ["\x1b[1m", "\x1b[0m", "\x1b[32m", "\x1b[0m"]
+    assert "\x1b[31mNO\x1b[0m   SID = PGID = PID\n" in done.stdout
+    lines = colours.sub("", done.stdout).splitlines()
+    assert max(map(len, lines)) <= 60 and "\x1b" not in "".join(lines)
 
 
 def test_odd_paths_and_a_read_only_folder(answers, tmp_path):
@@ -244,7 +277,7 @@ def test_make_passes_everything_on(answers):
 
     done = make(f"STEP={SETSID.name}", f"ANSWERS={answers}")
     assert done.returncode == 0
-    assert done.stdout.endswith(f"{SETSID.name} is done.\n")
+    assert done.stdout.endswith(f"\n{SETSID.name} is done. Next: {CHDIR.handout}\n")
     done = make("STEP=99")
     assert done.returncode == 2
     assert done.stderr.startswith("lab: there is no step '99'") and "Error 2" in done.stderr

@@ -9,6 +9,7 @@ import ctypes
 import errno
 import os
 import pwd
+import re
 import shlex
 import shutil
 import socket
@@ -34,7 +35,7 @@ PASSED, WRONG, BROKEN = 0, 1, 2
 UMASK, FORK, SETSID, CHDIR = (step_called(word) for word in ("umask", "fork", "setsid", "chdir"))
 
 CHECK = ("check", "--answers", "solutions", "--step", SETSID.word)
-DONE = f"{SETSID.name} is done.\n"
+DONE = f"{SETSID.name} is done. Next: {CHDIR.handout}\n"
 
 # Not on the PATH that a test makes: what it stands in for, and what could install something on this machine.
 LEFT_OUT = ("python", "pip", "pyenv", "apt", "dpkg", "sudo", "cc", "gcc", "clang")
@@ -421,7 +422,7 @@ def test_another_python_is_found_if_the_kept_one_is_lost(what, lost, tmp_path):
     (build / "python").write_text(f"{lost(what)}\n")
     done = call(ROOT, env=usual(DAEMON_LAB_BUILD=str(build)))
     assert (done.returncode, done.stderr) == (PASSED, ""), done.stdout
-    assert done.stdout.endswith(DONE) and done.stdout.count(f"{SETSID.name}      ") == 1
+    assert done.stdout.endswith(DONE) and done.stdout.count(f"{SETSID.name}: ") == 1
     assert (build / "python").read_text() != f"{lost('gone')}\n"
 
 
@@ -575,7 +576,7 @@ def test_a_compiler_without_headers_is_told_where_all_else_is_set_up():
 def test_a_program_that_does_not_compile_is_still_the_learners(tmp_path):
     (tmp_path / SETSID.file).write_text("#include <no_such_header.h>\nint main(void) { return 0; }\n")
     done = call(ROOT, "check", "--answers", tmp_path)
-    assert (done.returncode, done.stderr) == (WRONG, "") and "NO  compiles" in done.stdout
+    assert (done.returncode, done.stderr) == (WRONG, "") and re.search("NO   .*compiles\n", done.stdout)
 
 
 @pytest.mark.parametrize(
@@ -905,7 +906,7 @@ def test_make_build_prints_one_line(tmp_path):
 @pytest.mark.parametrize("name", [f"steps/{FORK.file}", f"./steps/{FORK.file}", FORK.file, FORK.handout])
 def test_a_step_by_the_name_of_its_file(name):
     done = run_lab("check", "--answers", "solutions", "--step", name)
-    assert (done.returncode, done.stdout.endswith(f"{FORK.name} is done.\n")) == (PASSED, True), done.stderr
+    assert (done.returncode, done.stdout.endswith(f"{FORK.name} is done. Next: {SETSID.handout}\n")) == (PASSED, True), done.stderr
 
 
 def test_a_file_of_another_folder_is_no_step():

@@ -18,7 +18,7 @@ from lab.answers import MAX_HEADERS, Answer, find_answers, odd_names
 from lab.course import STEPS, step_called
 from lab.judge.compiling import Builder
 from lab.judge.examination import Examination
-from lab.report import describe
+from lab.report.text import describe
 from lab.sandbox.server import Launchpad
 from lab.toolbox import SOLUTIONS, LabError
 
@@ -79,8 +79,8 @@ def test_an_odd_entry_is_one_answers_result(kind, tmp_path):
     shutil.copy(RIGHT, tmp_path)
     done = run_lab("check", "--answers", tmp_path, timeout=30)
     assert (done.returncode, done.stderr) == (WRONG, ""), done.stdout
-    assert re.search(rf"NO  compiles .*\n +observed +{FORK.name}\.c {re.escape(says)}\n +because +\w", done.stdout)
-    assert "ok  SID = PGID = PID\n" in done.stdout
+    assert re.search(rf"NO   {FORK.name}: compiles\n\n +observed +{FORK.name}\.c {re.escape(says)}\n\n +\w", done.stdout)
+    assert re.search("ok   .* SID = PGID = PID;", done.stdout)
     assert done.stdout.endswith(f"1 of 2 steps done. Next: {FORK.name}\n")
 
 
@@ -109,9 +109,9 @@ def test_an_odd_header_is_not_given_to_the_compiler(kind, tmp_path):
     (tmp_path / SETSID.file).write_text('#include "x.h"\n')
     done = run_lab("check", "--answers", tmp_path, timeout=30)
     assert (done.returncode, done.stderr) == (WRONG, "")
-    told = rf"NO  compiles .*\n +\| x\.h {re.escape(says)}\n +\| {SETSID.name}\.c:1"
+    told = rf"NO   {SETSID.name}: compiles\n\n +\| x\.h {re.escape(says)}\n +\| {SETSID.name}\.c:1"
     assert re.search(told, done.stdout), done.stdout
-    assert done.stdout.count("x.h is ") == 1 and "ok  umask is 0000" in done.stdout
+    assert done.stdout.count("x.h is ") == 1 and "umask is 0000" in done.stdout
 
 
 def test_forty_headers_with_odd_names(tmp_path):
@@ -160,8 +160,8 @@ def test_what_cannot_be_read_cannot_be_checked(tmp_path, deny_reading):
     shutil.copy(RIGHT, tmp_path)
     deny_reading(SETSID.file, 5)
     text, examination = report_of(tmp_path, SETSID)
-    assert re.search(rf"\?\?  compiles .*\n +because +{SETSID.name}\.c cannot be read: input/output error\n", text)
-    assert "  NO  " not in text and "  ok  " not in text
+    assert re.search(rf"\?\?   .* checks and .* cannot be made here:\n +because +{SETSID.name}\.c cannot be read: input/output error$", text)
+    assert "  NO " not in text and "  ok " not in text
     assert (examination.failed, len(examination.skipped)) == (set(), len(examination.results(stars=False)))
 
 

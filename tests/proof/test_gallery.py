@@ -25,7 +25,7 @@ from lab.dev.gallery import (
 )
 from lab.dev.keep import Found, brought_up_to_date, changes, marks
 from lab.judge.verdict import FAILED, SKIPPED
-from lab.report import describe
+from lab.report.text import describe
 from lab.toolbox import LabError
 
 
@@ -164,11 +164,8 @@ def test_a_line_that_is_not_understood_is_refused(text, says):
 
 
 def test_a_mark_that_has_changed_is_a_verdict():
-    assert marks(["a heading", "  ok  one  step NN", "  NO  two", "        expected   x", "  *+  three"]) == [
-        "ok",
-        "NO",
-        "*+",
-    ]
+    report = ["a heading", "  ok   step 00   2 checks", "  NO   step 01", "", "       expected   x", "  +12  bonus"]
+    assert marks(report) == ["ok", "NO", "+12"]
 
 
 def test_what_is_no_gallery_is_told():

@@ -13,7 +13,7 @@ from hostile import hostile_answers
 
 from lab.judge.examination import examiner
 from lab.kernel import procfs
-from lab.report import describe
+from lab.report.text import describe
 from lab.sandbox.program import SOURCES
 from lab.sandbox.server import Launchpad
 from lab.toolbox import ROOT

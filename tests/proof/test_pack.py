@@ -22,6 +22,7 @@ from lab.toolbox import ROOT, SKELETONS, SOLUTIONS, printable
 
 PASSED, WRONG, BROKEN = 0, 1, 2
 FIRST, SETSID, LAST = (step_called(word) for word in ("umask", "setsid", "sighup"))
+SECOND = STEPS[STEPS.index(FIRST) + 1]
 HANDED_OUT = STEPS[: STEPS.index(LAST) + 1]
 RANGE = f"{FIRST.number}-{LAST.number}"
 TO_DO = len(HANDED_OUT) - 1
@@ -145,14 +146,14 @@ def test_the_readme_says_what_a_row_of_the_gallery_needs(copy):
 def test_a_fresh_copy_can_be_checked(copy):
     done = as_a_new_user(copy, "tests/run", "check")
     assert (done.returncode, done.stderr) == (WRONG, ""), done.stdout
-    assert done.stdout.count(": not begun\n") == TO_DO - 1
+    assert f"\n{SECOND.name} to {LAST.name}: not begun\n" in done.stdout
     assert done.stdout.endswith(f"0 of {TO_DO} steps done. Next: {FIRST.name}\n")
     assert STEPS[-1].name not in done.stdout
 
 
 def test_make_works_there(copy):
     done = make(copy, "check", f"STEP={SETSID.number}")
-    assert done.returncode == BROKEN and done.stdout.endswith(f"{SETSID.name} is not done yet.\n"), done.stderr
+    assert done.returncode == BROKEN and f"\n{SETSID.name} is not done yet: " in done.stdout, done.stderr
     done = make(copy, "build")
     assert (done.returncode, done.stderr) == (PASSED, "")
     assert done.stdout == f"{len(HANDED_OUT)} of {len(HANDED_OUT)} programs compiled into build/.\n"
@@ -192,7 +193,8 @@ def test_what_was_begun_is_looked_at(copy, tmp_path):
     folder = shutil.copytree(copy, tmp_path / "copy")
     shutil.copy(SOLUTIONS / SETSID.file, folder / "steps")
     done = as_a_new_user(folder, "tests/run", "check")
-    assert done.stdout.count(": not begun\n") == TO_DO - 2 and "ok  SID = PGID = PID\n" in done.stdout
+    assert f"\n{SETSID.name}: " in done.stdout and "SID = PGID = PID" in done.stdout
+    assert re.search(rf"^{SECOND.name}, .* to {LAST.name}: not begun$", done.stdout, re.MULTILINE)
 
 
 def test_steps_that_start_anew_can_be_handed_out_alone(plain, tmp_path):
@@ -215,7 +217,7 @@ def test_an_ordinary_user_can_work_with_it(copy):
             os.chown(path, 65534, 65534)
         done = arena.run([*arena.identity, "sh", "tests/run", "check", "--step", SETSID.word])
         assert (done.returncode, done.stderr) == (WRONG, "")
-        assert done.stdout.endswith(f"{SETSID.name} is not done yet.\n")
+        assert f"\n{SETSID.name} is not done yet: " in done.stdout
         arena.await_nothing_left()
 
 

@@ -13,7 +13,7 @@ from lab.course import START, STEPS, before, lineage, step_called
 from lab.handouts import typed
 from lab.judge.examination import Examination
 from lab.judge.verdict import FAILED, PASSED
-from lab.report import explain
+from lab.report.text import explain
 from lab.toolbox import ROOT, SKELETONS, SOLUTIONS
 
 MAX_DIFF = 40  # lines of code that a step may change

@@ -22,7 +22,7 @@ from lab.course import START, step_called
 from lab.judge import studio
 from lab.judge.verdict import FAILED, FOLLOWS, PASSED, SKIPPED
 from lab.kernel import procfs
-from lab.report import describe
+from lab.report.text import describe
 from lab.sandbox import cgroups
 from lab.sandbox import server as launch
 from lab.sandbox import sight

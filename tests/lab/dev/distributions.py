@@ -374,7 +374,7 @@ def _judge_chroot(inside, _quick):
     done = inside.run(["tests/run", "check", "--answers", "solutions"], CHECK_TIME)
     named = [line for line in done.lines if line.startswith("  ?? ")]
     if done.status == 0 or done.status == 2 and named:
-        return f"status {done.status}, {len(named)} checks could not be made: {_last(done)}", []
+        return f"status {done.status}, not all could be checked of {len(named)} steps: {_last(done)}", []
     return _last(done), _tail(done)
 
 

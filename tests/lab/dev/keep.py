@@ -28,7 +28,7 @@ from lab.dev.mutants import write as write_mutants
 from lab.judge.examination import Examination, examiner
 from lab.judge.tape import Tape
 from lab.judge.verdict import FAILED, SKIPPED
-from lab.report import describe
+from lab.report.text import describe
 from lab.sandbox.server import Launchpad
 from lab.scene import Scene
 from lab.toolbox import LabError
@@ -100,8 +100,8 @@ def _print_list(title: str, lines: list[str]) -> None:
 
 
 def marks(report: list[str]) -> list[str]:
-    """The marks at the beginning of a report's rows, such as ok and NO: its verdicts."""
-    return [mark[1] for line in report if (mark := re.match(r"  (\S\S)  ", line))]
+    """The marks at the beginning of a report's lines, such as ok, NO and +2: its verdicts."""
+    return [mark[1] for line in report if (mark := re.match(r"  (\S\S+) +", line))]
 
 
 def changes(row: Row, found: Found) -> list[str]:

@@ -48,6 +48,16 @@ class Judged:
         return [result for result in self.results if not result.check.star]
 
     @property
+    def bonus(self) -> list[Result]:
+        """The results of the others."""
+        return [result for result in self.results if result.check.star]
+
+    @property
+    def first_failed(self) -> Result | None:
+        """The first result that is wrong by itself, and the one to be explained; None if none is."""
+        return next((result for result in self.results if result.status == FAILED), None)
+
+    @property
     def is_done(self) -> bool:
         """Whether all that is needed to pass holds."""
         return all(result.status == PASSED for result in self.required)

@@ -1,0 +1,184 @@
+"""The report: what passes in a line, what is wrong at the end, the same words on every page."""
+
+import re
+
+import pytest
+
+from lab.answers import Answer
+from lab.checks import expectations
+from lab.checks.check import DOES_NOT_COMPILE, NO_SOURCE, UNCHECKED, WRONG_STATE
+from lab.course import STEPS, step_called
+from lab.judge.verdict import FAILED, FOLLOWS, PASSED, SKIPPED, Judged, Result
+from lab.report import text
+from lab.report.terminal import Page, page
+from lab.toolbox import SKELETONS
+
+SETSID, SYSLOG, SERVICE = step_called("setsid"), step_called("syslog"), STEPS[-1]
+
+
+def result(check, status, because="it was not called", verdict=WRONG_STATE, note=""):
+    """The Result of a check, with words for what has to have some."""
+    if status == FAILED:
+        return Result(check, status, verdict, "this", "that", because)
+    return Result(check, status, because=because if status == SKIPPED else "", note=note)
+
+
+def judged(step, usual=PASSED, **statuses):
+    """What came of an answer: `usual` of all checks but those that are named by their keys."""
+    results = [result(check, statuses.get(check.key, usual)) for check in expectations(step)]
+    return Judged(Answer(step, SKELETONS / step.file), tuple(results))
+
+
+def lines(step, usual=PASSED, on=Page(), **statuses):
+    return text.describe(judged(step, usual, **statuses), on).splitlines()
+
+
+def test_what_passes_takes_a_line_for_each_step():
+    report = lines(SETSID)
+    assert [line[:17] for line in report] == [
+        "03_setsid: a sess",
+        "  ok   step 00   ",
+        "  ok   step 01   ",
+        "  ok   step 02   ",
+        "  ok   step 03   ",
+        "  +1   bonus     ",
+    ]
+    assert "  ok   step 03   2 checks: SID = PGID = PID; no controlling terminal" in report
+    assert "  ok   step 01   umask is 0000" in report
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_the_fold_counts_every_check_once_and_keeps_to_its_width(step, width):
+    report = text.fold(judged(step), Page(width))
+    assert max(map(len, report)) <= width
+    bonus = [line for line in report if line.startswith("  +")]
+    counted = [re.match(r"  ok   .{7,10}   (\d+) checks", line) for line in report if line.startswith("  ok")]
+    assert sum(int(match[1]) if match else 1 for match in counted) == sum(not c.star for c in expectations(step))
+    stars = sum(check.star for check in expectations(step))
+    assert (bonus == []) if stars == 0 else bonus[0].startswith(f"  +{stars} ")
+
+
+def test_what_is_wrong_stands_last():
+    report = lines(SETSID, leads_session=FAILED, no_terminal=FOLLOWS, setsid_fails=FOLLOWS)
+    assert "  NO   step 03   1 of 2 checks fails; 1 more depends on it" in report
+    assert "  --   bonus     1 check, once the rest is right" in report
+    assert report[report.index("") :] == [
+        "",
+        "  NO   SID = PGID = PID",
+        "",
+        "       expected   this",
+        "       observed   that",
+        "",
+        "       It was not called.",
+        "",
+        "       Read steps/03_setsid.md and setsid(2).",
+    ]
+
+
+def test_what_fails_in_several_steps_is_counted_and_the_first_is_explained():
+    report = lines(SETSID, umask_is_zero=FAILED, leads_session=FAILED, no_terminal=FAILED)
+    assert [line for line in report if line.startswith("  NO")] == [
+        "  NO   step 01   1 check fails",
+        "  NO   step 03   2 of 2 checks fail",
+        "  NO   umask is 0000",
+    ]
+
+
+def test_what_depends_on_other_steps_is_one_line():
+    report = lines(SETSID, FOLLOWS, compiles=FAILED)
+    assert "  NO   step 00   1 of 5 checks fails; 4 more depend on it" in report
+    assert "  --   the rest   5 checks depend on what fails" in report
+    report = lines(SETSID, is_adopted=FAILED, umask_is_zero=FOLLOWS)
+    assert "  --   step 01   1 check depends on what fails" in report
+
+
+def test_a_missed_bonus_is_explained_when_the_rest_is_right():
+    report = lines(SETSID, setsid_fails=FAILED)
+    assert "  -1   bonus     missed: says so when setsid() fails, and ends" in report
+    assert "  -1   says so when setsid() fails, and ends" in report
+    assert "       Read steps/03_setsid.md and setsid(2)." in report
+
+
+def test_what_cannot_be_checked_here_is_named():
+    skipped = [check for check in expectations(SYSLOG) if check.needs_log and not check.star]
+    report = lines(SYSLOG, **{check.key: SKIPPED for check in skipped})
+    at = report.index(f"  ??   {len(skipped)} checks cannot be made here:")
+    assert [line[:10] for line in report[at + 1 :]] == ["         " + check.says[0] for check in skipped]
+
+
+def test_the_last_step_is_folded_by_its_two_ways():
+    report = lines(SERVICE, **{"daemon/one_lives_on": FAILED})
+    assert [line[:17] for line in report[1:4]] == ["  NO   daemon    ", "  ok   foreground", "  +36  bonus     "]
+
+
+def test_what_the_compiler_says_is_quoted():
+    check = expectations(SETSID)[0]
+    one = Judged(Answer(SETSID, SKELETONS / SETSID.file), (result(check, PASSED, note="a warning\n  NO   forged"),))
+    assert text.fold(one)[1:] == ["  ok   step 00   compiles", "       | a warning", "       |   NO   forged"]
+
+
+def test_nothing_but_words_without_colours_and_the_same_words_with_them():
+    plain = lines(SETSID, leads_session=FAILED, no_terminal=SKIPPED, setsid_fails=FOLLOWS)
+    coloured = lines(SETSID, leads_session=FAILED, no_terminal=SKIPPED, setsid_fails=FOLLOWS, on=Page(has_colours=True))
+    assert [re.sub(r"\x1b\[\d+m", "", line) for line in coloured] == plain
+    assert re.findall(r"\x1b\[3\dm([^\x1b]*)\x1b\[0m", "\n".join(coloured)) == ["ok", "ok", "ok", "NO", "??", "NO"]
+    assert coloured[0].startswith("\x1b[1m03_setsid\x1b[0m: ")
+
+
+@pytest.mark.parametrize(
+    ("columns", "environment", "width", "has_colours"),
+    [
+        (-1, {"TERM": "xterm"}, 100, False),
+        (0, {"TERM": "xterm"}, 100, True),
+        (20, {"TERM": "xterm"}, 60, True),
+        (72, {"TERM": "xterm"}, 72, True),
+        (200, {"TERM": "xterm"}, 100, True),
+        (72, {"TERM": "dumb"}, 72, False),
+        (72, {}, 72, False),
+        (72, {"TERM": "xterm", "NO_COLOR": "1"}, 72, False),
+        (72, {"TERM": "xterm", "NO_COLOR": ""}, 72, True),
+    ],
+)
+def test_the_page_is_that_of_the_terminal(columns, environment, width, has_colours):
+    found = page(columns, environment, "/")
+    assert (found.width, found.has_colours) == (width, has_colours)
+
+
+@pytest.mark.parametrize(
+    ("because", "told"),
+    [
+        ("it was not called", "It was not called."),
+        ("setsid() was not called", "setsid() was not called."),
+        ("0027 is the shell's", "0027 is the shell's."),
+        ("Call it.", "Call it."),
+        ("its end has to be for (;;) pause();", "Its end has to be for (;;) pause();"),
+    ],
+)
+def test_a_cause_is_a_sentence(because, told):
+    check = expectations(SETSID)[1]
+    assert text.explain(SETSID, result(check, FAILED, because))[3] == told
+
+
+def test_what_is_no_answer_has_nothing_to_expect():
+    check = expectations(SETSID)[0]
+    told = text.explain(SETSID, result(check, FAILED, "Hand in another.", NO_SOURCE))
+    assert told[:3] == ["observed   that", "", "Hand in another."]
+    told = text.explain(SETSID, result(check, FAILED, "The first counts.", DOES_NOT_COMPILE))
+    assert told[:3] == ["| that", "", "The first counts."]
+
+
+def test_each_reason_why_something_cannot_be_checked_is_told_once():
+    ways = expectations(SETSID)[1:4]
+    results = [Result(check, SKIPPED, UNCHECKED, because=why) for check, why in zip(ways, ["one", "another", "one"])]
+    each = Judged(Answer(SETSID, SKELETONS / SETSID.file), tuple(results))
+    assert text.unchecked([each]) == [
+        "2 checks could not be checked here (??): one",
+        "1 check could not be checked here (??): another",
+    ]
+
+
+def test_steps_in_a_row_are_told_by_the_first_and_the_last():
+    assert text.ranges(STEPS[2:3]) == STEPS[2].name
+    assert text.ranges(STEPS[2:4]) == f"{STEPS[2].name}, {STEPS[3].name}"
+    assert text.ranges([*STEPS[1:4], STEPS[6]]) == f"{STEPS[1].name} to {STEPS[3].name}, {STEPS[6].name}"
