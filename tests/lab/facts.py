@@ -132,6 +132,15 @@ class Process:
         return {n: d for n, d in self.descriptors.items() if d.kind not in WAITING_KINDS}
 
 
+class Doing(NamedTuple):
+    """What a process was at when all had been done to it, and looked at."""
+
+    pid: int
+    state: str  # the letter of proc(5): S where it waits, R where it is busy or ready to be, T where it is stopped
+    call: str  # the system call that it is in, by its name; "" for none, or where that is not known
+    system: float = 0.0  # which part of its processor time it has spent in system calls, 0 to 1: of one that is busy
+
+
 @dataclass(frozen=True)
 class PidFile:
     """The file that -p names, at one moment."""
@@ -297,6 +306,7 @@ class Observation:
     held: Held
     done: tuple[Done, ...]  # one for each of Scene.then, none where nobody was there to do it to
     after: After
+    doing: tuple[Doing, ...]  # of the processes that live in the end, the oldest first; of many only some
 
     @property
     def process(self) -> Process | None:

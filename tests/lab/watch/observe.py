@@ -16,6 +16,7 @@ from typing import Iterator, Tuple
 
 from lab.facts import CHANGED, After, Done, Job, Observation, Piped, Process, Rest, Said, Sockets, World
 from lab.hindered import init_ended, invisible, look_failed
+from lab.kernel import calls
 from lab.sandbox.launch import Launch
 from lab.sandbox.server import Launchpad
 from lab.scene import Scene
@@ -24,6 +25,7 @@ from lab.watch import loop
 from lab.watch.alarms import next_alarm
 from lab.watch.clients import Clients
 from lab.watch.deeds import do_all
+from lab.watch.doing import doings
 from lab.watch.held import Holder
 from lab.watch.inside import from_inside
 from lab.watch.look import (
@@ -56,6 +58,7 @@ async def observe(
     It waits for the first time when the launch is under way. Raises LabError
     where the environment is at fault, and Hindered where the answer may be.
     """
+    calls.names()  # found out here: the children of from_inside() may not start a compiler
     if scene.then and to_the_end:  # what is done to the program then would come before its timers are asked
         _, alarm = await _launch_and_look(pad, name, program, replace(scene, then=()), to_the_end)
         is_soon = alarm is not None and alarm.after_rest < LONG_SLEEP
@@ -184,6 +187,7 @@ async def _observe(launch: Launch, holder: Holder, name: str, awaited: Alarm | N
         held=holder.came(launch),
         done=done,
         after=after,
+        doing=doings(launch),
     )
 
 
