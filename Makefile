@@ -10,11 +10,12 @@ CFLAGS ?= -std=gnu11 -O1 -g -Wall -Wextra -Wpedantic -Wshadow
 override STEP := $(value STEP)
 override ANSWERS := $(value ANSWERS)
 override SANDBOX := $(value SANDBOX)
+override V := $(value V)
 override PYTHON := $(value PYTHON)
 override TAPE := $(value TAPE)
 override CC := $(value CC)
 override CFLAGS := $(value CFLAGS)
-export STEP ANSWERS SANDBOX PYTHON TAPE CC
+export STEP ANSWERS SANDBOX V PYTHON TAPE CC
 
 PROGRAMS := $(patsubst %.c,build/%,$(wildcard steps/*.c solutions/*.c))
 
@@ -22,7 +23,7 @@ PROGRAMS := $(patsubst %.c,build/%,$(wildcard steps/*.c solutions/*.c))
 .PHONY: help check tour build test proof matrix lint bench clean
 
 help:
-	@echo 'make check [STEP=NN] [ANSWERS=DIR] check your answers: those in steps/, or in DIR'
+	@echo 'make check [STEP=NN] [ANSWERS=DIR] check your answers: those in steps/, or in DIR; V=1 lists every check'
 	@echo 'make tour [ANSWERS=DIR]            the whole course in one table, from real processes'
 	@echo 'make build                         compile all programs into build/, to try them by hand'
 	@echo 'make test                          test the lab itself; what is known of answers is judged from a tape'
@@ -33,8 +34,8 @@ help:
 	@echo 'Start with $(firstword $(sort $(wildcard steps/*.md))).'
 
 # make takes any name for a variable, and a wrong one would check everything.
-ifneq ($(findstring command,$(origin step)$(origin answers)),)
-$(error write STEP= and ANSWERS= in capitals)
+ifneq ($(findstring command,$(origin step)$(origin answers)$(origin v)),)
+$(error write STEP=, ANSWERS= and V= in capitals)
 endif
 
 # With sh, because a file system may be mounted so that no program on it can be run.

@@ -34,7 +34,7 @@ def run_check(options):
     try:
         from lab.check import check  # with pytest, while the compilers are at work
 
-        return check(workshop, options.answers, options.step)
+        return check(workshop, options.answers, options.step, options.verbose)
     finally:
         workshop.close()
 

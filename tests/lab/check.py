@@ -64,7 +64,7 @@ class Reporter:
 
     def _tell(self, judged):
         """Print what came of an answer. Of the first that is wrong, the explanation is kept for the end."""
-        lines = text.fold(judged, self.page)
+        lines = text.summary(judged, self.page)
         if judged.is_wrong and self.to_explain is None:
             self.to_explain = judged
         else:
@@ -152,10 +152,10 @@ def columns():
         return 0
 
 
-def check(workshop, answers, step):
+def check(workshop, answers, step, is_verbose=False):
     """Check the answers in the folder `answers`, `step` alone if it is given.
 
-    `workshop` is at work on them already. Returns the exit status; raises
+    `workshop` is at work on them already. With `is_verbose` every check is listed. Returns the exit status; raises
     LabError where nothing can be checked.
     """
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # they cost time, and print
@@ -164,6 +164,6 @@ def check(workshop, answers, step):
     words = ["-c", str(tests / "pyproject.toml"), "--rootdir", str(tests), "-p", "no:cacheprovider",
              "--capture=no", "--answers", str(answers), str(tests / "test_answers.py")]  # fmt: skip
     words += ["--step", step] if step else []
-    reporter = Reporter(workshop, alone=bool(step), on=page(columns(), os.environ, os.getcwd()))
+    reporter = Reporter(workshop, alone=bool(step), on=page(columns(), os.environ, os.getcwd(), is_verbose))
     pytest.main(words, plugins=[reporter])
     return reporter.status()

@@ -27,6 +27,12 @@ def _check(parser: Parser) -> None:
     _add_sandbox(parser)
     _add_answers(parser, SKELETONS)
     _add_step(parser)
+    parser.add_argument(
+        "--verbose",
+        action="store_true",
+        default=os.environ.get("V", "0") not in ("", "0"),
+        help="list every check, with what was observed (or V=1)",
+    )
 
 
 def _tour(parser: Parser) -> None:

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from conftest import PATIENCE, run_lab
 
+from lab.checks import expectations
 from lab.course import START, STEPS, step_called
 from lab.toolbox import ROOT, SOLUTIONS
 
@@ -85,6 +86,22 @@ def test_the_first_wrong_answer_is_explained_last(answers):
     places += [printed.index(says) for says in ("NO   SID = PGID = PID\n", f"NO   {FORK.name}: umask is 0000\n")]
     assert places == sorted(places)
     assert printed.endswith(f"       Read steps/{FORK.name}.md and umask(2).\n\n1 of 3 steps done. Next: {FORK.name}\n")
+
+
+def test_verbose_lists_every_check_with_what_was_observed():
+    done = run_lab("check", "--answers", "solutions", "--step", "setsid", "--verbose")
+    assert done.returncode == PASSED
+    for check in expectations(SETSID):
+        assert re.search(rf"^  (ok|\+1)   [a-z0-9 ]{{7}}   {re.escape(check.says)}$", done.stdout, re.MULTILINE)
+    launches = re.findall(r"\n\n       (Started .*)\n       observed   (.*)\n", done.stdout)
+    assert [how for how, _ in launches] == [
+        "Started on a terminal.",
+        "Started on a terminal, where setsid() fails with EPERM.",
+    ]
+    assert all("the launched process (PID 3)" in seen for _, seen in launches)
+    assert "PPID 1 (init), PGID 4, SID 4, no controlling terminal, umask 0000" in done.stdout
+    by_variable = run_lab("check", "--answers", "solutions", "--step", "setsid", env=os.environ | {"V": "1"})
+    assert re.sub(r"\b3\d\d\d\b", "", by_variable.stdout) == re.sub(r"\b3\d\d\d\b", "", done.stdout)
 
 
 def test_the_compilers_message_is_shown(answers):

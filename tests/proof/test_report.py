@@ -1,16 +1,19 @@
 """The report: what passes in a line, what is wrong at the end, the same words on every page."""
 
+import os
 import re
 
 import pytest
 
 from lab.answers import Answer
-from lab.checks import expectations
+from lab.checks import expectations, usual
 from lab.checks.check import DOES_NOT_COMPILE, NO_SOURCE, UNCHECKED, WRONG_STATE
 from lab.course import STEPS, step_called
 from lab.judge.verdict import FAILED, FOLLOWS, PASSED, SKIPPED, Judged, Result
-from lab.report import text
+from lab.kernel import calls
+from lab.report import launches, text
 from lab.report.terminal import Page, page
+from lab.scene import Scene
 from lab.toolbox import SKELETONS
 
 SETSID, SYSLOG, SERVICE = step_called("setsid"), step_called("syslog"), STEPS[-1]
@@ -182,3 +185,64 @@ def test_steps_in_a_row_are_told_by_the_first_and_the_last():
     assert text.ranges(STEPS[2:3]) == STEPS[2].name
     assert text.ranges(STEPS[2:4]) == f"{STEPS[2].name}, {STEPS[3].name}"
     assert text.ranges([*STEPS[1:4], STEPS[6]]) == f"{STEPS[1].name} to {STEPS[3].name}, {STEPS[6].name}"
+
+
+# ---- launches in words -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_every_launch_has_words(step):
+    """One line for each, and nothing in it that only the lab's code understands."""
+    for check in expectations(step):
+        words = launches.launch_in_words(usual(step).completed(check.scene))
+        assert re.fullmatch(r"Started [^\n{}]+\.", words) and "None" not in words
+        assert check.scene.fault == "" or re.search(r"\(\) (fails|does nothing)|killed in|held", words), words
+
+
+def test_scenes_in_words():
+    assert launches.launch_in_words(Scene()) == "Started on a terminal."
+    scene = Scene("closed", "chdir-EACCES", ("log",), arguments=("-p", "FILE"), root=True, then=("again 1", "SIGTERM"))
+    assert launches.launch_in_words(scene) == (
+        "Started with 0, 1 and 2 closed, with -p FILE, as root, without /dev/log, where chdir() fails with EACCES; "
+        "then again 1, SIGTERM."
+    )
+
+
+def test_no_cause_may_be_a_hang(examine_in_sandbox):
+    """Where something hangs, the call that it waits in is named; of what is busy it is said that it is."""
+    waits = "#include <sys/wait.h>\n#include <unistd.h>\n#include <sys/stat.h>\nint main(void) { umask(0); %s }"
+    for body, told in {
+        "if (fork() == 0) for (;;) pause(); wait(0);": "PID 3 waits in wait4(), as in waitpid(); PID 4 waits in pause()",
+        "int p[2]; char c; if (pipe(p)) return 1; if (fork()) read(p[0], &c, 1); pause();":
+            "PID 3 waits in read(); PID 4 waits in pause()",
+        "if (fork()) for (;;); for (;;) pause();": "PID 3 is busy; PID 4 waits in pause()",
+    }.items():  # fmt: skip
+        each = examine_in_sandbox(waits % body, "fork").judged()
+        assert f"       doing      {told}" in text.describe(each).splitlines(), body
+
+
+def test_what_is_right_but_for_another_thing_tells_nothing_of_calls(examine_in_sandbox, edited):
+    each = examine_in_sandbox(edited("setsid", ("    clear_umask();\n", "")), "setsid").judged()
+    assert each.is_wrong and "       doing" not in text.describe(each)
+
+
+@pytest.mark.parametrize(
+    ("printed", "names"),
+    [
+        ("#define __NR_read 0\n#define __NR_syscalls 450\n#define _X 1\n", {0: "read"}),
+        ("#define __NR_SYSCALL_BASE 0x900000\n#define __NR_fork (__NR_SYSCALL_BASE+ 2)\n", {0x900002: "fork"}),
+        ("#define __NR3264_fcntl 25\n#define __NR_fcntl __NR3264_fcntl\n", {25: "fcntl"}),
+        ("#define __NR_a __NR_b\n#define __NR_b __NR_a\n#define __NR_c x(1)\n", {}),
+        ("", {}),
+    ],
+)
+def test_calls_are_named_as_the_headers_have_them(printed, names):
+    assert calls.parse(printed) == names
+
+
+def test_the_names_of_this_machine_are_known():
+    # asm/unistd.h of x86-64; asm-generic/unistd.h of the others
+    getpid = {"x86_64": 39, "aarch64": 172, "riscv64": 172}.get(os.uname().machine)
+    if getpid is None:
+        pytest.skip("nobody has looked up a number for this kind of machine")
+    assert calls.name_of(getpid) == "getpid" and calls.name_of(1 << 20) == ""

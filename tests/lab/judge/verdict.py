@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Mapping, Sequence, Union
 
 from lab.answers import Answer
@@ -28,6 +28,7 @@ class Result:
     observed: str = ""
     because: str = ""
     note: str = ""  # of one that passes: what is to be said all the same
+    seen: Seen | None = field(default=None, compare=False, repr=False)  # the launch that it was judged by, if it was
 
     @property
     def failed(self) -> bool:
@@ -122,14 +123,15 @@ class Verdict:
         for turn in range(check.times):
             seen = self.seen[Run(check.scene, turn)]
             if isinstance(seen, Hindered):
-                return self._blame(check, seen)
+                return replace(self._blame(check, seen), seen=seen)
             if check.on_process and _nobody(seen):
-                return Result(check, FOLLOWS) if self._is_told_already(check) else _lost(check, seen)
-            result = _result(check, check.judge(seen))
+                result = Result(check, FOLLOWS) if self._is_told_already(check) else _lost(check, seen)
+                return replace(result, seen=seen)
+            result = replace(_result(check, check.judge(seen)), seen=seen)
             if result.status != PASSED:
                 break
         if result.failed and any(self.of(other).failed for other in self.checks if other.key in check.follows):
-            return Result(check, FOLLOWS)
+            return Result(check, FOLLOWS, seen=result.seen)
         return result
 
     def _blame(self, check: Check, hindered: Hindered) -> Result:

@@ -19,11 +19,14 @@ import textwrap
 from typing import Iterable, Sequence
 
 from lab.answers import Answer, odd_names
-from lab.checks import since
+from lab.checks import since, usual
 from lab.checks.check import DOES_NOT_COMPILE, NO_SOURCE, WRONG_STATE
 from lab.course import START, STEPS, Step
+from lab.facts import Observation
 from lab.judge.verdict import FAILED, FOLLOWS, PASSED, SKIPPED, Judged, Result
+from lab.report.launches import doing_in_words, launch_in_words, own_message, quoted, seen_in_words
 from lab.report.terminal import MARGIN, Page
+from lab.scene import Scene
 from lab.toolbox import printable
 
 OK, NO, LATER, UNKNOWN = "ok", "NO", "--", "??"  # the marks; a bonus has +N or -N
@@ -38,8 +41,13 @@ MAX_LINE = 400  # characters of such a line
 
 
 def describe(judged: Judged, page: Page = Page()) -> str:
-    """All that is said of one answer: the fold, and what is wrong below it."""
-    return "\n".join([*fold(judged, page), *explanation(judged, page)])
+    """All that is said of one answer: the fold, or each check, and what is wrong below it."""
+    return "\n".join([*summary(judged, page), *explanation(judged, page)])
+
+
+def summary(judged: Judged, page: Page = Page()) -> list[str]:
+    """An answer's results as lines, but for the explanation of the first that is wrong."""
+    return listing(judged, page) if page.is_verbose else fold(judged, page)
 
 
 def fold(judged: Judged, page: Page = Page()) -> list[str]:
@@ -72,8 +80,8 @@ def _groups(step: Step, results: Iterable[Result]) -> dict[str, list[Result]]:
     """The results by what their line is called, in the order of the steps; the two ways of launching come last."""
     groups: dict[str, list[Result]] = {}
     for result in sorted(results, key=lambda result: since(result.check, step).number):
-        usual = result.check.usual
-        label = usual.name if usual and usual.name else f"step {since(result.check, step).number:02}"
+        way = result.check.usual
+        label = way.name if way and way.name else f"step {since(result.check, step).number:02}"
         groups.setdefault(label, []).append(result)
     return groups
 
@@ -162,6 +170,50 @@ def _sentences(results: Sequence[Result], room: int) -> str:
     return text
 
 
+# ---- every check -----------------------------------------------------------------
+
+
+def listing(judged: Judged, page: Page = Page()) -> list[str]:
+    """A line for each check, with what was observed: of a launch above all checks that look at it."""
+    step = judged.answer.step
+    lines = heading(step, page)
+    scenes: dict[Scene | None, list[Result]] = {}
+    for result in judged.results:
+        scenes.setdefault(None if result.check.looks_at == "build" else result.check.scene, []).append(result)
+    for scene, results in scenes.items():
+        lines.append("")
+        if scene is not None:
+            lines += _launch(step, scene, results, page)
+        for result in results:
+            lines += _row(step, result, page)
+            if result.status == FAILED and result is not judged.first_failed:
+                lines += _indented(["", *explain(step, result, page), ""])
+    return lines
+
+
+def _launch(step: Step, scene: Scene, results: Sequence[Result], page: Page) -> list[str]:
+    """How the program was started for these checks, and what was seen then."""
+    lines = _wrapped(launch_in_words(usual(step).completed(scene)), page.room)
+    seen = next((result.seen for result in results if result.seen), None)
+    if isinstance(seen, Observation):
+        lines += _entry("observed", "\n".join(seen_in_words(seen)), page)
+    return _indented(lines)
+
+
+def _row(step: Step, result: Result, page: Page) -> list[str]:
+    check = result.check
+    marks = {PASSED: "+1", FAILED: "-1"} if check.star else {PASSED: OK, FAILED: NO}
+    mark = marks.get(result.status, LATER if result.status == FOLLOWS else UNKNOWN)
+    label = "bonus" if check.star else f"step {since(check, step).number:02}"
+    remark = ""
+    if result.status == FOLLOWS:
+        remark = "; once the rest is right" if check.star else "; depends on what fails"
+    elif result.status == SKIPPED:
+        remark = f"; cannot be made here: {result.because}"
+    lines = _line(page, mark, f"{label:<7}   {check.says}{remark}")
+    return lines + _indented(_remark(result, page))
+
+
 # ---- what is wrong ---------------------------------------------------------------
 
 
@@ -191,8 +243,15 @@ def explain(step: Step, result: Result, page: Page = Page()) -> list[str]:
             lines += _entry("verdict", result.verdict, page)
         lines += _entry("expected", result.expected, page)
         lines += _entry("observed", result.observed, page)
+        doing = doing_in_words(result)
+        lines += _entry("doing", doing, page) if doing else []
+    said = own_message(result)
     pages = result.check.read.split(", ")
-    for paragraph in (_sentence(result.because), f"Read {_in_a_row([step.handout, *pages])}."):
+    paragraphs = [_sentence(result.because)]
+    if said:
+        paragraphs.append(f"Most likely your program itself tells the reason. It said: {quoted(said)}.")
+    paragraphs.append(f"Read {_in_a_row([step.handout, *pages])}.")
+    for paragraph in paragraphs:
         lines += ["", *_wrapped(paragraph, page.room)]
     return lines
 

@@ -1,0 +1,207 @@
+"""A launch in words: how the program was started, what was seen of it, what it waits in, and what it said itself."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Iterable
+
+from lab.checks.check import NEVER_SETTLED
+from lab.checks.common import FORM, fate, role, signal_name
+from lab.facts import Doing, Observation, Process
+from lab.judge.verdict import Result
+from lab.scene import Scene
+
+MAX_QUOTE = 200  # characters of what a program said
+
+# The functions of the C library that learners call, by the system calls in which they wait: the pages of section 2.
+CALLED_BY = {
+    "wait4": "waitpid()",
+    "clock_nanosleep": "sleep()",
+    "nanosleep": "sleep()",
+    "rt_sigtimedwait": "sigwaitinfo()",
+    "rt_sigsuspend": "sigsuspend()",
+    "pselect6": "pselect()",
+    "ppoll": "poll() or pause()",
+    "epoll_pwait": "epoll_wait()",
+    "openat": "open()",
+    "accept4": "accept()",
+    "sendto": "send() or syslog()",
+    "recvfrom": "recv()",
+    "futex": "a lock, or a thread that is waited for",
+}
+
+STDIO = {
+    "terminal": "on a terminal",
+    "closed": "with 0, 1 and 2 closed",
+    "pipe": "with a pipe as standard output",
+}
+
+
+# ---- how it was started --------------------------------------------------------------
+
+
+def launch_in_words(scene: Scene) -> str:
+    """How a program is started in a completed scene, and what is done to it, as a sentence."""
+    parts = [STDIO.get(scene.stdio, scene.stdio)]
+    if scene.arguments:
+        parts.append(f"with {' '.join(scene.arguments)}")
+    if scene.root:
+        parts.append("as root")
+    if scene.leads:
+        parts.append("as the leader of a session")
+    if scene.signals:
+        parts.append("with all signals ignored and blocked")
+    parts += [f"without /dev/{name}" for name in scene.without]
+    parts += [f"with {shortened(variable, 40)} in its environment" for variable in scene.environment]
+    if scene.notify:
+        parts.append(f"with NOTIFY_SOCKET ({scene.notify})")
+    if scene.listen:
+        parts.append(f"with sockets from descriptor 3 on ({', '.join(scene.listen)})")
+    if scene.files:
+        parts.append(f"beside {', '.join(file[0] for file in scene.files)}")
+    if scene.fault:
+        parts.append(f"where {fault_in_words(scene.fault)}")
+    text = f"Started {', '.join(parts)}"
+    return f"{text}; then {', '.join(map(str, scene.then))}." if scene.then else f"{text}."
+
+
+def fault_in_words(fault: str) -> str:
+    """What is made to go wrong, by the name of the fault, such as chdir-EACCES."""
+    call, _, how = fault.rpartition("-")
+    if call == "telling":
+        return "it is held whenever it tells something"
+    ways = {
+        "killed": f"it is killed in {call}()",
+        "held": f"it is held for a while in {call}()",
+        "ignored": f"{call}() does nothing",
+        "once": f"the first {call}() fails",
+    }
+    return ways.get(how, f"{call}() fails with {how}")
+
+
+# ---- what was seen -------------------------------------------------------------------
+
+
+def seen_in_words(o: Observation) -> list[str]:
+    """What was seen of a launch, as lines: who lives, what the daemon looks like, what came of what was done to it."""
+    lines = [fate(o)]
+    if o.process and not o.shell_lost:
+        lines += process_in_words(o, o.process)
+    if o.messages:
+        lines.append(f"in the log: {quoted(o.messages[-1].text)}{_and_others(len(o.messages) - 1)}")
+    if o.notices:
+        lines.append(f"to the service manager: {quoted(o.notices[-1].text)}{_and_others(len(o.notices) - 1)}")
+    if o.status_after is not None:
+        how = f"was killed by {signal_name(os.WTERMSIG(o.status_after))}"
+        if os.WIFEXITED(o.status_after):
+            how = f"exited with status {os.WEXITSTATUS(o.status_after)}"
+        lines.append(f"after that PID {o.survivor.pid} {how}")
+    return lines
+
+
+def _and_others(number: int) -> str:
+    return f", and {number} more" if number else ""
+
+
+def process_in_words(o: Observation, p: Process) -> list[str]:
+    """What ps would show of a process, and more."""
+    lines = [
+        f"PID {p.pid}: PPID {p.ppid} ({role(o, p.ppid)}), PGID {p.pgid}, SID {p.sid}, "
+        f"{'a' if p.terminal else 'no'} controlling terminal, umask {p.umask:04o}, directory {p.cwd_text}",
+        f"open: {open_in_words(p)}",
+    ]
+    for what, numbers in (("ignored", p.ignored), ("blocked", p.blocked), ("handled", p.caught | p.awaited)):
+        if numbers:
+            lines.append(f"signals {what}: {signals_in_words(numbers)}")
+    if p.credentials and o.scene.root:
+        lines.append(f"UID {p.credentials.uids[1]}, GID {p.credentials.gids[1]}")
+    return lines
+
+
+def open_in_words(p: Process) -> str:
+    """Its descriptors, those of a kind together: "0, 1, 2 a terminal"; "none" for none."""
+    kinds: dict[str, list[int]] = {}
+    for number, descriptor in p.open_files.items():
+        kinds.setdefault(str(descriptor).partition(" ")[2], []).append(number)
+    return "; ".join(f"{', '.join(map(str, numbers))} {kind}" for kind, numbers in kinds.items()) or "none"
+
+
+def signals_in_words(numbers: Iterable[int]) -> str:
+    """Their names, or how many there are."""
+    known = sorted(numbers)
+    return ", ".join(map(signal_name, known)) if len(known) <= 8 else f"{len(known)} of 62"
+
+
+# ---- what it waits in ----------------------------------------------------------------
+
+
+def doing_in_words(result: Result) -> str:
+    """What the processes of a launch are at, where that may be why a check fails; else "".
+
+    It may where something does not come to rest or is busy, and where a check
+    asks what has become of the processes: one may hang that should have ended.
+    """
+    o = result.seen
+    if not isinstance(o, Observation) or not o.doing:
+        return ""
+    is_busy = any(doing.state == "R" for doing in o.doing)
+    if result.verdict != NEVER_SETTLED and not is_busy and result.check.on_process:
+        return ""
+    return "; ".join(_doing(doing) for doing in o.doing)
+
+
+def _doing(doing: Doing) -> str:
+    if doing.state in "Tt":
+        return f"PID {doing.pid} is stopped"
+    if doing.state == "R":
+        return f"PID {doing.pid} is busy" + (f" in {doing.call}()" if doing.call else "")
+    if not doing.call:
+        return f"PID {doing.pid} waits"
+    usual = CALLED_BY.get(doing.call)
+    return f"PID {doing.pid} waits in {doing.call}()" + (f", as in {usual}" if usual else "")
+
+
+# ---- what it said --------------------------------------------------------------------
+
+
+def own_message(result: Result) -> str:
+    """What the program said when it gave up, if the report does not quote it already; else "".
+
+    It gave up if one of its processes has ended with a status other than 0. What
+    it printed comes first; in the log only errors count: syslog(3), LOG_ERR.
+    """
+    o = result.seen
+    if not isinstance(o, Observation) or not _gave_up(o):
+        return ""
+    printed = [line for line in o.printed.splitlines() if line.strip()]
+    logged = [text for message in o.messages if (text := _logged_error(message.text))]
+    said = " ".join((printed or logged or [""])[-1].split())
+    told = " ".join(f"{result.expected} {result.observed} {result.because}".split())
+    return "" if not said or said in told else said
+
+
+def _gave_up(o: Observation) -> bool:
+    statuses = [status for status in (o.job_status, *o.reaped.values()) if status is not None]
+    return any(os.WIFEXITED(status) and os.WEXITSTATUS(status) != 0 for status in statuses)
+
+
+LOG_ERR = 3  # syslog(3)
+
+
+def _logged_error(text: str) -> str:
+    """What a message to the log says, without what syslog() puts in front; "" if it is no error."""
+    match = FORM.match(text)
+    if not match or int(match["priority"]) & 7 > LOG_ERR:
+        return ""
+    return re.sub(r"^(\[\d+\])?:?", "", text[match.end() :]).strip()
+
+
+def quoted(text: str) -> str:
+    """What a program said, in quotation marks: not too much of it."""
+    return f'"{shortened(" ".join(text.split()), MAX_QUOTE)}"'
+
+
+def shortened(text: str, most: int) -> str:
+    """At most so many characters of a text."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
