@@ -15,6 +15,6 @@ def test_answer(answer, check, result):
     if result.status == SKIPPED:
         pytest.skip(f"cannot be checked here: {result.because}")
     if result.failed:
-        text = "follows from another" if result.status == FOLLOWS else "\n".join(explain(answer.step, result))
+        text = "follows from another" if result.status == FOLLOWS else "\n".join(explain(answer, result))
         fail = pytest.xfail if check.star else pytest.fail
         fail(f"{check.says}\n{text}", **({} if check.star else {"pytrace": False}))

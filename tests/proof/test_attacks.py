@@ -118,7 +118,7 @@ def leaks_no_secret(arena, attack):
     held(arena, attack, done)
 
 
-NO_LINK = rf"x\.h is a symbolic link, so the compiler did not get it: hand in the file itself\n +\| {SETSID.name}\.c"
+NO_LINK = rf"x\.h is a symbolic link, so the compiler did not get it: hand in the file itself\n.*/{SETSID.name}\.c:"
 A = [
     Attack(
         1,
@@ -329,7 +329,14 @@ E = [
     Attack(36, "huge_output", laid_out, "36_huge_output.sh", says=f"({NO_PROGRAM}.*){{3}}"),
     Attack(37, "compiler_options", laid_out, "37_compiler_options.sh", status=PASSED),
     Attack(38, "floods_of_messages", laid_out, "38_floods_of_messages.sh", says=f"({NO_PROGRAM}.*){{4}}"),
-    Attack(39, "escapes_in_messages", laid_out, "39_escapes_in_messages.sh", status=PASSED, says=r"\| .*warning"),
+    Attack(
+        39,
+        "escapes_in_messages",
+        laid_out,
+        "39_escapes_in_messages.sh",
+        status=PASSED,
+        says=rf"\n/.*/{SETSID.name}\.c:\d+:.* warning",
+    ),
     Attack(40, "before_main", judged, "40_before_main.c"),
 ]
 

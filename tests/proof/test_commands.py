@@ -108,8 +108,17 @@ def test_the_compilers_message_is_shown(answers):
     edit(answers / FORK.file, "fork()", "spoon()")
     done = run_lab("check", "--answers", answers, "--step", FORK.word)
     assert done.returncode == WRONG
-    assert "  NO   compiles\n" in done.stdout and "spoon" in done.stdout
-    assert "ok  " not in done.stdout
+    assert "  NO   compiles\n" in done.stdout and "ok  " not in done.stdout
+    assert re.search(rf"^{answers}/{FORK.name}\.c:\d+:\d+: .*spoon", done.stdout, re.MULTILINE)
+
+
+def test_a_missing_header_is_named(answers):
+    """By a warning, where the compiler is content with one; and an editor finds the place from where make was called."""
+    edit(answers / FORK.file, "#include <sys/stat.h>\n", "")
+    words = [ROOT / "tests" / "run", "check", "--answers", answers.name, "--step", FORK.word]
+    done = subprocess.run(words, cwd=answers.parent, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert re.search(rf"^{answers.name}/{FORK.name}\.c:\d+:.*umask", done.stdout, re.MULTILINE), done.stdout
+    assert "\n       umask() needs #include <sys/stat.h>, see umask(2).\n" in done.stdout
 
 
 def test_warnings_are_shown_and_fail_nothing(answers):

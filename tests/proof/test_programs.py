@@ -28,7 +28,7 @@ def ids(value):
 def test_solution_passes_everything(step, pad, programs):
     """Bonus checks too; what cannot be checked without a sandbox is said, and is not a pass."""
     examination = Examination(Answer(step, SOLUTIONS / step.file), pad, programs)
-    wrong = [(r.check.key, explain(step, r)) for r in examination.results() if r.failed]
+    wrong = [(r.check.key, explain(examination.answer, r)) for r in examination.results() if r.failed]
     assert not wrong
     if pad.is_sandboxed():
         not_passed = [r for r in examination.results() if r.status != PASSED]

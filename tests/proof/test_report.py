@@ -2,6 +2,9 @@
 
 import os
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -11,12 +14,14 @@ from lab.checks.check import DOES_NOT_COMPILE, NO_SOURCE, UNCHECKED, WRONG_STATE
 from lab.course import STEPS, step_called
 from lab.judge.verdict import FAILED, FOLLOWS, PASSED, SKIPPED, Judged, Result
 from lab.kernel import calls
-from lab.report import launches, text
+from lab.report import compiler, launches, text
 from lab.report.terminal import Page, page
 from lab.scene import Scene
 from lab.toolbox import SKELETONS
 
 SETSID, SYSLOG, SERVICE = step_called("setsid"), step_called("syslog"), STEPS[-1]
+
+ANSWER = Answer(SETSID, SKELETONS / SETSID.file)
 
 
 def result(check, status, because="it was not called", verdict=WRONG_STATE, note=""):
@@ -117,7 +122,7 @@ def test_the_last_step_is_folded_by_its_two_ways():
 
 def test_what_the_compiler_says_is_quoted():
     check = expectations(SETSID)[0]
-    one = Judged(Answer(SETSID, SKELETONS / SETSID.file), (result(check, PASSED, note="a warning\n  NO   forged"),))
+    one = Judged(ANSWER, (result(check, PASSED, note="a warning\n  NO   forged"),))
     assert text.fold(one)[1:] == ["  ok   step 00   compiles", "       | a warning", "       |   NO   forged"]
 
 
@@ -160,21 +165,21 @@ def test_the_page_is_that_of_the_terminal(columns, environment, width, has_colou
 )
 def test_a_cause_is_a_sentence(because, told):
     check = expectations(SETSID)[1]
-    assert text.explain(SETSID, result(check, FAILED, because))[3] == told
+    assert text.explain(ANSWER, result(check, FAILED, because))[3].strip() == told
 
 
 def test_what_is_no_answer_has_nothing_to_expect():
     check = expectations(SETSID)[0]
-    told = text.explain(SETSID, result(check, FAILED, "Hand in another.", NO_SOURCE))
-    assert told[:3] == ["observed   that", "", "Hand in another."]
-    told = text.explain(SETSID, result(check, FAILED, "The first counts.", DOES_NOT_COMPILE))
-    assert told[:3] == ["| that", "", "The first counts."]
+    told = text.explain(ANSWER, result(check, FAILED, "Hand in another.", NO_SOURCE))
+    assert told[:3] == ["       observed   that", "", "       Hand in another."]
+    told = text.explain(ANSWER, result(check, FAILED, "The first counts.", DOES_NOT_COMPILE))
+    assert told[:3] == ["       | that", "", "       The first counts."]
 
 
 def test_each_reason_why_something_cannot_be_checked_is_told_once():
     ways = expectations(SETSID)[1:4]
     results = [Result(check, SKIPPED, UNCHECKED, because=why) for check, why in zip(ways, ["one", "another", "one"])]
-    each = Judged(Answer(SETSID, SKELETONS / SETSID.file), tuple(results))
+    each = Judged(ANSWER, tuple(results))
     assert text.unchecked([each]) == [
         "2 checks could not be checked here (??): one",
         "1 check could not be checked here (??): another",
@@ -185,6 +190,82 @@ def test_steps_in_a_row_are_told_by_the_first_and_the_last():
     assert text.ranges(STEPS[2:3]) == STEPS[2].name
     assert text.ranges(STEPS[2:4]) == f"{STEPS[2].name}, {STEPS[3].name}"
     assert text.ranges([*STEPS[1:4], STEPS[6]]) == f"{STEPS[1].name} to {STEPS[3].name}, {STEPS[6].name}"
+
+
+# ---- the compiler ------------------------------------------------------------------------
+
+MESSAGES = """\
+In file included from 03_setsid.c:52:
+mine.h: In function 'f':
+./mine.h:1:15: error: 'x' undeclared
+                 from 03_setsid.c:3:
+03_setsid.c:41:5: warning: implicit declaration of function 'signal'
+   41 |     signal(1, 0);
+/usr/include/stdio.h:3:1: note: 03_setsid.c:3: here
+03_setsid.c is a symbolic link
+  NO   03_setsid.c:1: forged"""
+
+
+def test_messages_begin_with_the_file_as_it_is_called():
+    """In the folder that the reader stands in, above it, and elsewhere; what is no place has a mark in front."""
+    path = SKELETONS / SETSID.file
+    places = {str(SKELETONS.parent): "steps/", str(SKELETONS): "", "/usr": f"{SKELETONS}/", "": "steps/"}
+    for here, folder in places.items():
+        assert compiler.quoted_messages(MESSAGES, path, here) == [
+            f"| In file included from {folder}03_setsid.c:52:",
+            f"| {folder}mine.h: In function 'f':",
+            f"{folder}mine.h:1:15: error: 'x' undeclared",
+            f"|                  from {folder}03_setsid.c:3:",
+            f"{folder}03_setsid.c:41:5: warning: implicit declaration of function 'signal'",
+            "|    41 |     signal(1, 0);",
+            "| /usr/include/stdio.h:3:1: note: 03_setsid.c:3: here",
+            "| 03_setsid.c is a symbolic link",
+            "|   NO   03_setsid.c:1: forged",
+        ]
+    assert compiler.as_called(Path("../mine/03_setsid.c"), "/usr") == "../mine/03_setsid.c"
+
+
+def test_too_many_messages_are_counted():
+    lines = compiler.quoted_messages("03_setsid.c:1: error\n" * 40, SKELETONS / SETSID.file, "")
+    assert len(lines) == 31 and lines[-1] == "| ... and 10 more lines"
+
+
+COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
+
+
+@pytest.mark.parametrize("name", COMPILERS)
+def test_a_missing_header_is_named(name):
+    """All functions of the table, as this compiler complains of them."""
+    source = "int main(void) {\n%s}\n" % "".join(f"    {function}();\n" for function in compiler.FUNCTIONS)
+    told = compiler.missing_headers(messages_of(name, source))
+    assert told == [compiler._sentence(f"{name}()", where) for name, where in compiler.FUNCTIONS.items()]
+    assert "signal() needs #include <signal.h>, see signal(2)." in told
+    names = "LOG_INFO SIGHUP SIG_IGN O_RDWR S_IRUSR EINTR errno LOCK_EX stat spoon"
+    source = "int main(void) {\n    int x = 0;\n%s}\n" % "".join(f"    x += {name};\n" for name in names.split())
+    headers = re.findall(r"<(.*?)>", "\n".join(compiler.missing_headers(messages_of(name, source))))
+    assert headers == "syslog.h signal.h signal.h fcntl.h sys/stat.h errno.h errno.h sys/file.h sys/stat.h".split()
+
+
+@pytest.mark.parametrize("name", COMPILERS)
+@pytest.mark.parametrize("is_gnu", [False, True])
+def test_the_header_declares_it(name, is_gnu):
+    """With this header alone, and with _GNU_SOURCE only where the table says that it takes it."""
+    for header in {where.header for where in compiler.FUNCTIONS.values() if where.is_gnu == is_gnu}:
+        functions = [f for f, where in compiler.FUNCTIONS.items() if where.header == header and where.is_gnu == is_gnu]
+        source = f"#include <{header}>\nvoid *used[] = {{%s}};\n" % ", ".join(f"(void *){f}" for f in functions)
+        assert "error" not in messages_of(name, f"#define _GNU_SOURCE\n{source}"), header
+        undeclared = re.findall(r"error: .*?'(\w+)'", messages_of(name, source))
+        assert sorted(set(undeclared)) == (sorted(functions) if is_gnu else []), header
+
+
+def messages_of(name, source):
+    """What a compiler prints of a source."""
+    words = [name, "-std=gnu11", "-fsyntax-only", "-ferror-limit=0", "-x", "c", "-"]
+    if name == "gcc":
+        words.remove("-ferror-limit=0")
+    environment = os.environ | {"LC_ALL": "C"}
+    done = subprocess.run(words, input=source, env=environment, capture_output=True, text=True, check=False)
+    return done.stderr
 
 
 # ---- launches in words -----------------------------------------------------------------
@@ -212,7 +293,8 @@ def test_no_cause_may_be_a_hang(examine_in_sandbox):
     """Where something hangs, the call that it waits in is named; of what is busy it is said that it is."""
     waits = "#include <sys/wait.h>\n#include <unistd.h>\n#include <sys/stat.h>\nint main(void) { umask(0); %s }"
     for body, told in {
-        "if (fork() == 0) for (;;) pause(); wait(0);": "PID 3 waits in wait4(), as in waitpid(); PID 4 waits in pause()",
+        "if (fork() == 0) for (;;) pause(); wait(0);":
+            "PID 3 waits in wait4(), as in waitpid(); PID 4 waits in pause()",
         "int p[2]; char c; if (pipe(p)) return 1; if (fork()) read(p[0], &c, 1); pause();":
             "PID 3 waits in read(); PID 4 waits in pause()",
         "if (fork()) for (;;); for (;;) pause();": "PID 3 is busy; PID 4 waits in pause()",

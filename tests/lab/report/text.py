@@ -24,6 +24,7 @@ from lab.checks.check import DOES_NOT_COMPILE, NO_SOURCE, WRONG_STATE
 from lab.course import START, STEPS, Step
 from lab.facts import Observation
 from lab.judge.verdict import FAILED, FOLLOWS, PASSED, SKIPPED, Judged, Result
+from lab.report.compiler import missing_headers, quoted_messages
 from lab.report.launches import doing_in_words, launch_in_words, own_message, quoted, seen_in_words
 from lab.report.terminal import MARGIN, Page
 from lab.scene import Scene
@@ -33,8 +34,6 @@ OK, NO, LATER, UNKNOWN = "ok", "NO", "--", "??"  # the marks; a bonus has +N or 
 INDENT = " " * MARGIN
 DEEPER = INDENT + "  "
 NAMED = 11  # columns of the name of an entry, such as "expected"
-MAX_MESSAGES = 30  # lines of the compiler's that are shown
-MAX_LINE = 400  # characters of such a line
 
 
 # ---- the fold --------------------------------------------------------------------
@@ -60,7 +59,7 @@ def fold(judged: Judged, page: Page = Page()) -> list[str]:
     groups = _groups(step, judged.required)
     width = max(map(len, ["bonus", *groups]))
     for label, group in groups.items():
-        lines += _folded(label.ljust(width), group, page)
+        lines += _folded(judged.answer, label.ljust(width), group, page)
     waiting = {label: n for label, group in groups.items() if (n := _waiting(group))}
     if waiting:
         label = next(iter(waiting)) if len(waiting) == 1 else "the rest"
@@ -93,7 +92,7 @@ def _waiting(group: Sequence[Result]) -> int:
     return sum(result.status == FOLLOWS for result in group)
 
 
-def _folded(label: str, group: Sequence[Result], page: Page) -> list[str]:
+def _folded(answer: Answer, label: str, group: Sequence[Result], page: Page) -> list[str]:
     """What passes in a group, or that something in it fails. What passes with a remark has it below."""
     passed = [result for result in group if result.status == PASSED]
     failed = [result for result in group if result.status == FAILED]
@@ -103,7 +102,7 @@ def _folded(label: str, group: Sequence[Result], page: Page) -> list[str]:
     elif passed:
         lines += _line(page, OK, f"{label}   {_sentences(passed, page.room - len(label) - 3)}")
     for result in passed:
-        lines += _indented(_remark(result, page))
+        lines += _remark(answer, result, page)
     return lines
 
 
@@ -127,7 +126,7 @@ def _folded_bonus(judged: Judged, width: int, page: Page) -> list[str]:
             room = page.room - width - 3 - len(missed)
             lines += _line(page, f"{sign}{len(found)}", f"{label}   {missed}{_sentences(found, room)}")
         for result in found:
-            lines += _indented(_remark(result, page))
+            lines += _remark(judged.answer, result, page)
     later = sum(result.status == FOLLOWS for result in judged.bonus)
     if later:
         lines += _line(page, LATER, f"{label}   {_count(later, 'check')}, once the rest is right")
@@ -185,9 +184,9 @@ def listing(judged: Judged, page: Page = Page()) -> list[str]:
         if scene is not None:
             lines += _launch(step, scene, results, page)
         for result in results:
-            lines += _row(step, result, page)
+            lines += _row(judged.answer, result, page)
             if result.status == FAILED and result is not judged.first_failed:
-                lines += _indented(["", *explain(step, result, page), ""])
+                lines += ["", *explain(judged.answer, result, page), ""]
     return lines
 
 
@@ -200,18 +199,18 @@ def _launch(step: Step, scene: Scene, results: Sequence[Result], page: Page) -> 
     return _indented(lines)
 
 
-def _row(step: Step, result: Result, page: Page) -> list[str]:
+def _row(answer: Answer, result: Result, page: Page) -> list[str]:
     check = result.check
     marks = {PASSED: "+1", FAILED: "-1"} if check.star else {PASSED: OK, FAILED: NO}
     mark = marks.get(result.status, LATER if result.status == FOLLOWS else UNKNOWN)
-    label = "bonus" if check.star else f"step {since(check, step).number:02}"
+    label = "bonus" if check.star else f"step {since(check, answer.step).number:02}"
     remark = ""
     if result.status == FOLLOWS:
         remark = "; once the rest is right" if check.star else "; depends on what fails"
     elif result.status == SKIPPED:
         remark = f"; cannot be made here: {result.because}"
     lines = _line(page, mark, f"{label:<7}   {check.says}{remark}")
-    return lines + _indented(_remark(result, page))
+    return lines + _remark(answer, result, page)
 
 
 # ---- what is wrong ---------------------------------------------------------------
@@ -228,31 +227,29 @@ def explanation(judged: Judged, page: Page = Page(), is_named: bool = False) -> 
     step = judged.answer.step
     mark = "-1" if result.check.star else NO
     says = f"{step.name}: {result.check.says}" if is_named else result.check.says
-    return ["", *_line(page, mark, says), *_indented(["", *explain(step, result, page)])]
+    return ["", *_line(page, mark, says), "", *explain(judged.answer, result, page)]
 
 
-def explain(step: Step, result: Result, page: Page = Page()) -> list[str]:
+def explain(answer: Answer, result: Result, page: Page = Page()) -> list[str]:
     """What is to be said of a failed check, as lines: what was expected and seen, the cause, and where to read on."""
     lines = []
     if result.verdict == DOES_NOT_COMPILE:
-        lines += _quote(result.observed)
-    elif result.verdict == NO_SOURCE:
-        lines += _entry("observed", result.observed, page)
+        lines += _compilers(answer, result.observed, page)
     else:
-        if result.verdict != WRONG_STATE:
-            lines += _entry("verdict", result.verdict, page)
-        lines += _entry("expected", result.expected, page)
-        lines += _entry("observed", result.observed, page)
-        doing = doing_in_words(result)
-        lines += _entry("doing", doing, page) if doing else []
-    said = own_message(result)
-    pages = result.check.read.split(", ")
+        entries = {"verdict": result.verdict, "expected": result.expected, "observed": result.observed}
+        if result.verdict == WRONG_STATE:
+            del entries["verdict"]
+        elif result.verdict == NO_SOURCE:
+            entries = {"observed": result.observed}
+        if doing := doing_in_words(result):
+            entries["doing"] = doing
+        lines += _indented(line for name, words in entries.items() for line in _entry(name, words, page))
     paragraphs = [_sentence(result.because)]
-    if said:
+    if said := own_message(result):
         paragraphs.append(f"Most likely your program itself tells the reason. It said: {quoted(said)}.")
-    paragraphs.append(f"Read {_in_a_row([step.handout, *pages])}.")
+    paragraphs.append(f"Read {_in_a_row([answer.step.handout, *result.check.read.split(', ')])}.")
     for paragraph in paragraphs:
-        lines += ["", *_wrapped(paragraph, page.room)]
+        lines += ["", *_indented(_wrapped(paragraph, page.room))]
     return lines
 
 
@@ -427,16 +424,16 @@ def _entry(name: str, text: str, page: Page) -> list[str]:
     return [f"{name:<{NAMED}}{first}".rstrip(), *_indented(rest, " " * NAMED)]
 
 
-def _remark(result: Result, page: Page) -> list[str]:
+def _remark(answer: Answer, result: Result, page: Page) -> list[str]:
     """What is to be said of a check that passes: what the compiler printed, or a sentence of the lab's."""
     if result.check.looks_at == "build":
-        return _quote(result.note)
-    return ["| " + line for line in _wrapped(result.note, page.room - 2)] if result.note else []
+        return _compilers(answer, result.note, page)
+    return _indented("| " + line for line in _wrapped(result.note, page.room - 2)) if result.note else []
 
 
-def _quote(messages: str) -> list[str]:
-    """What a program printed, line by line: each begins so that nobody takes it for a line of the report."""
-    lines = messages.splitlines()
-    if len(lines) > MAX_MESSAGES:
-        lines = [*lines[:MAX_MESSAGES], f"... and {len(lines) - MAX_MESSAGES} more lines"]
-    return ["| " + _printable(line[:MAX_LINE]) for line in lines]
+def _compilers(answer: Answer, messages: str, page: Page) -> list[str]:
+    """What the compiler printed, as lines: those that begin with a place begin at the margin, for an editor."""
+    lines = quoted_messages(messages, answer.path, page.here)
+    lines = [INDENT + line if line.startswith("|") else line for line in lines]
+    missing = missing_headers(messages)
+    return [*lines, "", *_indented(_wrapped("\n".join(missing), page.room))] if missing else lines
