@@ -11,11 +11,12 @@ override STEP := $(value STEP)
 override ANSWERS := $(value ANSWERS)
 override SANDBOX := $(value SANDBOX)
 override V := $(value V)
+override JSON := $(value JSON)
 override PYTHON := $(value PYTHON)
 override TAPE := $(value TAPE)
 override CC := $(value CC)
 override CFLAGS := $(value CFLAGS)
-export STEP ANSWERS SANDBOX V PYTHON TAPE CC
+export STEP ANSWERS SANDBOX V JSON PYTHON TAPE CC
 
 PROGRAMS := $(patsubst %.c,build/%,$(wildcard steps/*.c solutions/*.c))
 
@@ -24,6 +25,7 @@ PROGRAMS := $(patsubst %.c,build/%,$(wildcard steps/*.c solutions/*.c))
 
 help:
 	@echo 'make check [STEP=NN] [ANSWERS=DIR] check your answers: those in steps/, or in DIR; V=1 lists every check'
+	@echo 'make check JSON=FILE               the same, and the results as data: see tests/REPORT.md'
 	@echo 'make tour [ANSWERS=DIR]            the whole course in one table, from real processes'
 	@echo 'make build                         compile all programs into build/, to try them by hand'
 	@echo 'make test                          test the lab itself; what is known of answers is judged from a tape'

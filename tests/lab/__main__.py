@@ -30,11 +30,16 @@ def run_check(options):
     from lab.answers import find_answers
     from lab.judge.examination import Workshop
 
-    workshop = Workshop(find_answers(options.answers, options.step), options.sandbox)
+    answers = find_answers(options.answers, options.step)
+    if options.json is not None:
+        from lab.deliver import look_at_place
+
+        look_at_place(options.json)
+    workshop = Workshop(answers, options.sandbox)
     try:
         from lab.check import check  # with pytest, while the compilers are at work
 
-        return check(workshop, options.answers, options.step, options.verbose)
+        return check(workshop, options.answers, options.step, options.verbose, options.json)
     finally:
         workshop.close()
 

@@ -1,13 +1,18 @@
 """`make check`: pytest runs the checks, and a report of the lab's own tells of them."""
 
 import os
+import subprocess
+import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from lab.answers import Answer
+from lab.answers import Answer, find_step
+from lab.deliver import STANDARD_OUTPUT, deliver
 from lab.judge.compiling import Builder
 from lab.report import text
+from lab.report.as_json import CheckRun, as_json
 from lab.report.terminal import Page, page
 from lab.toolbox import ROOT, LabError
 
@@ -20,10 +25,11 @@ PASSED, WRONG, BROKEN = 0, 1, 2  # exit statuses
 class Reporter:
     """A pytest plugin that prints in place of pytest's own terminal reporter."""
 
-    def __init__(self, workshop, alone, on=Page()):
+    def __init__(self, workshop, alone, on=Page(), is_silent=False):
         self.workshop = workshop
         self.alone = alone  # whether one step was asked for by name
         self.page = on
+        self.is_silent = is_silent  # the report is not printed: it is wanted as data
         self.judged = []
         self.to_explain = None  # the first verdict.Judged that is wrong: what it is told stands last
         self.not_begun = []  # answers
@@ -31,6 +37,8 @@ class Reporter:
         self.current = None  # the answer whose checks are run
         self.error = ""
         self.output_lost = None  # the OSError, once nothing can be printed any more
+        self.seconds = {}  # of each answer that was judged, from its first check to its last
+        self.notes = []  # lines that belong to no answer
         self.compiler_works = False  # known to, once something has been compiled
 
     @pytest.hookimpl(trylast=True)
@@ -43,6 +51,7 @@ class Reporter:
         answer = item.callspec.params["answer"]
         if answer != self.current:  # its first check
             self.current = answer
+            self.begun = time.monotonic()
             if self.is_stuck and answer.is_untouched():
                 self.not_begun.append(answer)
         return True if answer in self.not_begun else None
@@ -59,6 +68,7 @@ class Reporter:
             self._print_header(self.workshop.pad)
         judged = self.workshop.examinations[answer].judged()
         self.judged.append(judged)
+        self.seconds[answer] = time.monotonic() - self.begun
         self.is_stuck = self.is_stuck or not judged.is_done
         self._tell(judged)
 
@@ -79,7 +89,12 @@ class Reporter:
             self._say("\n".join([*lines[1:], ""]))
 
     def _say(self, words):
-        """Print `words`. Where nobody reads them any more, or they cannot be written, the run ends."""
+        """Print `words`, if a report in words is wanted.
+
+        Where nobody reads them any more, or they cannot be written, the run ends.
+        """
+        if self.is_silent:
+            return
         try:
             print(words, flush=True)
         except OSError as error:
@@ -105,7 +120,8 @@ class Reporter:
 
     def _print_header(self, pad):
         why_not = "" if pad.is_sandboxed() else pad.why_not
-        for line in text.header(why_not, pad.unlimited(), os.geteuid() == 0):
+        self.notes += text.header(why_not, pad.unlimited(), os.geteuid() == 0)
+        for line in self.notes:
             self._say(line)
 
     def pytest_runtest_logreport(self, report):
@@ -132,16 +148,24 @@ class Reporter:
         if not self.judged:
             raise LabError("nothing was checked")
         missing = text.unchecked(self.judged)
-        lines = [*text.not_begun(self.not_begun), *missing, *text.overlooked(self.judged, self.alone)]
+        notes = [*missing, *text.overlooked(self.judged, self.alone)]
+        self.notes += notes
+        lines = [*text.not_begun(self.not_begun), *notes]
         if lines and self.to_explain:
             lines.append("")
         for line in lines:
-            print(line)
+            self._say(line)
         self._explain()
-        print(text.progress(self.judged, self.not_begun, self.alone))
+        self._say(self.summary())
+        if self.output_lost:
+            raise self.output_lost
         if any(each.is_wrong for each in self.judged):
             return WRONG
         return BROKEN if missing else PASSED
+
+    def summary(self):
+        """The closing line."""
+        return text.progress(self.judged, self.not_begun, self.alone)
 
 
 def columns():
@@ -152,11 +176,13 @@ def columns():
         return 0
 
 
-def check(workshop, answers, step, is_verbose=False):
+def check(workshop, answers, step, is_verbose=False, file=None):
     """Check the answers in the folder `answers`, `step` alone if it is given.
 
-    `workshop` is at work on them already. With `is_verbose` every check is listed. Returns the exit status; raises
-    LabError where nothing can be checked.
+    `workshop` is at work on them already. With `is_verbose` every check is
+    listed. `file` is where the results go as data, "-" for standard output.
+    Returns the exit status; raises LabError where nothing can be checked, or
+    the file cannot be written.
     """
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # they cost time, and print
     os.environ.pop("PYTEST_ADDOPTS", None)
@@ -164,6 +190,35 @@ def check(workshop, answers, step, is_verbose=False):
     words = ["-c", str(tests / "pyproject.toml"), "--rootdir", str(tests), "-p", "no:cacheprovider",
              "--capture=no", "--answers", str(answers), str(tests / "test_answers.py")]  # fmt: skip
     words += ["--step", step] if step else []
-    reporter = Reporter(workshop, alone=bool(step), on=page(columns(), os.environ, os.getcwd(), is_verbose))
+    on = page(columns(), os.environ, os.getcwd(), is_verbose)
+    reporter = Reporter(workshop, alone=bool(step), on=on, is_silent=file == STANDARD_OUTPUT)
     pytest.main(words, plugins=[reporter])
-    return reporter.status()
+    status = reporter.status()
+    if file is not None:
+        run = CheckRun(
+            folder=Path(answers).resolve().name,
+            step=find_step(step) if step else None,
+            judged=reporter.judged,
+            not_begun=reporter.not_begun,
+            seconds=reporter.seconds,
+            sandbox=workshop.pad.is_sandboxed(),
+            notes=reporter.notes,
+            summary=reporter.summary(),
+            status=status,
+            commit=commit(),
+            here=on.here,
+        )
+        deliver(as_json(run), file)
+    return status
+
+
+def commit():
+    """The commit of the lab, "" where it is no clone or git does not tell."""
+    if not (ROOT / ".git").exists():  # git would look for one in the folders above
+        return ""
+    words = ["git", "-C", str(ROOT), "rev-parse", "--verify", "HEAD"]
+    try:
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

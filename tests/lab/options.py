@@ -33,6 +33,13 @@ def _check(parser: Parser) -> None:
         default=os.environ.get("V", "0") not in ("", "0"),
         help="list every check, with what was observed (or V=1)",
     )
+    parser.add_argument(
+        "--json",
+        action=OnlyOnce,
+        default=os.environ.get("JSON") or None,
+        metavar="FILE",
+        help="write the results as data, - for standard output (or JSON=FILE): see tests/REPORT.md",
+    )
 
 
 def _tour(parser: Parser) -> None:

@@ -9,7 +9,7 @@ LAB = ROOT / "tests" / "lab"
 # From the ground up: folders and modules of the package lab. Modules of a folder may know each other, in one direction.
 FLOORS = (
     ("toolbox", "needs", "faults"),
-    ("scene", "course"),
+    ("scene", "course", "deliver"),
     ("hindered", "facts", "answers"),
     ("kernel",),
     ("sandbox",),

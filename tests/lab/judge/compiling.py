@@ -6,6 +6,7 @@ or why there is none. No file is written outside the sandbox.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import time
@@ -54,6 +55,7 @@ class Builder:
         self.waiting = deque(self.answers)
         self.running: dict[Path, _Compilation] = {}
         self.done: dict[Path, Build] = {}
+        self.digests: dict[Path, str] = {}  # the SHA-256 of the source that the compiler was given, in hexadecimal
         self.failed: dict[Path, LabError] = {}  # what kept an answer from being compiled: told when it is asked for
         self.advance()
 
@@ -100,6 +102,7 @@ class Builder:
         if handed_in.refused or handed_in.unreadable:
             self.done[path] = Build(b"", "", refused=handed_in.refused, unchecked=handed_in.unreadable)
             return
+        self.digests[path] = hashlib.sha256(handed_in.sources[path.name]).hexdigest()
         files = [(data, 0o644, name) for name, data in handed_in.sources.items()]
         launch = self.pad.tool(files, [*self.compiler, *FLAGS, "-o", PROGRAM, path.name])
         self.running[path] = _Compilation(launch, self.pad, handed_in.withheld)

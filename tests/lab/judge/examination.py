@@ -80,7 +80,7 @@ class Examination:
 
     def judged(self) -> Judged:
         """The answer with all its results."""
-        return Judged(self.answer, tuple(self.results()))
+        return Judged(self.answer, tuple(self.results()), self.builder.digests.get(self.answer.path, ""))
 
     @property
     def failed(self) -> set[str]:

@@ -42,6 +42,7 @@ class Judged:
 
     answer: Answer
     results: tuple[Result, ...]  # in the order of the report
+    digest: str = ""  # the SHA-256 of its source, in hexadecimal; "" where it was not compiled
 
     @property
     def required(self) -> list[Result]:

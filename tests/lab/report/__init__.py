@@ -4,4 +4,5 @@
     compiler.py   what the compiler says
     launches.py   how a program was started, and what was seen of it
     text.py       what a learner reads
+    as_json.py    what other programs read
 """
