@@ -22,7 +22,7 @@ from lab.checks import usual
 from lab.course import STEPS
 from lab.judge.compiling import Builder
 from lab.judge.examination import Workshop
-from lab.report.text import describe
+from lab.report.text import describe, progress
 from lab.sandbox.server import Launchpad, NoRoot
 from lab.scene import Scene
 from lab.toolbox import ROOT, LabError
@@ -75,7 +75,8 @@ class Handouts:
         answer = Answer(find_step(path.stem), path)
         workshop = Workshop([answer])
         try:
-            return describe(workshop.examinations[answer].judged()) + "\n"
+            judged = workshop.examinations[answer].judged()
+            return f"{describe(judged)}\n\n{progress([judged], [], alone=True)}\n"
         finally:
             workshop.close()
 
