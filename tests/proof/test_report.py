@@ -297,7 +297,9 @@ def test_no_cause_may_be_a_hang(examine_in_sandbox):
             "PID 3 waits in wait4(), as in waitpid(); PID 4 waits in pause()",
         "int p[2]; char c; if (pipe(p)) return 1; if (fork()) read(p[0], &c, 1); pause();":
             "PID 3 waits in read(); PID 4 waits in pause()",
-        "if (fork()) for (;;); for (;;) pause();": "PID 3 is busy; PID 4 waits in pause()",
+        "if (fork()) for (;;); for (;;) pause();": "PID 3 is busy in code of its own; PID 4 waits in pause()",
+        "if (fork()) for (;;) getppid(); for (;;) pause();":
+            "PID 3 makes system calls all the time; PID 4 waits in pause()",
     }.items():  # fmt: skip
         each = examine_in_sandbox(waits % body, "fork").judged()
         assert f"       doing      {told}" in text.describe(each).splitlines(), body

@@ -111,7 +111,8 @@ def _check(judged: Judged, result: Result, here: str) -> dict[str, Any]:
         "read": [step.handout, *check.read.split(", ")],
         "launch": None if check.looks_at == "build" else _launch(check, usual(step).completed(check.scene)),
         "processes": [
-            {"pid": each.pid, "state": each.state, "call": each.call or None} for each in (seen.doing if seen else ())
+            {"pid": each.pid, "state": each.state, "call": each.call or None, "system": each.system}
+            for each in (seen.doing if seen else ())
         ],
     }
 
