@@ -9,6 +9,7 @@ from lab.course import START, STEPS
 from lab.dev.gallery import (
     CARELESS,
     FOLDER,
+    REPORTS,
     RIGHT,
     WRONG,
     Row,
@@ -16,9 +17,8 @@ from lab.dev.gallery import (
     diff,
     patched,
     read,
-    report_in,
+    reports_in,
     rows,
-    solution,
     told,
     with_names,
     write,
@@ -58,14 +58,15 @@ def test_careless_answer(row, examine_known):
         pytest.skip(f"judged in part: {examination.pad.why_no_root()}")
 
 
+@pytest.mark.parametrize("title", REPORTS, ids=lambda title: REPORTS[title].__name__)
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
-def test_report_on_a_solution(step, examine_known):
-    """The whole of it is the one that was reviewed: a row for each check, the bonus, no words too many."""
-    judged = examine_known(solution(step), step).judged()
+def test_report(step, title, examine_known):
+    """The whole of it is the one that was reviewed: what is folded, what is told of the first NO, no words too many."""
+    judged = examine_known(REPORTS[title](step), step).judged()
     if any(result.status == SKIPPED for result in judged.results):
         pytest.skip("judged in part: some checks cannot be made here")
-    kept = report_in((FOLDER / f"{step.name}.md").read_text(encoding="utf-8"))
-    assert with_names(describe(judged)).splitlines() == kept, "tests/run gallery --update writes it"
+    kept = reports_in((FOLDER / f"{step.name}.md").read_text(encoding="utf-8"))
+    assert with_names(describe(judged)).splitlines() == kept[title], "tests/run gallery --update writes it"
 
 
 def test_every_bonus_check_is_seen_failing():
@@ -118,8 +119,9 @@ def test_what_stands_nowhere_goes_to_the_top():
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 def test_a_gallery_is_written_as_it_is_read(step):
-    text = write(step, list(rows(step)), ["a report"])
-    assert read(step, text) == list(rows(step)) and report_in(text) == ["a report"]
+    reports = {title: ["a report", "", title] for title in REPORTS}
+    text = write(step, list(rows(step)), reports)
+    assert read(step, text) == list(rows(step)) and reports_in(text) == reports
 
 
 def test_a_key_may_name_the_way_of_launching():
@@ -131,7 +133,7 @@ def test_a_key_may_name_the_way_of_launching():
 def test_nothing_of_a_page_gets_lost(step):
     """What is read and written again is the page, to the last line; and the keys are those of checks that there are."""
     text = (FOLDER / f"{step.name}.md").read_text(encoding="utf-8")
-    assert write(step, read(step, text), report_in(text)) == text
+    assert write(step, read(step, text), reports_in(text)) == text
     keys = {check.key for check in expectations(step)}
     assert {key for row in rows(step) for key in (*row.fails, *row.at_times, *row.misses)} <= keys
 

@@ -1,10 +1,10 @@
 """Reads and writes the gallery: known answers to each step, as Markdown that a teacher can read.
 
-`tests/gallery/NN_name.md` begins with the whole report on the step's solution. It
-has up to three parts: wrong answers, right ones written otherwise, and careless
-ones, which pass and miss bonus checks. An answer is a heading, a list, and a
-block: a diff of the step's solution, or a whole program where that is shorter.
-Below a wrong one stands what a learner is told.
+`tests/gallery/NN_name.md` begins with two whole reports: on the step's solution, and
+on the file that learners start from. It has up to three parts: wrong answers, right
+ones written otherwise, and careless ones, which pass and miss bonus checks. An answer
+is a heading, a list, and a block: a diff of the step's solution, or a whole program
+where that is shorter. Below a wrong one stands what a learner is told.
 
     ### before the fork
 
@@ -42,7 +42,7 @@ from typing import Iterator
 from lab.checks.check import DOES_NOT_COMPILE, NO_SOURCE, WRONG_STATE
 from lab.course import STEPS, Step
 from lab.judge.verdict import FAILED, Result
-from lab.toolbox import ROOT, SOLUTIONS, LabError, printable
+from lab.toolbox import ROOT, SKELETONS, SOLUTIONS, LabError, printable
 
 FOLDER = ROOT / "tests" / "gallery"
 
@@ -100,6 +100,15 @@ def solution(step: Step) -> str:
     return (SOLUTIONS / step.file).read_text(encoding="utf-8")
 
 
+def skeleton(step: Step) -> str:
+    """The source that learners start from."""
+    return (SKELETONS / step.file).read_text(encoding="utf-8")
+
+
+# What stands above a report that is kept as a whole, and the function that gives the source that it is on.
+REPORTS = {"The solution:": solution, "The file that learners start from:": skeleton}
+
+
 @cache
 def rows(step: Step) -> tuple[Row, ...]:
     """All known answers to a step, in the order of its file. Raises LabError for what is no gallery."""
@@ -129,7 +138,7 @@ def read(step: Step, text: str) -> list[Row]:
             elif line.startswith("### ") and part:
                 found.append(Row(step, part, line[4:], []))
             elif line == "```text" and not part:
-                _read_block(lines)  # the report on the solution: see report_in()
+                _read_block(lines)  # a report: see reports_in()
             elif line in ("```diff", "```c") and found and not found[-1].block:
                 found[-1].is_program = line == "```c"
                 found[-1].block = _read_block(lines)
@@ -137,7 +146,7 @@ def read(step: Step, text: str) -> list[Row]:
                 _take_item(found[-1], line)
             elif line.startswith("> ") and found and found[-1].block:
                 found[-1].told.append(line[2:])
-            elif line not in ("", ">", f"# {step.name}: known answers", "The solution:"):
+            elif line not in ("", ">", f"# {step.name}: known answers", *REPORTS):
                 raise ValueError(f"this is not understood here: {line!r}")
     except ValueError as error:
         raise LabError(f"tests/gallery/{step.name}.md, line {number}: {error}") from error
@@ -270,9 +279,11 @@ def _grown(lines: list[str], first: int, last: int) -> tuple[int, int]:
 # ---- writing ----------------------------------------------------------------------
 
 
-def write(step: Step, found: list[Row], report: list[str]) -> str:
-    """The text of a gallery with these rows, and the lines of the report on the step's solution."""
-    lines = [f"# {step.name}: known answers", "", "The solution:", "", "```text", *report, "```"]
+def write(step: Step, found: list[Row], reports: dict[str, list[str]]) -> str:
+    """The text of a gallery with these rows, and the lines of the reports that it begins with."""
+    lines = [f"# {step.name}: known answers"]
+    for title, report in reports.items():
+        lines += ["", title, "", "```text", *report, "```"]
     for part in PARTS:
         of_part = [row for row in found if row.part == part]
         if of_part:
@@ -282,10 +293,10 @@ def write(step: Step, found: list[Row], report: list[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def report_in(text: str) -> list[str]:
-    """The lines of the report on the solution that a gallery's text begins with."""
-    block = re.search(r"^```text\n(.*?)^```$", text.partition("\n## ")[0], re.MULTILINE | re.DOTALL)
-    return block[1].splitlines() if block else []
+def reports_in(text: str) -> dict[str, list[str]]:
+    """The lines of the reports that a gallery's text begins with, by what stands above them."""
+    blocks = re.findall(r"^(The .*:)\n\n```text\n(.*?)^```$", text.partition("\n## ")[0], re.MULTILINE | re.DOTALL)
+    return {title: report.splitlines() for title, report in blocks}
 
 
 def _written(row: Row) -> list[str]:
@@ -310,6 +321,7 @@ def _written(row: Row) -> list[str]:
 
 # What differs from launch to launch, and what stands for it.
 NAMES = (
+    (r"ppoll\(\), as in poll\(\) or pause\(\)", "pause()"),  # where there is no such system call, as on aarch64
     (r"MONOTONIC_USEC=\d+", "MONOTONIC_USEC=NOW"),
     (r"\b3\d\d\d\b", "HIGH"),  # the number of the descriptor beyond the limit
     (r"/tmp/#\d+", "/tmp/#INODE"),  # what tmpfile() makes

@@ -20,7 +20,7 @@ from lab.checks import expectations, since
 from lab.checks.check import Check
 from lab.course import STEPS, Step
 from lab.dev.bench_load import end_with_parent
-from lab.dev.gallery import FOLDER, Row, report_in, rows, solution, told, with_names, write
+from lab.dev.gallery import FOLDER, REPORTS, Row, reports_in, rows, told, with_names, write
 from lab.dev.mutants import LIST, NOBODY, Mutant, Seen
 from lab.dev.mutants import mutants as all_mutants
 from lab.dev.mutants import read as read_mutants
@@ -59,7 +59,8 @@ def gallery(keep: str | None) -> int:
     _look_at_machine()
     with ProcessPoolExecutor(WORKERS, initializer=end_with_parent) as pool:
         found = {step: list(pool.map(judge, rows(step))) for step in STEPS}
-        reports = dict(zip(STEPS, pool.map(report_on_solution, STEPS)))
+        whole = [(step, title) for step in STEPS for title in REPORTS]
+        reports = dict(zip(whole, pool.map(report_on, *zip(*whole))))
     pairs = [pair for step in STEPS for pair in zip(rows(step), found[step])]
     problems = [f"{row}: {each.problem}" for row, each in pairs if each.problem]
     verdicts = [line for row, each in pairs for line in changes(row, each)]
@@ -67,14 +68,16 @@ def gallery(keep: str | None) -> int:
     for step in STEPS:
         path = FOLDER / f"{step.name}.md"
         before = path.read_text(encoding="utf-8") if path.exists() else ""
-        report = report_in(before)
-        if marks(report) != marks(reports[step]):
-            was, now_is = " ".join(marks(report)), " ".join(marks(reports[step]))
-            verdicts.append(f"{step.name}, the solution: {now_is}, not {was}")
-        if marks(report) == marks(reports[step]) or keep == "fails":
-            report = reports[step]
+        kept = reports_in(before)
+        for title in REPORTS:
+            report = reports[step, title]
+            if marks(kept.get(title, [])) == marks(report) or keep == "fails":
+                kept[title] = report
+            else:
+                was, now_is = " ".join(marks(kept.get(title, []))), " ".join(marks(report))
+                verdicts.append(f"{step.name}. {title} {now_is}, not {was}")
         now = [brought_up_to_date(row, each, keep) for row, each in zip(rows(step), found[step])]
-        after = write(step, now, report)
+        after = write(step, now, kept)
         if after != before and keep:
             path.write_text(after, encoding="utf-8")
             print(f"written: tests/gallery/{path.name}")
@@ -175,11 +178,11 @@ def _workshop() -> tuple[Launchpad, Tape | None]:
     return pad, None if os.environ.get("TAPE") == "no" else Tape.of(pad)
 
 
-def report_on_solution(step: Step) -> list[str]:
-    """The lines of the whole report on a step's solution, with names in place of PIDs."""
+def report_on(step: Step, title: str) -> list[str]:
+    """The lines of one of the REPORTS that a step's page begins with, with names in place of PIDs."""
     pad, tape = _workshop()
     with tempfile.TemporaryDirectory() as folder, examiner(pad, Path(folder), tape) as examine:
-        return with_names(describe(examine(solution(step), step).judged())).splitlines()
+        return with_names(describe(examine(REPORTS[title](step), step).judged())).splitlines()
 
 
 def judge(row: Row) -> Found:
