@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from lab.answers import Answer
 from lab.checks import expectations, usual
 from lab.checks.check import DOES_NOT_COMPILE, NO_SOURCE, UNCHECKED, WRONG_STATE
 from lab.course import STEPS, step_called
+from lab.facts import Message
+from lab.judge.examination import examiner
 from lab.judge.verdict import FAILED, FOLLOWS, PASSED, SKIPPED, Judged, Result
 from lab.kernel import calls
 from lab.report import compiler, launches, text
@@ -330,3 +333,50 @@ def test_the_names_of_this_machine_are_known():
     if getpid is None:
         pytest.skip("nobody has looked up a number for this kind of machine")
     assert calls.name_of(getpid) == "getpid" and calls.name_of(1 << 20) == ""
+
+
+# ---- what the program said ---------------------------------------------------------------
+
+GAVE_UP = 1 << 8  # a wait status: exit(1)
+
+
+@pytest.fixture(scope="module")
+def seen(sandbox_pad, tmp_path_factory):
+    """What is seen of a program that only waits."""
+    with examiner(sandbox_pad, tmp_path_factory.mktemp("seen")) as start:
+        return start("#include <unistd.h>\nint main(void) { pause(); }", "setsid").observation(Scene())
+
+
+def message(text, level=3):
+    return Message(f"<{24 + level}>Jan  1 00:00:00 03_setsid[4]: {text}", 4, 0.0)
+
+
+ABOVE = "Most likely the reason is what your program said itself, as quoted above."
+SAID = 'Most likely your program itself tells the reason. It said: "open: No such file".'
+
+
+@pytest.mark.parametrize(
+    ("changed", "observed", "because", "told"),
+    [
+        ({"printed": "open: No such file\n"}, "that", "it ended", SAID),
+        ({"printed": "starting\nopen: No such file\nbye\n"}, "that", "it ended", SAID),
+        ({"messages": (message("open: No such file"), message("hello", 6))}, "that", "it ended", SAID),
+        ({"printed": "open: No such file\n"}, 'it printed "open: No such file"', "it ended", ABOVE),
+        ({"printed": "open: No such file\n"}, "that", "open() failed", ""),  # the cause is known
+        ({"printed": "open: No such file\n", "job_status": 0}, "that", "it ended", ""),  # it did not give up
+        ({"messages": (message("hello", 6),)}, "that", "it ended", ""),  # no error
+        ({"printed": "usage: 03_setsid\n -h: help\n"}, "that", "it ended", ""),
+        ({"printed": " \n"}, "that", "it ended", ""),
+    ],
+)
+def test_the_programs_own_message_is_quoted_where_no_cause_knows_of_it(changed, observed, because, told, seen):
+    o = replace(seen, **{"job_status": GAVE_UP, **changed})
+    failed = Result(expectations(SETSID)[1], FAILED, WRONG_STATE, "this", observed, because, seen=o)
+    assert launches.says_the_reason(failed) == told
+    assert (f"       {told}" in text.explain(ANSWER, failed)) == bool(told)
+
+
+def test_what_it_said_is_not_too_long(seen):
+    o = replace(seen, job_status=GAVE_UP, printed="open: " + "x" * 1000)
+    failed = Result(expectations(SETSID)[1], FAILED, WRONG_STATE, "this", "that", "it ended", seen=o)
+    assert len(launches.says_the_reason(failed)) < 300

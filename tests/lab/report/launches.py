@@ -16,6 +16,7 @@ from lab.scene import Scene
 # there; one that makes none spends less than a hundredth (Linux 6.18 on x86-64).
 MUCH_OF_IT = 0.2
 MAX_QUOTE = 200  # characters of what a program said
+QUOTED_ELSEWHERE = 60  # so many of them stand in an observation, or the report has not quoted it yet
 
 # The functions of the C library that learners call, by the system calls in which they wait: the pages of section 2.
 CALLED_BY = {
@@ -172,19 +173,35 @@ def _doing(doing: Doing) -> str:
 
 
 def own_message(result: Result) -> str:
-    """What the program said when it gave up, if the report does not quote it already; else "".
+    """What the program said when it gave up; "" if it did not, or said nothing.
 
-    It gave up if one of its processes has ended with a status other than 0. What
-    it printed comes first; in the log only errors count: syslog(3), LOG_ERR.
+    It gave up if one of its processes has ended with a status other than 0. The
+    last line that it printed counts, one with a reason before any other; or else
+    the last error in the log.
     """
     o = result.seen
     if not isinstance(o, Observation) or not _gave_up(o):
         return ""
-    printed = [line for line in o.printed.splitlines() if line.strip()]
+    printed = [" ".join(line.split()) for line in o.printed.splitlines() if line.strip()]
     logged = [text for message in o.messages if (text := _logged_error(message.text))]
-    said = " ".join((printed or logged or [""])[-1].split())
-    told = " ".join(f"{result.expected} {result.observed} {result.because}".split())
-    return "" if not said or said in told else said
+    if printed and printed[0].lower().startswith("usage"):
+        return ""  # how it is called is no reason
+    reasons = [line for line in printed if _CALL.search(line)] or printed or logged
+    return reasons[-1] if reasons else ""
+
+
+# What stands before a reason, as perror(3) has it: "setsid: Operation not permitted", "setsid() failed: ...".
+_CALL = re.compile(r"(\w+)(?:\(\))?(?: failed)?: ")
+
+
+def says_the_reason(result: Result) -> str:
+    """A sentence on what the program said itself, where the cause that is told does not know of it; "" elsewhere."""
+    said = own_message(result)
+    if not said or any(f"{call}(" in result.because for call in _CALL.findall(said)) or said in result.because:
+        return ""
+    if " ".join(result.observed.split()).find(shortened(said, QUOTED_ELSEWHERE).rstrip(".")) >= 0:
+        return "Most likely the reason is what your program said itself, as quoted above."
+    return f"Most likely your program itself tells the reason. It said: {quoted(said)}."
 
 
 def _gave_up(o: Observation) -> bool:

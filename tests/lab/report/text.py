@@ -25,7 +25,7 @@ from lab.course import START, STEPS, Step
 from lab.facts import Observation
 from lab.judge.verdict import FAILED, FOLLOWS, PASSED, SKIPPED, Judged, Result
 from lab.report.compiler import missing_headers, quoted_messages
-from lab.report.launches import doing_in_words, launch_in_words, own_message, quoted, seen_in_words
+from lab.report.launches import doing_in_words, launch_in_words, says_the_reason, seen_in_words
 from lab.report.terminal import MARGIN, Page
 from lab.scene import Scene
 from lab.toolbox import printable
@@ -245,8 +245,8 @@ def explain(answer: Answer, result: Result, page: Page = Page()) -> list[str]:
             entries["doing"] = doing
         lines += _indented(line for name, words in entries.items() for line in _entry(name, words, page))
     paragraphs = [_sentence(result.because)]
-    if said := own_message(result):
-        paragraphs.append(f"Most likely your program itself tells the reason. It said: {quoted(said)}.")
+    if reason := says_the_reason(result):
+        paragraphs.append(reason)
     paragraphs.append(f"Read {_in_a_row([answer.step.handout, *result.check.read.split(', ')])}.")
     for paragraph in paragraphs:
         lines += ["", *_indented(_wrapped(paragraph, page.room))]
