@@ -1,5 +1,7 @@
 """Writes the results into the file that a user has named: as a whole, or not at all."""
 
+from __future__ import annotations
+
 import os
 import stat
 
@@ -8,7 +10,7 @@ from lab.toolbox import LabError
 STANDARD_OUTPUT = "-"  # as the name of a file
 
 
-def look_at_place(file):
+def look_at_place(file: str) -> None:
     """Raises LabError where no file of this name can be written: that is told before anything is checked."""
     if file == STANDARD_OUTPUT:
         return
@@ -27,11 +29,11 @@ def look_at_place(file):
         raise LabError(f"cannot write {file}: nobody like you may make a file in {folder}. Name another one in JSON")
 
 
-def _not_written(file, error):
+def _not_written(file: str, error: OSError) -> str:
     return f"cannot write {file}: {error.strerror or error}. Name another file in JSON"
 
 
-def deliver(data, file):
+def deliver(data: str, file: str) -> None:
     """Write a file in one step: whoever reads it gets all of it. Raises LabError."""
     if file == STANDARD_OUTPUT:
         print(data, end="", flush=True)

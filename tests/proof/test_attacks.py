@@ -181,7 +181,8 @@ def not_in_sight(arena, attack):
     if attack.step == "background":
         nothing_allowed(arena, done)
     else:
-        assert re.search(r"NO   .*compiles\n.*No such file or directory", done.stdout, re.DOTALL), done.stdout + done.stderr
+        not_found = re.search(r"NO   .*compiles\n.*No such file or directory", done.stdout, re.DOTALL)
+        assert not_found, done.stdout + done.stderr
         held(arena, attack, done)
 
 

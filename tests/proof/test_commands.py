@@ -113,7 +113,7 @@ def test_the_compilers_message_is_shown(answers):
 
 
 def test_a_missing_header_is_named(answers):
-    """By a warning, where the compiler is content with one; and an editor finds the place from where make was called."""
+    """By a warning, where the compiler is content with one. An editor finds the place from where make was called."""
     edit(answers / FORK.file, "#include <sys/stat.h>\n", "")
     words = [ROOT / "tests" / "run", "check", "--answers", answers.name, "--step", FORK.word]
     done = subprocess.run(words, cwd=answers.parent, capture_output=True, text=True, timeout=PATIENCE, check=False)

@@ -55,9 +55,15 @@ def _ask_compilers():
 
 def _ask(compiler_words):
     """What one of them prints, "" where it fails."""
-    ask = {"input": "#include <asm/unistd.h>\n", "capture_output": True, "text": True, "timeout": ASK_TIME}
     try:
-        done = subprocess.run([*compiler_words, "-E", "-dM", "-x", "c", "-"], check=False, **ask)
+        done = subprocess.run(
+            [*compiler_words, "-E", "-dM", "-x", "c", "-"],
+            input="#include <asm/unistd.h>\n",
+            capture_output=True,
+            text=True,
+            timeout=ASK_TIME,
+            check=False,
+        )
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout if done.returncode == 0 else ""

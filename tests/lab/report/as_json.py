@@ -18,7 +18,7 @@ from lab.facts import Observation
 from lab.judge.verdict import FAILED, PASSED, SKIPPED, Judged, Result
 from lab.report.compiler import located
 from lab.report.launches import launch_in_words, own_message, seen_in_words
-from lab.scene import Scene
+from lab.scene import Manager, Scene, Signals
 
 SCHEMA = 1  # the version of this form: it would be 2 if a field had changed
 
@@ -137,16 +137,16 @@ def _launch(check: Check, scene: Scene) -> dict[str, Any]:
         "way": (check.usual.name or None) if check.usual else None,
         "times": check.times,
         "arguments": list(scene.arguments or ()),
-        "stdio": scene.stdio,
+        "stdio": scene.stdio.value,
         "root": scene.root,
         "session_leader": scene.leads,
-        "signals_held": bool(scene.signals),
-        "without": [f"/dev/{name}" for name in scene.without],
+        "signals_held": scene.signals is Signals.HELD,
+        "without": [f"/dev/{device.value}" for device in scene.without],
         "environment": list(scene.environment),
         "files": [str(file[0]) for file in scene.files],
-        "notify": scene.notify or None,
-        "listen": list(scene.listen or ()),
-        "fault": scene.fault or None,
+        "notify": None if scene.notify in (None, Manager.NONE) else Manager(scene.notify).value,
+        "listen": [kind.value for kind in scene.listen or ()],
+        "fault": scene.fault.word if scene.fault else None,
         "then": [str(deed) for deed in scene.then],
     }
 

@@ -9,8 +9,9 @@ from typing import Iterable
 from lab.checks.check import NEVER_SETTLED
 from lab.checks.common import FORM, fate, role, signal_name
 from lab.facts import Doing, Observation, Process
+from lab.faults import Fault
 from lab.judge.verdict import Result
-from lab.scene import Scene
+from lab.scene import Manager, Scene, Signals, Stdio
 
 # Of the time of a busy process. One that makes the cheapest call there is, getppid(), all the time spends half of it
 # there; one that makes none spends less than a hundredth (Linux 6.18 on x86-64).
@@ -36,9 +37,9 @@ CALLED_BY = {
 }
 
 STDIO = {
-    "terminal": "on a terminal",
-    "closed": "with 0, 1 and 2 closed",
-    "pipe": "with a pipe as standard output",
+    Stdio.TERMINAL: "on a terminal",
+    Stdio.CLOSED: "with 0, 1 and 2 closed",
+    Stdio.PIPE: "with a pipe as standard output",
 }
 
 
@@ -47,21 +48,21 @@ STDIO = {
 
 def launch_in_words(scene: Scene) -> str:
     """How a program is started in a completed scene, and what is done to it, as a sentence."""
-    parts = [STDIO.get(scene.stdio, scene.stdio)]
+    parts = [STDIO[scene.stdio]]
     if scene.arguments:
         parts.append(f"with {' '.join(scene.arguments)}")
     if scene.root:
         parts.append("as root")
     if scene.leads:
         parts.append("as the leader of a session")
-    if scene.signals:
+    if scene.signals is Signals.HELD:
         parts.append("with all signals ignored and blocked")
-    parts += [f"without /dev/{name}" for name in scene.without]
+    parts += [f"without /dev/{device.value}" for device in scene.without]
     parts += [f"with {shortened(variable, 40)} in its environment" for variable in scene.environment]
-    if scene.notify:
-        parts.append(f"with NOTIFY_SOCKET ({scene.notify})")
+    if scene.notify is not None and scene.notify is not Manager.NONE:
+        parts.append(f"with NOTIFY_SOCKET ({scene.notify.value})")
     if scene.listen:
-        parts.append(f"with sockets from descriptor 3 on ({', '.join(scene.listen)})")
+        parts.append(f"with sockets from descriptor 3 on ({', '.join(kind.value for kind in scene.listen)})")
     if scene.files:
         parts.append(f"beside {', '.join(file[0] for file in scene.files)}")
     if scene.fault:
@@ -70,9 +71,9 @@ def launch_in_words(scene: Scene) -> str:
     return f"{text}; then {', '.join(map(str, scene.then))}." if scene.then else f"{text}."
 
 
-def fault_in_words(fault: str) -> str:
-    """What is made to go wrong, by the name of the fault, such as chdir-EACCES."""
-    call, _, how = fault.rpartition("-")
+def fault_in_words(fault: Fault) -> str:
+    """What is made to go wrong."""
+    call, _, how = fault.word.rpartition("-")
     if call == "telling":
         return "it is held whenever it tells something"
     ways = {
@@ -90,16 +91,16 @@ def fault_in_words(fault: str) -> str:
 def seen_in_words(o: Observation) -> list[str]:
     """What was seen of a launch, as lines: who lives, what the daemon looks like, what came of what was done to it."""
     lines = [fate(o)]
-    if o.process and not o.shell_lost:
+    if o.process and not o.job.lost_shell:
         lines += process_in_words(o, o.process)
     if o.messages:
         lines.append(f"in the log: {quoted(o.messages[-1].text)}{_and_others(len(o.messages) - 1)}")
     if o.notices:
         lines.append(f"to the service manager: {quoted(o.notices[-1].text)}{_and_others(len(o.notices) - 1)}")
-    if o.status_after is not None:
-        how = f"was killed by {signal_name(os.WTERMSIG(o.status_after))}"
-        if os.WIFEXITED(o.status_after):
-            how = f"exited with status {os.WEXITSTATUS(o.status_after)}"
+    if o.after.status is not None:
+        how = f"was killed by {signal_name(os.WTERMSIG(o.after.status))}"
+        if os.WIFEXITED(o.after.status):
+            how = f"exited with status {os.WEXITSTATUS(o.after.status)}"
         lines.append(f"after that PID {o.survivor.pid} {how}")
     return lines
 
@@ -205,7 +206,7 @@ def says_the_reason(result: Result) -> str:
 
 
 def _gave_up(o: Observation) -> bool:
-    statuses = [status for status in (o.job_status, *o.reaped.values()) if status is not None]
+    statuses = [status for status in (o.job.status, *o.reaped.values()) if status is not None]
     return any(os.WIFEXITED(status) and os.WEXITSTATUS(status) != 0 for status in statuses)
 
 
