@@ -227,7 +227,8 @@ def run_in(copy, *words):
 
 
 LOOK = """
-import sys
+import signal, sys
+from lab import scene as asked
 from lab.course import START
 from lab.faults import Fault
 from lab.sandbox.server import Launchpad
@@ -293,3 +294,33 @@ def test_a_fault_is_a_row(copy):
     script = "umask 0; umask"
     assert printed_in(copy, "Scene()", script) == "0000\n"
     assert printed_in(copy, "Scene(fault=Fault.UMASK_FAILS)", script) != "0000\n"
+
+
+DEED = """
+@dataclass(frozen=True)
+class Twice:
+    number: signal.Signals
+
+
+Deed = Union[
+    Twice,
+"""
+FUNCTION = """
+async def _send_twice(subject: Subject, deed: Any) -> None:
+    subject.send(deed.number)
+    await subject.rest()
+    subject.send(deed.number)
+
+
+DEEDS:"""
+
+
+def test_a_deed_is_a_type_and_its_function(copy):
+    edit(copy / "tests/lab/scene.py", "\nDeed = Union[\n", DEED)
+    doing = copy / "tests/lab/watch/deeds.py"
+    edit(doing, "\nDEEDS:", FUNCTION)
+    edit(doing, "    Signal: _send_signal,\n", "    Signal: _send_signal,\n    Twice: _send_twice,\n")
+    edit(doing, "    Storm,\n", "    Storm,\n    Twice,\n")
+    proved(copy)
+    script = "trap 'echo got it' USR1; while :; do read line; done"
+    assert printed_in(copy, "Scene(then=(asked.Twice(signal.SIGUSR1),))", script) == "got it\ngot it\n"
