@@ -127,7 +127,7 @@ def test_the_time_of_a_message_is_when_it_was_sent(pad, programs):
         launch.take_in()
         told = len(launch.notices)
         os.kill(launch.outer(launch.pids()[-1]), signal.SIGHUP)
-        assert wait_for(lambda: select.select([launch._files[Source.NOTICES]], [], [], 0)[0])
+        assert wait_for(lambda: select.select([launch.streams.files[Source.NOTICES]], [], [], 0)[0])
         there = time.monotonic()
         assert wait_for(lambda: time.monotonic() > there + 0.1)
         launch.take_in()

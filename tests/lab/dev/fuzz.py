@@ -322,7 +322,9 @@ def fuzz_event(rng: random.Random) -> None:
     line = f"{kind.word} {rng.choice(('1', '1 2', '0 1 2 3', 'terminal', 'a=1:-:0', 'a=1:-'))}"
     text = os.fsdecode(damaged(rng, line.encode()))
     try:
-        protocol.read_event(text, rng.choice((None, 7)))
+        event = protocol.read_event(text, rng.choice((None, 7)))
+        if isinstance(event, protocol.Calls):
+            event.by_number()
     except protocol.NotUnderstood:
         pass
     except Exception as error:

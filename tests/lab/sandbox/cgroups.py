@@ -60,8 +60,10 @@ def own_directories(proc="/proc/self"):
     """The directories of the groups of this process in which it can make others, one for each hierarchy."""
     own, found = _own_groups(f"{proc}/cgroup"), []
     for kind, options, root, directory in _mounts(f"{proc}/mountinfo"):
-        name = "" if kind == "cgroup2" else next((each for each in CONTROLLERS if each in options), None)
-        if name in own:
+        names = [""] if kind == "cgroup2" else [each for each in CONTROLLERS if each in options]
+        for name in names[:1]:
+            if name not in own:
+                continue
             found += [path for path in _directories(own[name], root, directory) if _can_be_used(path)][:1]
     return found
 

@@ -6,7 +6,6 @@ they are called `outer`.
 
 from __future__ import annotations
 
-import array
 import errno
 import fcntl
 import os
@@ -17,18 +16,21 @@ import struct
 import time
 import weakref
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Callable
 
 import psutil
 
-from lab.facts import Message
 from lab.hindered import does_not_end, init_ended, launcher_failed, limits_changed
 from lab.kernel import procfs
 from lab.kernel.process import looking_at
 from lab.sandbox import protocol
 from lab.sandbox.cgroups import was_out_of_memory
+from lab.sandbox.mailbox import Gone, Mailbox
 from lab.sandbox.protocol import NotUnderstood, Source
+from lab.sandbox.room import room_in_folder, room_in_sandbox
+from lab.sandbox.started import Started
+from lab.sandbox.streams import Streams
 from lab.scene import PORT, Scene
 from lab.toolbox import LabError
 
@@ -36,28 +38,21 @@ from lab.toolbox import LabError
 END_TIME = 60  # seconds for everything to be gone after the end
 ORDER_TIME = 30  # seconds for the launcher to do what it is told: more than it gives a process to stop
 DRAIN_TIME = 10  # seconds for what was printed to come through the terminal
-WRITABLE = ("home/lab", "tmp")  # where a sandbox has a file system for the job: launcher/sandbox.c
-DISK, FILES = 64 << 20, 10000  # bytes and files of each of these
 OTHERS_TIME = 0.02  # seconds for which a launch may have to wait while others are looked at
 MAX_PUMPS_OF_OTHERS = 20  # looks at what has come for each of them
 MAX_PUMPS = 1000  # looks at what has come, before it counts as a flood
-KEPT_OUTPUT = 64 * 1024  # bytes of what a job prints that are kept
-KEPT_MESSAGES = 1000  # messages to the log that are kept
 
 
 # linux/seccomp.h: struct seccomp_notif, struct seccomp_notif_resp, and what is done with them.
 _NOTIFICATION, _RESPONSE = struct.Struct("=QII64x"), struct.Struct("=QqiI")
 _NOTIF_RECV, _NOTIF_SEND, _CONTINUE = 0xC0502100, 0xC0182101, 1
 
-_SO_TIMESTAMP, _SCM_CREDENTIALS = 29, 2  # asm-generic/socket.h, unix(7)
-_ANCILLARY = socket.CMSG_SPACE(12) + socket.CMSG_SPACE(16)  # struct ucred, struct timeval
-
 
 class Refused(Exception):
     """This environment allows no sandbox. Its text says what refused."""
 
 
-_under_way = weakref.WeakSet()  # the Launches of this process that have not ended
+_under_way: weakref.WeakSet[Launch] = weakref.WeakSet()  # the Launches of this process that have not ended
 _pumped = 0.0  # when they were pumped for the last time, in seconds of time.monotonic()
 
 
@@ -90,50 +85,112 @@ class HeldCall:
 
 @dataclass(eq=False)
 class Launch:
-    """All that one start of the launcher made. Use it as a context manager."""
+    """A handle on all that one start of the launcher made. Use it as a context manager.
 
-    control: socket.socket
+    What is known since its start is `start`; what it says is in `streams`.
+    """
+
+    mailbox: Mailbox
     sandboxed: bool
     scene: Scene
     limits: bytes = b""  # what /proc/PID/limits says of init at its start
-    init: int = 0  # outer PID
-    pidfd: int = -1  # init's
-    shell: int = 0
-    job: int = 0
-    started: float = 0.0  # when the job was about to run its program, in seconds of time.monotonic()
     job_status: int | None = None  # as waitpid() gave it to the shell; None while it runs
     exec_errno: int = 0
-    lab: str = ""  # the job's working directory, as a path for pytest
-    program: tuple[int, int] = (0, 0)  # (device, inode) of what was launched
-    calls: dict = field(default_factory=dict)  # number: (kind, argument), see waits.c
     reaped: dict = field(default_factory=dict)  # PID: status, of orphans
-    messages: list = field(default_factory=list)  # what arrived at /dev/log
-    notices: list = field(default_factory=list)  # what the service manager was told
+    found: str | None = None  # in the PID file, at the moment when the job returned
+    again: list = field(default_factory=list)  # PIDs of what was started by start_again()
     port: int = 0  # what PORT stands for
     port_mark: socket.socket | None = None  # reserves it where there is no sandbox
-    printed: bytearray = field(default_factory=bytearray)  # to the terminal or the output
-    piped: bytearray = field(default_factory=bytearray)  # that part of it that came through the pipe of Stdio.PIPE
-    found: str | None = None  # in the PID file, at the moment when the job returned
-    again: list = field(default_factory=list)  # PIDs of what was started by "again"
     held_calls: list = field(default_factory=list)  # HeldCalls that have not been let go
     at_held: Callable[[Launch], None] | None = None  # sees to `held_calls`, each time that it is pumped
-    groups: list = field(default_factory=list)  # the directories of its control groups
-    flooded: bool = False  # more than KEPT_OUTPUT was printed
-    pipe_closed: bool = False  # scene Stdio.PIPE: its reader has got end of file
-    proc: str = "/proc"  # the /proc whose PIDs are the job's own
     is_tool: bool = False  # it runs a tool, and no answer
     is_read: bool = True  # False while nobody is to take in what it says, or somebody else does
     _trouble: Exception | None = None  # what came of it while another launch was looked at
-    _proc_fd: int = -1
     _known: dict = field(default_factory=dict)  # outer PIDs, and those that the job knows: what they send may come late
-    _files: dict = field(default_factory=dict)  # Source: the descriptor that is read
-    _answers: list = field(default_factory=list)  # the Events that came of the last order
-    _awaited: tuple = ()  # the kinds of Events that can come of it
-
-    # ---- what it says --------------------------------------------------
 
     def __post_init__(self):
+        self.start = Started(self.sandboxed)
+        self.streams = Streams(self._inner)
         _under_way.add(self)
+
+    # What is known since the start, and what it has said: those who look at a launch name it often.
+
+    @property
+    def init(self):
+        """init's PID, as pytest sees it; 0 if it is not known yet."""
+        return self.start.init
+
+    @property
+    def shell(self):
+        """The PID of the stand-in for the shell; 0 if it is not known yet."""
+        return self.start.shell
+
+    @property
+    def job(self):
+        """The PID of what the shell started; 0 if it is not known yet."""
+        return self.start.job
+
+    @property
+    def started(self):
+        """When the job was about to run its program, in seconds of time.monotonic()."""
+        return self.start.at
+
+    @property
+    def lab(self):
+        """The job's working directory, as a path for pytest."""
+        return self.start.lab
+
+    @property
+    def program(self):
+        """(device, inode) of what was launched."""
+        return self.start.program
+
+    @property
+    def calls(self):
+        """{number: (kind, argument)} of the calls that wait: launcher/waits.c."""
+        return self.start.calls
+
+    @property
+    def proc(self):
+        """The /proc whose PIDs are the job's own."""
+        return self.start.proc
+
+    @property
+    def adopter(self):
+        """The PID of whatever adopts orphans here."""
+        return self.start.adopter
+
+    @property
+    def printed(self):
+        """What came through the terminal, or through what stands in its place."""
+        return self.streams.printed
+
+    @property
+    def piped(self):
+        """That part of it that came through the pipe of Stdio.PIPE."""
+        return self.streams.piped
+
+    @property
+    def pipe_closed(self):
+        """Whether the reader of that pipe has got end of file."""
+        return self.streams.pipe_closed
+
+    @property
+    def flooded(self):
+        """Whether more was printed than is kept."""
+        return self.streams.flooded
+
+    @property
+    def messages(self):
+        """What arrived at /dev/log."""
+        return self.streams.messages
+
+    @property
+    def notices(self):
+        """What the service manager was told."""
+        return self.streams.notices
+
+    # ---- what it says --------------------------------------------------
 
     def pump(self, timeout=0.0):
         """Take in what has come from the launcher, the terminal and the log.
@@ -156,57 +213,35 @@ class Launch:
 
     def _pump_own(self, timeout):
         """The same, of this launch alone."""
-        control = self.control.fileno()
-        watched = {fd: source for source, fd in self._files.items()}
+        control = self.mailbox.fileno()
+        watched = {fd: source for source, fd in self.streams.files.items()}
         poller = select.poll()
         for fd in (control, *watched):
             poller.register(fd, select.POLLIN)
         ready = poller.poll(timeout * 1000)
         for fd, _ in ready:
             if fd == control:
-                self._take_control()
+                self._take_event()
+            elif watched[fd] is Source.LISTENER:
+                self._take_listener(fd)
             else:
-                self._TAKERS[watched[fd]](self, fd)
+                self.streams.take(watched[fd])
         if self.held_calls and self.at_held is not None:
             self.at_held(self)
         return bool(ready)
 
-    def _take_control(self):
+    def _take_event(self):
         """Take in one event. Raises Refused, LabError, Hindered, and NotUnderstood for what is no event."""
         try:
-            data, ancillary, flags, _ = self.control.recvmsg(
-                8192, socket.CMSG_SPACE(4), socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
-            )
-        except BlockingIOError:
+            event = self.mailbox.receive()
+        except Gone as gone:
+            raise self._broken("the launcher ended too soon: something killed it", init_ended()) from gone
+        if event is None:
             return
-        except ConnectionResetError:
-            data, ancillary, flags = b"", [], 0
-        if not data:
-            raise self._broken("the launcher ended too soon: something killed it", init_ended())
-        if flags & socket.MSG_CTRUNC:
-            raise LabError("the lab can open no more files. Allow more (ulimit -n 4096), and try again")
-        descriptors = [fd for _, _, packed in ancillary for fd in array.array("i", packed)]
-        try:
-            event = protocol.read_event(os.fsdecode(data), descriptors[0] if descriptors else None)
-        except NotUnderstood:
-            for fd in descriptors:
-                os.close(fd)
-            raise
-        self._take_event(event)
-
-    def _take_event(self, event):
+        self.start = self.start.after(event)
         take = self._EVENTS.get(type(event))
         if take is not None:
             take(self, event)
-        elif isinstance(event, self._awaited):
-            self._answers.append(event)
-        elif hasattr(event, "descriptor"):  # of an order that was given up: nobody waits for it any more
-            os.close(event.descriptor)
-
-    def add_stream(self, source, fd):
-        """Read what comes from a descriptor, from here on."""
-        self._files[source] = fd
-        os.set_blocking(fd, False)
 
     def _refused(self, event):
         raise Refused(event.why)
@@ -217,33 +252,8 @@ class Launch:
     def _was_misunderstood(self, event):
         raise NotUnderstood(f"it was told {event.what}")
 
-    def _take_init(self, event):
-        self.init, self.pidfd = event.pid, event.descriptor
-
     def _take_stream(self, event):
-        self.add_stream(event.source, event.descriptor)
-
-    def _take_proc(self, event):
-        self._proc_fd = event.descriptor
-
-    def _take_lab(self, event):
-        self.lab = f"/proc/{self.init}/root{event.path}" if self.sandboxed else event.path
-        self._open_proc()
-
-    def _take_group(self, event):
-        self.groups.append(event.path)
-
-    def _take_program(self, event):
-        self.program = (event.device, event.inode)
-
-    def _take_calls(self, event):
-        self.calls = event.by_number()
-
-    def _take_shell(self, event):
-        self.shell = event.pid
-
-    def _take_job(self, event):
-        self.job, self.started = event.pid, time.monotonic()
+        self.streams.add(event.source, event.descriptor)
 
     def _take_exec(self, event):
         self.exec_errno = event.error
@@ -258,20 +268,12 @@ class Launch:
     def _take_reaped(self, event):
         self.reaped[event.pid] = event.status
 
-    # What becomes of each event. The others are answers to orders: see _order().
+    # What becomes of an event that tells of more than the start: see Started, and Mailbox for answers to orders.
     _EVENTS = {
         protocol.Refused: _refused,
         protocol.Broken: _broke,
         protocol.Misunderstood: _was_misunderstood,
-        protocol.Init: _take_init,
         protocol.Stream: _take_stream,
-        protocol.Proc: _take_proc,
-        protocol.Lab: _take_lab,
-        protocol.Group: _take_group,
-        protocol.Program: _take_program,
-        protocol.Calls: _take_calls,
-        protocol.Shell: _take_shell,
-        protocol.Job: _take_job,
         protocol.Exec: _take_exec,
         protocol.Ended: _take_ended,
         protocol.Found: _take_found,
@@ -291,34 +293,6 @@ class Launch:
         except (ProcessLookupError, PermissionError):
             return False
 
-    def _take_printed(self, source, fd):
-        try:
-            data = os.read(fd, 65536)
-        except BlockingIOError:
-            return
-        except OSError:  # EIO: every descriptor of the terminal's other side is closed
-            data = b""
-        if not data:
-            os.close(self._files.pop(source))
-            self.pipe_closed |= source is Source.STDOUT
-        room = KEPT_OUTPUT - len(self.printed)
-        self.flooded |= len(data) > room
-        self.printed += data[: max(room, 0)]
-        if source is Source.STDOUT:
-            self.piped += data[: max(room, 0)]
-
-    def _take_terminal(self, fd):
-        self._take_printed(Source.TERMINAL, fd)
-
-    def _take_stdout(self, fd):
-        self._take_printed(Source.STDOUT, fd)
-
-    def _take_output(self, fd):
-        self._take_printed(Source.OUTPUT, fd)
-
-    def _take_again(self, fd):
-        self._take_printed(Source.AGAIN, fd)
-
     def _take_listener(self, fd):
         """A call is held, until it is let go."""
         call = bytearray(_NOTIFICATION.size)
@@ -327,7 +301,7 @@ class Launch:
         except FileNotFoundError:
             return  # the caller has ended meanwhile
         except OSError:
-            os.close(self._files.pop(Source.LISTENER))  # so have all that could call
+            self.streams.drop(Source.LISTENER)  # so have all that could call
             return
         identifier, outer = _NOTIFICATION.unpack(call)[:2]
         self.held_calls.append(HeldCall(identifier, self._inner(outer), outer, time.monotonic()))
@@ -337,7 +311,7 @@ class Launch:
         self.held_calls.remove(call)
         try:
             answer = _RESPONSE.pack(call.identifier, 0, -error, 0 if error else _CONTINUE)
-            fcntl.ioctl(self._files[Source.LISTENER], _NOTIF_SEND, answer)
+            fcntl.ioctl(self.streams.files[Source.LISTENER], _NOTIF_SEND, answer)
         except (KeyError, OSError):
             pass  # the caller has ended meanwhile
 
@@ -350,50 +324,13 @@ class Launch:
         before = -1
         while before < len(self.notices):
             before = len(self.notices)
-            self._take_notices(self._files[Source.NOTICES])
-
-    def _take_log(self, fd):
-        self._take_message(fd, self.messages)
-
-    def _take_notices(self, fd):
-        self._take_message(fd, self.notices)
-
-    _TAKERS = {
-        Source.TERMINAL: _take_terminal,
-        Source.STDOUT: _take_stdout,
-        Source.OUTPUT: _take_output,
-        Source.AGAIN: _take_again,
-        Source.LISTENER: _take_listener,
-        Source.LOG: _take_log,
-        Source.NOTICES: _take_notices,
-    }
-
-    def _take_message(self, fd, messages):
-        flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
-        with socket.socket(fileno=os.dup(fd)) as receiver:
-            try:
-                data, ancillary, _, _ = receiver.recvmsg(8192, _ANCILLARY, flags)
-            except BlockingIOError:
-                return
-        sender, when = None, time.monotonic()
-        for _, kind, packed in ancillary:
-            if kind == socket.SCM_RIGHTS:
-                for passed in array.array("i", packed[: len(packed) // 4 * 4]):
-                    os.close(passed)  # nobody has asked for it
-            elif kind == _SCM_CREDENTIALS:
-                sender = self._inner(array.array("i", packed[:4])[0])
-            elif kind == _SO_TIMESTAMP:
-                seconds, microseconds = struct.unpack("ll", packed)
-                when -= time.time() - (seconds + microseconds / 1e6)
-        if len(messages) < KEPT_MESSAGES:
-            text = data.rstrip(b"\0\n").decode("utf-8", "backslashreplace")
-            messages.append(Message(text, sender, when))
+            self.streams.take(Source.NOTICES)
 
     def _inner(self, outer):
         """The PID that the job knows a process by; None if it was gone before anybody had looked it up."""
         if outer not in self._known:
             try:
-                self._known[outer] = procfs.read_status(f"/proc/{outer}").pid_at(self.level)
+                self._known[outer] = procfs.read_status(f"/proc/{outer}").pid_at(self.start.level)
             except ProcessLookupError:
                 return None
         return self._known[outer]
@@ -405,13 +342,13 @@ class Launch:
         written. So a mark is written behind it, and waited for.
         """
         mark = b"\x1e%d\x1e" % time.monotonic_ns()
-        if Source.TERMINAL in self._files and self._write_to_terminal(mark):
+        if Source.TERMINAL in self.streams.files and self._write_to_terminal(mark):
             deadline = time.monotonic() + DRAIN_TIME
             while mark not in self.printed and not self.flooded and time.monotonic() < deadline:
-                if Source.TERMINAL not in self._files:
+                if Source.TERMINAL not in self.streams.files:
                     break  # all that could have written to it have ended
                 self.pump(0.01)
-            self.printed = bytearray(self.printed.replace(mark, b""))
+            self.streams.forget_mark(mark)
         self.take_in()
 
     def take_in(self):
@@ -431,6 +368,17 @@ class Launch:
         except OSError:
             return False  # the terminal is stopped, full or gone: then there is no more to come
 
+    # ---- looking at it -------------------------------------------------
+
+    def of_this_process(self):
+        """The same launch, looked at by the process that calls this: a child of pytest's, say."""
+        _under_way.intersection_update({self})
+        return self
+
+    def terminal(self):
+        """The master of the job's terminal, a descriptor; None if there is none, or it is closed."""
+        return self.streams.files.get(Source.TERMINAL)
+
     @contextmanager
     def unread(self):
         """For as long as the context lasts nobody takes in what it says, unless it is pumped itself."""
@@ -440,33 +388,10 @@ class Launch:
         finally:
             self.is_read = True
 
-    # ---- looking at it -------------------------------------------------
-
-    def _open_proc(self):
-        """From here on `proc` is the /proc of the sandbox; a path at which nothing is if init has ended already."""
-        if self.sandboxed:
-            self.proc = f"/proc/{self.init}/root/proc"
-            try:
-                if self._proc_fd == -1:  # an older kernel: the one that the job sees
-                    self._proc_fd = os.open(self.proc, os.O_PATH | os.O_CLOEXEC)
-            except (FileNotFoundError, ProcessLookupError):
-                return  # that it has ended is told next
-            self.proc = f"/proc/{os.getpid()}/fd/{self._proc_fd}"
-
-    def of_this_process(self):
-        """The same launch, looked at by the process that calls this: a child of pytest's, say."""
-        _under_way.intersection_update({self})
-        if self._proc_fd != -1:
-            self.proc = f"/proc/{os.getpid()}/fd/{self._proc_fd}"
-        return self
-
-    def terminal(self):
-        """The master of the job's terminal, a descriptor; None if there is none, or it is closed."""
-        return self._files.get(Source.TERMINAL)
-
     def descriptors(self):
         """The numbers of all descriptors that this launch is looked at with."""
-        used = [self.control.fileno(), self.pidfd, self._proc_fd, *self._files.values()]
+        start = self.start
+        used = [self.mailbox.fileno(), start.pidfd, start.proc_fd, *self.streams.files.values()]
         return {fd for fd in used if fd != -1}
 
     def pids(self):
@@ -483,7 +408,7 @@ class Launch:
             return pid
         for outer in procfs.descendants(self.init):
             try:
-                if procfs.read_status(f"/proc/{outer}").pid_at(self.level) == pid:
+                if procfs.read_status(f"/proc/{outer}").pid_at(self.start.level) == pid:
                     self._known[outer] = pid
                     return outer
             except ProcessLookupError:
@@ -492,7 +417,7 @@ class Launch:
 
     def was_out_of_memory(self):
         """Whether the kernel has killed something of it because all of it together had taken too much memory."""
-        return any(map(was_out_of_memory, self.groups))
+        return any(map(was_out_of_memory, self.start.groups))
 
     def room_left(self):
         """(bytes, files) that the job can still write, where least of each is left.
@@ -501,9 +426,8 @@ class Launch:
         job's folder is counted.
         """
         if self.sandboxed:
-            systems = [os.statvfs(f"/proc/{self.init}/root/{name}") for name in WRITABLE]
-            return min(s.f_bavail * s.f_frsize for s in systems), min(s.f_favail for s in systems)
-        return _room_in_folder(self.lab)
+            return room_in_sandbox(f"/proc/{self.init}/root")
+        return room_in_folder(self.lab)
 
     def shell_is_lost(self):
         """Whether the answer has ended or stopped the shell that launched it."""
@@ -512,16 +436,6 @@ class Launch:
         except ProcessLookupError:
             return True
 
-    @property
-    def level(self):
-        """How many PID namespaces below pytest's the job's own is."""
-        return 1 if self.sandboxed else 0
-
-    @property
-    def adopter(self):
-        """The PID of whatever adopts orphans here."""
-        return 1 if self.sandboxed else self.init
-
     # ---- doing something to it ---------------------------------------
 
     def _order(self, order, count=1):
@@ -529,15 +443,14 @@ class Launch:
 
         Raises Hindered where init has ended.
         """
-        self._answers, self._awaited = [], order.answers
         try:
-            self.control.send(order.line().encode())
-        except OSError as error:
-            raise init_ended() from error
+            self.mailbox.send(order)
+        except Gone as gone:
+            raise init_ended() from gone
         deadline = time.monotonic() + ORDER_TIME
-        while len(self._answers) < count and time.monotonic() < deadline:
+        while len(self.mailbox.answers) < count and time.monotonic() < deadline:
             self.pump(0.01)
-        return self._answers
+        return self.mailbox.answers
 
     def make_open_terminal(self, pid):
         """Make a process open a terminal that is nobody's, without O_NOCTTY: open(2).
@@ -614,56 +527,39 @@ class Launch:
         self._trouble = None
         self._await_init()
         if self.sandboxed:
-            self._kill_init()  # nothing that the answer does keeps its end, or survives it
-        self.control.close()
-        for fd in (*self._files.values(), self._proc_fd):
-            if fd != -1:
-                os.close(fd)
-        self._files.clear()
-        self._proc_fd = -1
+            _kill(self.start.pidfd)  # nothing that the answer does keeps its end, or survives it
+        self.mailbox.close()
+        self.streams.close()
+        start, self.start = self.start, replace(self.start, pidfd=-1, proc_fd=-1)
+        if start.proc_fd != -1:
+            os.close(start.proc_fd)
         try:
-            if self.pidfd != -1 and not _has_ended(self.pidfd, END_TIME):
-                self._kill_init()
+            if start.pidfd != -1 and not _has_ended(start.pidfd, END_TIME):
+                _kill(start.pidfd)
                 raise does_not_end(END_TIME)
         finally:
             if self.port_mark is not None:
                 self.port_mark.close()
-            if self.pidfd != -1:
-                os.close(self.pidfd)
-                self.pidfd = -1
+            if start.pidfd != -1:
+                os.close(start.pidfd)
 
     def _await_init(self):
         """Wait until it is known whom to end; not, if the launch was refused, or the launcher has ended."""
         deadline = time.monotonic() + END_TIME
         try:
-            while not self.init and self.control.fileno() != -1 and time.monotonic() < deadline:
+            while not self.init and self.mailbox.fileno() != -1 and time.monotonic() < deadline:
                 self.pump(0.1)
         except (LabError, Refused):
             pass  # there is none
 
-    def _kill_init(self):
-        try:
-            if self.pidfd != -1:
-                signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
-        except ProcessLookupError:
-            pass  # it has ended by itself
 
-
-def _room_in_folder(folder):
-    """What is left of DISK and FILES, when all below `folder` is taken from them, as far as paths reach."""
-    room, files = DISK, FILES
-    to_do = [folder]
-    while to_do and room > 0 and files > 0:
-        try:
-            with os.scandir(to_do.pop()) as entries:
-                for entry in entries:
-                    files -= 1
-                    room -= entry.stat(follow_symlinks=False).st_blocks * 512
-                    if entry.is_dir(follow_symlinks=False):
-                        to_do.append(entry.path)
-        except OSError:
-            continue  # it is closed, or too deep for a path, or has been removed meanwhile
-    return room, files
+def _kill(pidfd):
+    """End a process, unless there is none (-1), or it has ended by itself."""
+    try:
+        if pidfd != -1:
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
 
 
 def _has_ended(pidfd, timeout):

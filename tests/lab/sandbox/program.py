@@ -85,7 +85,8 @@ def _compile(compiler_words, sources, program):
     """
     # The compiler's own files lie there too, so that only one disk can be full.
     environment = os.environ | {"TMPDIR": str(BUILD), "LC_ALL": "C"}
-    for flags in (["-static"], []):
+    usual: tuple[str, ...] = ()
+    for flags in (("-static",), usual):
         words = [*compiler_words, "-std=c11", "-O2", *flags, "-o", program, *sources]
         done = subprocess.run(
             words,

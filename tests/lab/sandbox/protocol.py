@@ -14,6 +14,7 @@ here it is a NotUnderstood.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any, ClassVar, Iterator
@@ -232,11 +233,13 @@ class Calls(Event):
     text: str
 
     def by_number(self) -> dict[int, tuple[str, int]]:
-        """{number of a call: (KIND, ARGUMENT)}. Raises ValueError."""
+        """{number of a call: (KIND, ARGUMENT)}. Raises NotUnderstood."""
         found = {}
         for call in self.text.split():
-            number, kind, argument = call.partition("=")[2].split(":")
-            found[int(number)] = (kind, int(argument))
+            match = re.fullmatch(r"\w+=(\d+):(.):(\d)", call)
+            if match is None:
+                raise NotUnderstood(f"it told of a call that waits, {call!r}")
+            found[int(match[1])] = (match[2], int(match[3]))
         return found
 
 

@@ -25,6 +25,7 @@ from lab.kernel.id_ranges import COUNT, NoRange, find_range
 from lab.sandbox import refusal
 from lab.sandbox.cgroups import MEMORY, find_groups, remove_stale
 from lab.sandbox.launch import Launch, Refused
+from lab.sandbox.mailbox import Mailbox
 from lab.sandbox.program import launcher, look_at_null_device
 from lab.sandbox.protocol import File, Kind, Request, Source
 from lab.sandbox.sight import hidden_paths, shown_paths
@@ -136,6 +137,10 @@ def _somebody():
     return "root"
 
 
+def _with_ids(request, ids):
+    return replace(request, first_uid=ids.uid, first_gid=ids.gid, id_count=COUNT)
+
+
 class Launchpad:
     """Starts programs, in sandboxes if that works here and is wanted.
 
@@ -216,10 +221,7 @@ class Launchpad:
         if self.why_no_root():
             raise NoRoot(self.why_no_root())
         files += USER_FILES
-        return self._with_ids(request)
-
-    def _with_ids(self, request):
-        return replace(request, first_uid=self._ids.uid, first_gid=self._ids.gid, id_count=COUNT)
+        return _with_ids(request, self._ids)
 
     def is_sandboxed(self):
         """Whether launches are in a sandbox; finds it out when first asked."""
@@ -238,7 +240,7 @@ class Launchpad:
             return f"it needs a root of its own, and there is no sandbox: {self.why_not}"
         try:
             self._ids = find_range()
-            self._try(USER_FILES, self._with_ids(Request(kind=Kind.TOOL)))
+            self._try(USER_FILES, _with_ids(Request(kind=Kind.TOOL), self._ids))
         except (NoRange, Refused) as reason:
             return f"it needs a root of its own: {reason}"
         return ""
@@ -307,9 +309,9 @@ class Launchpad:
         finally:
             for fd in passed:
                 os.close(fd)
-        launch = Launch(ours, bool(self.sandboxed), request.scene, self._limits)
+        launch = Launch(Mailbox(ours), bool(self.sandboxed), request.scene, self._limits)
         if reader is not None:
-            launch.add_stream(Source.OUTPUT, reader)
+            launch.streams.add(Source.OUTPUT, reader)
         return launch
 
     def unlimited(self):
@@ -330,8 +332,8 @@ class Launchpad:
     @staticmethod
     def _counts_processes():
         """Whether RLIMIT_NPROC counts in each user namespace for itself, as from Linux 5.14 on."""
-        major, minor = os.uname().release.split(".")[:2]
-        return (int(major), int(re.match(r"\d+", minor)[0])) >= (5, 14)
+        version = re.match(r"(\d+)\.(\d+)", os.uname().release)
+        return version is not None and (int(version[1]), int(version[2])) >= (5, 14)
 
     def _limits_of(self, request):
         """What limits a launch: for each control group, by its number, what is written into which file."""
@@ -363,16 +365,17 @@ class Launchpad:
         if self._requests is None:
             self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             with theirs:
-                words = [str(self.program), str(theirs.fileno())]
-                options = {
-                    "pass_fds": [theirs.fileno()],
-                    "start_new_session": True,  # what Ctrl-C ends is pytest; that its end is seen ends the rest
-                    "stdin": subprocess.DEVNULL,
-                    "stdout": subprocess.DEVNULL,
-                    "stderr": subprocess.DEVNULL,
-                    "env": ENVIRONMENT,
-                }
-                process = _patiently(lambda: subprocess.Popen(words, **options))
+                start = partial(
+                    subprocess.Popen,
+                    [str(self.program), str(theirs.fileno())],
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,  # what Ctrl-C ends is pytest; that its end is seen ends the rest
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    env=ENVIRONMENT,
+                )
+                process = _patiently(start)
             weakref.finalize(self, _end_server, self._requests, process, self.groups)
             self.server_pid = process.pid
             self._limits = procfs.read(f"/proc/{process.pid}/limits")

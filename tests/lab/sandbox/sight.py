@@ -36,7 +36,7 @@ def hidden_paths(folders):
     those beside it that hold answers.
     """
     hidden = {ROOT}
-    for folder in map(Path.resolve, map(Path, folders)):
+    for folder in (Path(each).resolve() for each in folders):
         above = folder.parent
         if not any(top in above.parents or top == above for top in (*SHOWN_WHOLE, OPT)):
             continue  # nothing there is shown in any case
