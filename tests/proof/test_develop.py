@@ -8,7 +8,7 @@ import pytest
 from conftest import PATIENCE, run_lab
 
 from lab.course import STEPS, step_called
-from lab.dev import changed
+from lab.dev import bounds, changed
 from lab.dev.changed import FLOORS, imports_of_tests, select
 from lab.sandbox.program import launcher
 from lab.toolbox import ROOT
@@ -73,6 +73,24 @@ def test_the_selection_reaches_the_workers_of_xdist():
     pytest.importorskip("xdist", reason="pytest-xdist is not installed")
     done = run_lab("test", "--step", SETSID.word, "-q", "-n", "2", "-k", "test_a_title or test_functions_are_short")
     assert done.returncode == 0 and re.search(r"^2 passed\b", done.stdout, re.MULTILINE), done.stdout
+
+
+# ---- what has become long ------------------------------------------------------------------
+
+
+def test_what_is_long_is_told(tmp_path, monkeypatch):
+    """A module, a function, and lines; and nothing of what is just as long as it may be."""
+    monkeypatch.setattr(bounds, "ROOT", tmp_path)
+    body = "    pass\n"
+    path = tmp_path / "module.py"
+    path.write_text("def short():\n" + body * (bounds.FUNCTION - 1) + "#" * bounds.LINE + "\n", encoding="utf-8")
+    assert list(bounds.alarms([path])) == []
+    path.write_text("def long():\n" + body * bounds.FUNCTION + "#" * (bounds.LINE + 1) + "\n" * 260, encoding="utf-8")
+    assert list(bounds.alarms([path])) == [
+        "module.py has 301 lines",
+        "module.py:1: long() has 41 lines",
+        "1 lines in 1 files are wider than 100 columns",
+    ]
 
 
 # ---- a step that is begun ------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Sequence
 import pytest
 
 from lab.answers import find_step
+from lab.dev.bounds import alarms
 from lab.dev.changed import PROOF, Selection, changed_files, imports_of_tests, select
 from lab.toolbox import BUILD, ROOT, LabError, printable
 
@@ -95,9 +96,15 @@ MYPY = Tool("mypy", ("--config-file", SETTINGS, "--cache-dir", str(BUILD / "mypy
 
 
 def lint() -> int:
-    """Run what is installed of the linters; returns the exit status: 2 if a tool for C is missing."""
+    """Run what is installed of the linters; returns the exit status: 2 if a tool for C is missing.
+
+    Prints alarms for what has become long. They are no failures.
+    """
     python_tools = (RUFF,) if shutil.which("ruff") else INSTEAD_OF_RUFF
-    return max(_lint(tool) for tool in (*C_TOOLS, *python_tools, MYPY))
+    status = max(_lint(tool) for tool in (*C_TOOLS, *python_tools, MYPY))
+    for alarm in alarms(sorted((TESTS / "lab").rglob("*.py"))):
+        print(f"{'long':<13} {alarm}")
+    return status
 
 
 def _lint(tool: Tool) -> int:
