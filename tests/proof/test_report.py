@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +15,13 @@ from lab.checks import expectations, usual
 from lab.checks.check import DOES_NOT_COMPILE, NO_SOURCE, UNCHECKED, WRONG_STATE
 from lab.course import STEPS, step_called
 from lab.facts import Message
+from lab.faults import Fault
 from lab.judge.examination import examiner
 from lab.judge.verdict import FAILED, FOLLOWS, PASSED, SKIPPED, Judged, Result
 from lab.kernel import calls
 from lab.report import compiler, launches, text
 from lab.report.terminal import Page, page
-from lab.scene import Scene
+from lab.scene import Device, Scene, Signal, StartAgain, Stdio
 from lab.toolbox import SKELETONS
 
 SETSID, SYSLOG, SERVICE = step_called("setsid"), step_called("syslog"), STEPS[-1]
@@ -280,12 +282,13 @@ def test_every_launch_has_words(step):
     for check in expectations(step):
         words = launches.launch_in_words(usual(step).completed(check.scene))
         assert re.fullmatch(r"Started [^\n{}]+\.", words) and "None" not in words
-        assert check.scene.fault == "" or re.search(r"\(\) (fails|does nothing)|killed in|held", words), words
+        assert check.scene.fault is None or re.search(r"\(\) (fails|does nothing)|killed in|held", words), words
 
 
 def test_scenes_in_words():
     assert launches.launch_in_words(Scene()) == "Started on a terminal."
-    scene = Scene("closed", "chdir-EACCES", ("log",), arguments=("-p", "FILE"), root=True, then=("again 1", "SIGTERM"))
+    then = (StartAgain(1), Signal(signal.SIGTERM))
+    scene = Scene(Stdio.CLOSED, Fault.CHDIR_FAILS, (Device.LOG,), root=True, arguments=("-p", "FILE"), then=then)
     assert launches.launch_in_words(scene) == (
         "Started with 0, 1 and 2 closed, with -p FILE, as root, without /dev/log, where chdir() fails with EACCES; "
         "then again 1, SIGTERM."
@@ -306,6 +309,15 @@ def test_no_cause_may_be_a_hang(examine_in_sandbox):
     }.items():  # fmt: skip
         each = examine_in_sandbox(waits % body, "fork").judged()
         assert f"       doing      {told}" in text.describe(each).splitlines(), body
+
+
+def test_what_lives_though_it_was_told_to_end_tells_its_call(seen):
+    """Another daemon that waits does as it should."""
+    check = next(check for check in expectations(SETSID) if check.looks_at == "launch")
+    o = replace(seen, job=replace(seen.job, pid=99))
+    for then, told in (((Signal(signal.SIGTERM),), "PID 3 waits in pause()"), ((Signal(signal.SIGHUP),), ""), ((), "")):
+        failed = Result(check, FAILED, WRONG_STATE, seen=replace(o, scene=Scene(then=then)))
+        assert launches.doing_in_words(failed).replace("ppoll(), as in poll() or pause()", "pause()") == told
 
 
 def test_what_is_right_but_for_another_thing_tells_nothing_of_calls(examine_in_sandbox, edited):
@@ -347,6 +359,11 @@ def seen(sandbox_pad, tmp_path_factory):
         return start("#include <unistd.h>\nint main(void) { pause(); }", "setsid").observation(Scene())
 
 
+def gave_up(seen, status=GAVE_UP, **changed):
+    """The same, but for what is given, where the launched process has ended."""
+    return replace(seen, job=replace(seen.job, status=status), said=replace(seen.said, **changed))
+
+
 def message(text, level=3):
     return Message(f"<{24 + level}>Jan  1 00:00:00 03_setsid[4]: {text}", 4, 0.0)
 
@@ -363,20 +380,26 @@ SAID = 'Most likely your program itself tells the reason. It said: "open: No suc
         ({"messages": (message("open: No such file"), message("hello", 6))}, "that", "it ended", SAID),
         ({"printed": "open: No such file\n"}, 'it printed "open: No such file"', "it ended", ABOVE),
         ({"printed": "open: No such file\n"}, "that", "open() failed", ""),  # the cause is known
-        ({"printed": "open: No such file\n", "job_status": 0}, "that", "it ended", ""),  # it did not give up
+        ({"printed": "open: No such file\n", "status": 0}, "that", "it ended", ""),  # it did not give up
         ({"messages": (message("hello", 6),)}, "that", "it ended", ""),  # no error
         ({"printed": "usage: 03_setsid\n -h: help\n"}, "that", "it ended", ""),
         ({"printed": " \n"}, "that", "it ended", ""),
     ],
 )
 def test_the_programs_own_message_is_quoted_where_no_cause_knows_of_it(changed, observed, because, told, seen):
-    o = replace(seen, **{"job_status": GAVE_UP, **changed})
+    o = gave_up(seen, **changed)
     failed = Result(expectations(SETSID)[1], FAILED, WRONG_STATE, "this", observed, because, seen=o)
     assert launches.says_the_reason(failed) == told
     assert (f"       {told}" in text.explain(ANSWER, failed)) == bool(told)
 
 
 def test_what_it_said_is_not_too_long(seen):
-    o = replace(seen, job_status=GAVE_UP, printed="open: " + "x" * 1000)
+    o = gave_up(seen, printed="open: " + "x" * 1000)
     failed = Result(expectations(SETSID)[1], FAILED, WRONG_STATE, "this", "that", "it ended", seen=o)
     assert len(launches.says_the_reason(failed)) < 300
+
+
+def test_where_something_has_to_fail_its_message_is_no_reason(seen):
+    o = gave_up(seen, printed="setsid: Operation not permitted\n")
+    bonus = next(check for check in expectations(SETSID) if check.star)
+    assert launches.says_the_reason(Result(bonus, FAILED, WRONG_STATE, "this", "that", "it ended", seen=o)) == ""

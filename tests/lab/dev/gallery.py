@@ -295,7 +295,7 @@ def write(step: Step, found: list[Row], reports: dict[str, list[str]]) -> str:
 
 def reports_in(text: str) -> dict[str, list[str]]:
     """The lines of the reports that a gallery's text begins with, by what stands above them."""
-    blocks = re.findall(r"^(The .*:)\n\n```text\n(.*?)^```$", text.partition("\n## ")[0], re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^(The [^\n]*:)\n\n```text\n(.*?)^```$", text.partition("\n## ")[0], re.MULTILINE | re.DOTALL)
     return {title: report.splitlines() for title, report in blocks}
 
 

@@ -6,12 +6,12 @@ import os
 import re
 from typing import Iterable
 
-from lab.checks.check import NEVER_SETTLED
+from lab.checks.check import NEVER_SETTLED, Check
 from lab.checks.common import FORM, fate, role, signal_name
 from lab.facts import Doing, Observation, Process
 from lab.faults import Fault
 from lab.judge.verdict import Result
-from lab.scene import Manager, Scene, Signals, Stdio
+from lab.scene import Manager, Scene, Signals, Stdio, Usual
 
 # Of the time of a busy process. One that makes the cheapest call there is, getppid(), all the time spends half of it
 # there; one that makes none spends less than a hundredth (Linux 6.18 on x86-64).
@@ -144,16 +144,29 @@ def signals_in_words(numbers: Iterable[int]) -> str:
 def doing_in_words(result: Result) -> str:
     """What the processes of a launch are at, where that may be why a check fails; else "".
 
-    It may where something does not come to rest or is busy, and where a check
-    asks what has become of the processes: one may hang that should have ended.
+    It may where something does not come to rest or is busy. It may, too, where a
+    check asks what has become of the processes, and one lives that should have
+    ended: what the shell has started, unless it is a service in the foreground,
+    or what was told to end.
     """
     o = result.seen
     if not isinstance(o, Observation) or not o.doing:
         return ""
     is_busy = any(doing.state == "R" for doing in o.doing)
-    if result.verdict != NEVER_SETTLED and not is_busy and result.check.on_process:
+    may_hang = not result.check.on_process and (_job_lives(o) or _was_told_to_end(o))
+    if result.verdict != NEVER_SETTLED and not is_busy and not may_hang:
         return ""
     return "; ".join(_doing(doing) for doing in o.doing)
+
+
+def _job_lives(o: Observation) -> bool:
+    """Whether the process that the shell has started lives, and is no service in the foreground."""
+    is_service = bool(o.scene.listen) or o.scene.notify not in (None, Manager.NONE)
+    return not is_service and any(doing.pid == o.job.pid for doing in o.doing)
+
+
+def _was_told_to_end(o: Observation) -> bool:
+    return any(name in str(deed) for deed in o.scene.then for name in ("SIGTERM", "SIGINT"))
 
 
 def _doing(doing: Doing) -> str:
@@ -198,11 +211,19 @@ _CALL = re.compile(r"(\w+)(?:\(\))?(?: failed)?: ")
 def says_the_reason(result: Result) -> str:
     """A sentence on what the program said itself, where the cause that is told does not know of it; "" elsewhere."""
     said = own_message(result)
-    if not said or any(f"{call}(" in result.because for call in _CALL.findall(said)) or said in result.because:
+    if not said or not _is_usual(result.check):
+        return ""
+    if said in result.because or any(f"{call}(" in result.because for call in _CALL.findall(said)):
         return ""
     if " ".join(result.observed.split()).find(shortened(said, QUOTED_ELSEWHERE).rstrip(".")) >= 0:
         return "Most likely the reason is what your program said itself, as quoted above."
     return f"Most likely your program itself tells the reason. It said: {quoted(said)}."
+
+
+def _is_usual(check: Check) -> bool:
+    """Whether a check looks at a usual launch, in which nothing should fail. In many others something has to."""
+    usual = (check.usual or Usual()).completed(Scene())
+    return check.scene in (Scene(), Scene(root=True), usual)
 
 
 def _gave_up(o: Observation) -> bool:
