@@ -5,7 +5,7 @@ lies above or on its own floor. Only modules of one folder know each other, and
 never in a circle. From the ground up:
 
     toolbox, needs, faults       where things are; what a Python lacks; the system calls that are made to fail
-    scene, course                what is asked for; the list of steps
+    scene, course, deliver       what is asked for; the list of steps; writes the results into a file
     facts, hindered, answers     all types of what was seen; what keeps the lab from looking; the files of a submission
     kernel/                      reads /proc
     sandbox/                     starts programs, and ends them
@@ -17,7 +17,7 @@ never in a circle. From the ground up:
     judge/plan                   which launches the checks of an answer need
     judge/verdict                what comes of the checks
     judge/                       compiles an answer, has it launched, and asks those two
-    report                       the results, in words
+    report                       the results, in words and as data
     check, tour                  what learners call
     handouts                     what the handouts show, from real runs
     dev/                         what those call who work on the lab itself

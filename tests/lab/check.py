@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import __version__
 from lab.answers import Answer, find_step
 from lab.course import Step
 from lab.deliver import STANDARD_OUTPUT, deliver
@@ -206,6 +207,7 @@ def check(workshop, answers, step, is_verbose=False, file=None):
             summary=reporter.summary(),
             status=status,
             commit=commit(),
+            version=__version__,
             here=on.here,
         )
         deliver(as_json(run), file)

@@ -11,7 +11,7 @@ import subprocess
 import pytest
 from conftest import PATIENCE, run_lab
 
-from lab import deliver
+from lab import __version__, deliver
 from lab.answers import Answer
 from lab.checks import expectations
 from lab.course import START, STEPS, step_called
@@ -73,7 +73,7 @@ def held_against_the_page(report):
 
 def test_the_page_describes_all_there_is():
     assert {title: len(fields) for title, fields in TABLES.items()} == {
-        "file": 10, "step": 7, "check": 14, "launch": 15, "process": 4,
+        "file": 11, "step": 7, "check": 14, "launch": 15, "process": 4,
     }  # fmt: skip
 
 
@@ -145,6 +145,7 @@ def test_answers_of_every_kind(folder, tmp_path):
     }
     assert (report["student"], report["sandbox"], report["status"]) == (folder.name, False, done.returncode == WRONG)
     assert (report["done"], report["assigned"]) == (1, len(STEPS) - 1)
+    assert report["version"] == __version__
     assert done.stdout.splitlines()[0] == report["notes"][0] and done.stdout.endswith(f"\n{report['summary']}\n")
     steps = {step["step"]: step for step in report["steps"]}
     digest = hashlib.sha256((folder / FORK.file).read_bytes()).hexdigest()

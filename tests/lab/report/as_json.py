@@ -39,6 +39,7 @@ class CheckRun:
     summary: str  # its last line
     status: int  # the exit status
     commit: str  # of the lab, "" where it is not known
+    version: str = ""  # of the lab
     here: str = ""  # the folder that the user stands in
 
 
@@ -59,6 +60,7 @@ def record(run: CheckRun) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "lab": run.commit or None,
+        "version": run.version,
         "student": run.folder,
         "sandbox": run.sandbox,
         "status": run.status,
