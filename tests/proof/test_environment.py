@@ -582,7 +582,7 @@ def test_a_program_that_does_not_compile_is_still_the_learners(tmp_path):
 @pytest.mark.parametrize(
     "message, told",
     [
-        ("launcher.h:61:10: fatal error: sys/resource.h: No such file or directory", "does not find sys/resource.h"),
+        ("resources.c:61:10: fatal error: sys/resource.h: No such file or directory", "does not find sys/resource.h"),
         ("collect2: error: ld returned 1 exit status", "does not compile: collect2: error: ld returned 1"),
     ],
     ids=["a header", "the linker"],

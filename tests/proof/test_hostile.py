@@ -21,7 +21,7 @@ from lab.toolbox import ROOT
 MAX_TIME = 15  # seconds, where the machine is idle
 MAX_TIME_OF_BUSY = 150  # seconds beside others, who take most of the processors
 MAX_REPORT = 100_000  # bytes
-OWNER_OF_NOTHING = int(re.search(r"OWNER_OF_NOTHING = (\d+)", (SOURCES / "launcher.h").read_text())[1])
+OWNER_OF_NOTHING = int(re.search(r"OWNER_OF_NOTHING = (\d+)", (SOURCES / "identity.h").read_text())[1])
 
 
 def fingerprint():

@@ -26,7 +26,7 @@ from lab.toolbox import LabError, compiler
 # Warnings are there to be read; they fail no answer.
 FLAGS = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow"]
 
-TIME = 10  # seconds for one compilation; of processor time it gets less, see launcher/scene.c
+TIME = 10  # seconds for one compilation; of processor time it gets less, see launcher/resources.c
 MOST_TIME = 60  # seconds for one that is still at work then, because the machine is busy
 WAITING_TIME = 1.0  # seconds in which none of its processes was seen at work: then it waits for something
 PROGRAM = "a.out"  # what the compiler writes, in its own sandbox

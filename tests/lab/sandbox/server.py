@@ -39,7 +39,7 @@ PORT_TRIES = 100
 
 DESCRIPTORS = 1024  # that may be open here: a launch takes about a dozen
 
-TOOL_MEMORY = 3 << 30  # bytes for a compiler and what it starts; launcher/scene.c has the limit of one process
+TOOL_MEMORY = 3 << 30  # bytes for a compiler and what it starts; launcher/resources.c has the limit of one process
 PROCESSES = 64  # of a launch at a time: RLIMIT_NPROC, where it can count them, and a control group
 MANY_PROCESSES = 512  # the same, where the program is started again and again
 

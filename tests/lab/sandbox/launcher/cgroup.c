@@ -8,7 +8,11 @@
  * has used up its memory.
  */
 #define _GNU_SOURCE
-#include "launcher.h"
+#include "cgroup.h"
+
+#include "descriptors.h"
+#include "tries.h"
+#include "wire.h"
 
 #include <errno.h>
 #include <fcntl.h>

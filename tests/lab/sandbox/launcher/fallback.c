@@ -9,7 +9,11 @@
  * folder is known to be theirs.
  */
 #define _GNU_SOURCE
-#include "launcher.h"
+#include "fallback.h"
+
+#include "descriptors.h"
+#include "identity.h"
+#include "wire.h"
 
 #include <dirent.h>
 #include <errno.h>

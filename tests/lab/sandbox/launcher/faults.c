@@ -1,6 +1,8 @@
 /* Makes chosen system calls fail in the job: seccomp(2) needs no privilege. */
 #define _GNU_SOURCE
-#include "launcher.h"
+#include "faults.h"
+
+#include "wire.h"
 
 #include <errno.h>
 #include <linux/audit.h>
@@ -84,8 +86,8 @@ static unsigned action(const struct fault *fault)
     }
 }
 
-/* Whoever holds the descriptor is told of each call, and says how it goes on.
- */
+/* Whoever holds the descriptor is told of each call, and says how it goes
+   on. */
 static void install(const struct request *request, const struct fault *fault,
                     const struct sock_fprog *program)
 {

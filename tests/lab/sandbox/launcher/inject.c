@@ -1,6 +1,9 @@
 /* Makes a process that runs already do something: ptrace(2). */
 #define _GNU_SOURCE
-#include "launcher.h"
+#include "inject.h"
+
+#include "terminal.h"
+#include "wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -199,8 +202,8 @@ void order_terminal(const struct request *request, int pid)
     report(request, "opened %ld", call_in(pid, &open_it));
 }
 
-/* Adds to `text` when each timer goes off, in nanoseconds from now; 0 if never.
- */
+/* Adds to `text` when each timer goes off, in nanoseconds from now; 0 if
+   never. */
 static long ask_timers_there(pid_t pid, const struct numbers *ids, char *text,
                              size_t size)
 {

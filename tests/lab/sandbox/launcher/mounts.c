@@ -6,10 +6,11 @@
  * mount is found in /proc/self/mountinfo (proc(5)) and remounted by itself.
  */
 #define _GNU_SOURCE
-#include "launcher.h"
+#include "mounts.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,8 +2,12 @@
 #define _GNU_SOURCE
 #include "orders.h"
 
-#include "launcher.h"
+#include "clients.h"
+#include "files.h"
+#include "inject.h"
+#include "job.h"
 #include "reading.h"
+#include "wire.h"
 
 #include <stdio.h>
 

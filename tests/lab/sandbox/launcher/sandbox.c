@@ -7,15 +7,20 @@
  * a user namespace of its own is still the owner of root's files outside.
  */
 #define _GNU_SOURCE
-#include "launcher.h"
+#include "sandbox.h"
+
+#include "files.h"
+#include "identity.h"
+#include "mounts.h"
+#include "reading.h"
+#include "wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
-#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,10 +30,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-enum { INSIDE_ID = 1000 };
 
 /* Not every libc has these yet: linux/mount.h. */
 #ifndef SYS_fsopen
@@ -41,12 +43,6 @@ enum {
     CREATE = 6,              /* FSCONFIG_CMD_CREATE */
     NOTHING_RUNS = 2 | 4 | 8 /* MOUNT_ATTR_NOSUID, _NODEV, _NOEXEC */
 };
-
-/* For root's answers: first an ID beyond all that are handed out, then, where
-   that is not mapped (in a container, say), the traditional nobody, and root
-   where nobody else is mapped: that is an ordinary user, or was one, who is
-   called so in a namespace alone. */
-static const unsigned outside_ids[] = {OWNER_OF_NOTHING, 65534, 0};
 
 /* The tmpfs that becomes the root is mounted here, over what is there. */
 #define BASE "/tmp"
@@ -70,12 +66,6 @@ static const char *const shown_of_etc[] = {
 
 static const char *const devices[] = {"null",   "zero",    "full",
                                       "random", "urandom", "tty"};
-
-noreturn void refuse(const struct request *request, const char *what)
-{
-    report(request, "refused %s: %s", what, strerror(errno));
-    _exit(EXIT_FAILURE);
-}
 
 static void mount_or_refuse(const struct request *request, const char *source,
                             const char *target, const char *type,
@@ -247,77 +237,6 @@ int open_log_socket(const struct request *request)
     return fd;
 }
 
-static bool write_file(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd == -1)
-        return false;
-    bool written = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-    int error = errno;
-    (void)close(fd);
-    errno = error;
-    return written;
-}
-
-static bool write_map(pid_t init, const char *map, unsigned inside,
-                      unsigned outside, unsigned count)
-{
-    char path[64], text[64];
-    (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)init, map);
-    (void)snprintf(text, sizeof(text), "%u %u %u", inside, outside, count);
-    return write_file(path, text);
-}
-
-/* newuidmap(1) and newgidmap(1) may write what an ordinary user may not. */
-static bool call_helper(const char *name, pid_t init, unsigned outside,
-                        unsigned count)
-{
-    char words[3][16];
-    (void)snprintf(words[0], sizeof(words[0]), "%d", (int)init);
-    (void)snprintf(words[1], sizeof(words[1]), "%u", outside);
-    (void)snprintf(words[2], sizeof(words[2]), "%u", count);
-    int status = EXIT_FAILURE;
-    pid_t helper = fork();
-    if (helper == 0) {
-        (void)execlp(name, name, words[0], "0", words[1], words[2],
-                     (char *)NULL);
-        _exit(EXIT_FAILURE);
-    }
-    bool done = helper > 0 && waitpid(helper, &status, 0) == helper;
-    errno = EPERM;
-    return done && status == 0;
-}
-
-/* gid_map first: uid_map takes root away. */
-static bool map_range(const struct request *request, pid_t init)
-{
-    const unsigned uid = request->first_uid, gid = request->first_gid;
-    const unsigned count = request->id_count;
-    if (geteuid() == 0)
-        return write_map(init, "gid_map", 0, gid, count) &&
-               write_map(init, "uid_map", 0, uid, count);
-    return call_helper("newgidmap", init, gid, count) &&
-           call_helper("newuidmap", init, uid, count);
-}
-
-/* Gives the namespace its IDs, from outside, where root may choose them. */
-bool map_ids(const struct request *request, pid_t init)
-{
-    if (request->id_count != 0)
-        return map_range(request, init);
-    if (geteuid() != 0) {
-        char path[64];
-        (void)snprintf(path, sizeof(path), "/proc/%d/setgroups", (int)init);
-        return write_file(path, "deny") &&
-               write_map(init, "uid_map", geteuid(), geteuid(), 1) &&
-               write_map(init, "gid_map", getegid(), getegid(), 1);
-    }
-    for (size_t i = 0; i < sizeof(outside_ids) / sizeof(*outside_ids); i++)
-        if (write_map(init, "gid_map", INSIDE_ID, outside_ids[i], 1))
-            return write_map(init, "uid_map", INSIDE_ID, outside_ids[i], 1);
-    return false;
-}
-
 /* Which users, groups and hosts are known by name there: what the request's
    files of these names say, and nobody else. */
 void show_names(const struct request *request)
@@ -330,29 +249,6 @@ void show_names(const struct request *request)
             if (strcmp(request->file.items[i].name, names[j]) == 0)
                 mount_or_refuse(request, names[j], target, NULL, MS_BIND, NULL);
         }
-}
-
-/* Root in the job may do what root's daemons do, but not reach out for init:
-   that takes all the capabilities that init has, ptrace(2). */
-void keep_usual_capabilities(const struct request *request)
-{
-    static const unsigned long kept =
-        1UL << CAP_CHOWN | 1UL << CAP_DAC_OVERRIDE | 1UL << CAP_FOWNER |
-        1UL << CAP_FSETID | 1UL << CAP_KILL | 1UL << CAP_SETGID |
-        1UL << CAP_SETUID | 1UL << CAP_SETPCAP | 1UL << CAP_NET_BIND_SERVICE;
-    for (unsigned long number = 0; number < 64; number++)
-        if ((kept >> number & 1) == 0 &&
-            prctl(PR_CAPBSET_DROP, number, 0, 0, 0) == -1 && errno != EINVAL)
-            broken(request, "PR_CAPBSET_DROP");
-}
-
-/* With root's own group among the supplementary ones, as login gives it. */
-static void become_root(const struct request *request)
-{
-    const gid_t root = 0;
-    become(request, 0);
-    if (setgroups(1, &root) == -1)
-        refuse(request, "root's supplementary groups");
 }
 
 /* As fork() does it, with no stack of its own for the child. On s390 and CRIS

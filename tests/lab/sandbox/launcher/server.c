@@ -2,14 +2,23 @@
  * Takes requests, and forks for each: into init, or the subreaper, of a launch.
  */
 #define _GNU_SOURCE
-#include "launcher.h"
+#include "server.h"
 
+#include "cgroup.h"
+#include "descriptors.h"
+#include "fallback.h"
+#include "identity.h"
+#include "init.h"
 #include "reading.h"
+#include "sandbox.h"
+#include "signals.h"
+#include "tries.h"
+#include "wire.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,8 @@
 /* The system calls in which a process waits, and where their timeout stands. */
 #define _GNU_SOURCE
-#include "launcher.h"
+#include "waits.h"
+
+#include "wire.h"
 
 #include <stdio.h>
 #include <sys/syscall.h>

@@ -1,12 +1,13 @@
 /*
- * The sockets around a job: the one on which a service manager would be told
- * (sd_notify(3)), those that it would pass (sd_listen_fds(3)), and clients.
+ * What a service manager would give a job: the socket on which it would be told
+ * (sd_notify(3)), and those that it would pass (sd_listen_fds(3)).
  */
 #define _GNU_SOURCE
-#include "launcher.h"
+#include "manager.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
+#include "descriptors.h"
+#include "wire.h"
+
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -20,12 +21,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096, MAX_CROWD = 2000 };
-
-struct address {
-    struct sockaddr_storage name;
-    socklen_t size;
-};
+enum { BACKLOG = 4096 };
 
 static struct address passed[MAX_CHOICES]; /* of the sockets that are passed */
 
@@ -37,46 +33,6 @@ void start_loopback(const struct request *request)
     if (request->sandbox && ioctl(fd, SIOCSIFFLAGS, &loopback) == -1)
         broken(request, "the loopback interface");
     (void)close(fd);
-}
-
-/* "/..." in the file system, "@..." an abstract name; no byte too many:
- * unix(7).
- */
-static struct address unix_address(const struct request *request,
-                                   const char *text)
-{
-    struct address address = {0};
-    struct sockaddr_un *name = (struct sockaddr_un *)&address.name;
-    size_t length = strlen(text);
-    if (length >= sizeof(name->sun_path)) {
-        errno = ENAMETOOLONG;
-        broken(request, text);
-    }
-    name->sun_family = AF_UNIX;
-    memcpy(name->sun_path, text, length);
-    if (*text == '@')
-        name->sun_path[0] = '\0';
-    address.size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-    return address;
-}
-
-static struct address loopback_address(bool version_6, in_port_t port)
-{
-    struct address address = {0};
-    if (version_6) {
-        struct sockaddr_in6 *name = (struct sockaddr_in6 *)&address.name;
-        *name = (struct sockaddr_in6){.sin6_family = AF_INET6,
-                                      .sin6_port = htons(port),
-                                      .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-        address.size = sizeof(*name);
-    } else {
-        struct sockaddr_in *name = (struct sockaddr_in *)&address.name;
-        *name = (struct sockaddr_in){.sin_family = AF_INET,
-                                     .sin_port = htons(port),
-                                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-        address.size = sizeof(*name);
-    }
-    return address;
 }
 
 static int bound_socket(const struct request *request, int type,
@@ -94,16 +50,6 @@ static int bound_socket(const struct request *request, int type,
     if (getsockname(fd, name, &address->size) == -1)
         broken(request, "getsockname");
     return fd;
-}
-
-/* A file in the job's working directory. */
-static void in_lab(const struct request *request, char *path, size_t size,
-                   const char *name)
-{
-    char lab[256];
-    if (getcwd(lab, sizeof(lab)) == NULL)
-        broken(request, "getcwd");
-    (void)snprintf(path, size, "%s/%s", lab, name);
 }
 
 /* Nobody reads it: the next message does not fit. */
@@ -157,8 +103,8 @@ static int open_other(const struct request *request, int kind)
     return ends[0]; /* LISTEN_CONNECTED */
 }
 
-/* One of the words that stand apart by a blank each; its length goes to `size`.
- */
+/* One of the words that stand apart by a blank each; its length goes to
+   `size`. */
 static const char *word_of(const char *words, int number, int *size)
 {
     for (; number > 0; number--)
@@ -196,8 +142,7 @@ void open_passed(struct request *request)
 }
 
 /* "0" is the first of those that were passed; or PATH, tcp4:PORT, tcp6:PORT. */
-static struct address find_address(const struct request *request,
-                                   const char *where)
+struct address find_address(const struct request *request, const char *where)
 {
     char path[512];
     if (*where >= '0' && *where < '0' + request->listen.count)
@@ -207,61 +152,4 @@ static struct address find_address(const struct request *request,
                                 (in_port_t)strtol(where + 5, NULL, 10));
     in_lab(request, path, sizeof(path), where);
     return unix_address(request, path);
-}
-
-/* A client, or -1: that its connection is not through yet is no failure. */
-static int open_client(const struct address *to)
-{
-    int fd = socket(to->name.ss_family,
-                    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (connect(fd, (const struct sockaddr *)&to->name, to->size) == 0 ||
-        errno == EINPROGRESS)
-        return fd;
-    int error = errno;
-    (void)close(fd);
-    errno = error;
-    return -1;
-}
-
-/* One that pytest talks to. */
-void order_connect(const struct request *request, const char *where)
-{
-    struct address to = find_address(request, where);
-    int fd = open_client(&to);
-    if (fd == -1) {
-        report(request, "no-client %d", errno);
-        return;
-    }
-    report_descriptor(request, "client", fd);
-    (void)close(fd);
-}
-
-/* Many at once, which neither speak nor read; they stay, or they have gone,
-   with a reset where that can be had, before anybody has looked: socket(7). */
-static void connect_many(const struct request *request, const char *where,
-                         int count, bool stays)
-{
-    const struct linger reset = {1, 0};
-    struct address to = find_address(request, where);
-    int connected = 0;
-    for (; connected < count && connected < MAX_CROWD; connected++) {
-        int fd = open_client(&to);
-        if (fd == -1)
-            break;
-        if (stays)
-            continue;
-        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-        (void)close(fd);
-    }
-    report(request, "connected %d", connected);
-}
-
-void order_crowd(const struct request *request, const char *where, int count)
-{
-    connect_many(request, where, count, true);
-}
-
-void order_vanish(const struct request *request, const char *where, int count)
-{
-    connect_many(request, where, count, false);
 }

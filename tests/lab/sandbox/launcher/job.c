@@ -11,123 +11,39 @@
  * looks for what was there at launch looks at the shell.
  */
 #define _GNU_SOURCE
-#include "launcher.h"
+#include "job.h"
+
+#include "cgroup.h"
+#include "descriptors.h"
+#include "faults.h"
+#include "files.h"
+#include "identity.h"
+#include "manager.h"
+#include "reading.h"
+#include "resources.h"
+#include "sandbox.h"
+#include "signals.h"
+#include "terminal.h"
+#include "tries.h"
+#include "wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SOFT_LIMIT = 256, HARD_LIMIT = 4096, LAUNCH_UMASK = 0027 };
+enum { LAUNCH_UMASK = 0027 };
 
 /* What the shell holds open for the job to inherit, beside the terminal: what
    is passed to it as a service manager would, and then one of each kind. */
 enum { FIRST_PASSED = 3, REGULAR_FILE = 3, PIPE_END = 4, SOCKET = 5 };
-
-static void place(const struct request *request, int fd, int number)
-{
-    if (fd == -1 || dup2(fd, number) == -1)
-        broken(request, "a descriptor for the job");
-    (void)close(fd);
-}
-
-/* The master of a fresh terminal, of which nobody has the other side yet. */
-int open_terminal(const struct request *request)
-{
-    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-    if (master == -1 || grantpt(master) == -1 || unlockpt(master) == -1)
-        broken(request, "posix_openpt");
-    if (request->id != 0 && geteuid() == 0 &&
-        chown(ptsname(master), request->id, (gid_t)-1) == -1)
-        broken(request, "giving away the terminal");
-    return master;
-}
-
-/* As the leader of a session: a controlling terminal, on 0, 1 and 2. */
-static void take_terminal(const struct request *request, int master)
-{
-    char name[64];
-    if (setsid() == -1)
-        broken(request, "setsid");
-    if (ptsname_r(master, name, sizeof(name)) != 0)
-        broken(request, "ptsname_r");
-    int terminal = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-    if (terminal == -1 || ioctl(terminal, TIOCSCTTY, 0) == -1)
-        broken(request, name);
-    for (int number = 0; number <= 2; number++)
-        if (dup2(terminal, number) == -1)
-            broken(request, "dup2");
-    (void)close(terminal);
-    (void)close(master);
-}
-
-/* The first parameter of setrlimit(): glibc has an enumeration for it. */
-#ifdef __GLIBC__
-typedef __rlimit_resource_t resource_t;
-#else
-typedef int resource_t;
-#endif
-
-/* Whether RLIMIT_NPROC counts in each user namespace for itself. */
-static bool counts_processes(void)
-{
-    struct utsname kernel;
-    int major = 0, minor = 0;
-    if (uname(&kernel) == -1 ||
-        sscanf(kernel.release, "%d.%d", &major, &minor) != 2)
-        return false;
-    return major > 5 || (major == 5 && minor >= 14);
-}
-
-/* What a program may take. Its files lie in file systems of 64 MiB. Without a
-   namespace or an ID of its own the limit on processes would count all of the
-   user's: getrlimit(2), user_namespaces(7); on Linux before 5.14 it does so in
-   a namespace too, and is left alone there. */
-static void limit_resources(const struct request *request)
-{
-    bool tool = request->kind == KIND_TOOL;
-    const struct {
-        resource_t resource;
-        rlim_t limit;
-    } limits[] = {
-        {RLIMIT_CORE, 0},
-        {RLIMIT_AS, (tool ? 2048UL : 512UL) << 20},
-        {RLIMIT_FSIZE, 64UL << 20},
-        {RLIMIT_CPU, tool ? 2 : 30}, /* seconds */
-        {RLIMIT_NPROC,
-         request->id != 0 || (request->sandbox && counts_processes())
-             ? request->processes
-             : RLIM_INFINITY},
-    };
-    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-        struct rlimit now;
-        if (getrlimit(limits[i].resource, &now) == -1)
-            broken(request, "getrlimit");
-        if (limits[i].limit >= now.rlim_max)
-            continue; /* the caller's own is as low already */
-        now.rlim_cur = now.rlim_max = limits[i].limit;
-        if (setrlimit(limits[i].resource, &now) == -1)
-            broken(request, "setrlimit");
-    }
-}
-
-static void limit_files(const struct request *request)
-{
-    const struct rlimit files = {SOFT_LIMIT, HARD_LIMIT};
-    if (setrlimit(RLIMIT_NOFILE, &files) == -1)
-        broken(request, "setrlimit");
-}
 
 /* One of each kind, and one at a number that the soft limit hides. The far ends
    stay open in the shell, close-on-exec, so that nothing breaks or hangs up. */
@@ -165,16 +81,6 @@ static int open_own_terminal(const struct request *request)
     move_up(request, &master);
     report_descriptor(request, "stream stdout", master);
     return master;
-}
-
-/* Every signal that can be ignored or blocked is, but for libc's own two. */
-static void hold_signals(void)
-{
-    sigset_t all;
-    (void)sigfillset(&all);
-    for (int number = 1; number < NSIG; number++)
-        (void)signal(number, SIG_IGN);
-    (void)sigprocmask(SIG_SETMASK, &all, NULL);
 }
 
 static void set_stdio(const struct request *request)
@@ -232,18 +138,6 @@ static noreturn void run(const struct request *request)
 {
     set_stdio(request);
     run_as(request, "job");
-}
-
-/* Looks at once: a moment later it may be another answer. */
-static void look_into(const struct request *request)
-{
-    char text[64];
-    /* It may be anything: a FIFO, or a file with a lease on it (fcntl(2)). */
-    int fd =
-        open(request->watched, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    ssize_t size = fd == -1 ? 0 : read(fd, text, sizeof(text));
-    (void)close(fd);
-    report(request, "found %.*s", size > 0 ? (int)size : 0, text);
 }
 
 /* A child that does little before it runs a program. It uses our memory, and we

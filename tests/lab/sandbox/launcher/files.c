@@ -1,0 +1,86 @@
+/* Files that a launch begins with, and looks into. */
+#define _GNU_SOURCE
+#include "files.h"
+
+#include "wire.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* False, and errno, if it is not written as a whole. */
+bool write_file(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd == -1)
+        return false;
+    bool written = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+    int error = errno;
+    (void)close(fd);
+    errno = error;
+    return written;
+}
+
+/* The descriptors came from pytest, whose memfds they are: read from 0. */
+void lay_out_files(const struct request *request)
+{
+    for (int i = 0; i < request->file.count; i++) {
+        const struct file *file = &request->file.items[i];
+        char parent[4096];
+        (void)snprintf(parent, sizeof(parent), "%s", file->name);
+        for (char *slash = strchr(parent, '/'); slash != NULL;
+             slash = strchr(slash + 1, '/')) {
+            *slash = '\0';
+            if (mkdir(parent, 0755) == -1 && errno != EEXIST)
+                broken(request, parent);
+            *slash = '/';
+        }
+        int fd = open(file->name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC,
+                      file->mode);
+        if (fd == -1 || fchmod(fd, file->mode) == -1 ||
+            (request->id != 0 && fchown(fd, request->id, request->id) == -1))
+            broken(request, file->name);
+        struct stat status;
+        if (i == 0 && fstat(fd, &status) == 0)
+            report(request, "program %ju %ju", (uintmax_t)status.st_dev,
+                   (uintmax_t)status.st_ino);
+        off_t offset = 0;
+        ssize_t count;
+        do
+            count = sendfile(fd, file->source, &offset, 1 << 20);
+        while (count > 0);
+        if (count == -1 || close(fd) == -1)
+            broken(request, file->name);
+    }
+}
+
+/* Looks at once: a moment later it may be another answer. */
+void look_into(const struct request *request)
+{
+    char text[64];
+    /* It may be anything: a FIFO, or a file with a lease on it (fcntl(2)). */
+    int fd =
+        open(request->watched, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    ssize_t size = fd == -1 ? 0 : read(fd, text, sizeof(text));
+    (void)close(fd);
+    report(request, "found %.*s", size > 0 ? (int)size : 0, text);
+}
+
+/* In one step, as editors do it; without such a file there is none then. */
+void order_replace(const struct request *request, const char *name,
+                   const char *other)
+{
+    static int count;
+    char before[64];
+    (void)snprintf(before, sizeof(before), "replaced-%d", ++count);
+    if (rename(name, before) == -1 && errno != ENOENT)
+        broken(request, name);
+    if (rename(other, name) == -1 && errno != ENOENT)
+        broken(request, other);
+    report(request, "replaced %s", name);
+}

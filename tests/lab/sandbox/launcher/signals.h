@@ -1,0 +1,9 @@
+/* What is done with signals. */
+#ifndef SIGNALS_H
+#define SIGNALS_H
+
+void reset_signals(void);
+void hold_signals(void);
+int watch_children(void);
+
+#endif
