@@ -138,7 +138,7 @@ def test_it_compiles_without_a_warning(kind, tmp_path):
 
 # The launcher's environment is fixed, so it brings its options along. It has no standard error, to which sanitizers
 # report: here that is a file. What the shell and the job report comes through the terminal. And a child that shares our
-# memory has a stack of its own (clone(2)), which the sanitizer does not know: it would complain of it, and nothing else.
+# memory has a stack of its own (clone(2)), which the sanitizer does not know: it would complain of that alone.
 OPTIONS = """
 #define _GNU_SOURCE
 #include <fcntl.h>
