@@ -235,7 +235,7 @@ def test_what_lies_deep_or_is_closed_is_removed_too(monkeypatch):
         monkeypatch.setenv("TMPDIR", temporary)
         script = (
             "mkdir closed; touch closed/file; chmod 0 closed; n=0; "
-            "while [ $n -lt 1200 ] && mkdir d && cd d; do n=$((n + 1)); done; echo $n"
+            f"while [ $n -lt 1200 ] && mkdir -p {'d/' * 100} && cd {'d/' * 100}; do n=$((n + 100)); done; echo $n"
         )
         printed = print_in_job(Launchpad(sandbox=False), script)
         assert int(printed.split()[0]) > 500, printed
