@@ -92,7 +92,7 @@ def test_what_is_wrong_stands_last():
 def test_what_fails_in_several_steps_is_counted_and_the_first_is_explained():
     report = lines(SETSID, umask_is_zero=FAILED, leads_session=FAILED, no_terminal=FAILED)
     assert [line for line in report if line.startswith("  NO")] == [
-        "  NO   step 01   1 check fails",
+        "  NO   step 01   fails: umask is 0000",
         "  NO   step 03   2 of 2 checks fail",
         "  NO   umask is 0000",
     ]

@@ -98,7 +98,7 @@ def _folded(answer: Answer, label: str, group: Sequence[Result], page: Page) -> 
     failed = [result for result in group if result.status == FAILED]
     lines = []
     if failed:
-        lines += _line(page, NO, f"{label}   {_how_many_fail(group, failed)}")
+        lines += _line(page, NO, f"{label}   {_what_fails(group, failed, page.room - len(label) - 3)}")
     elif passed:
         lines += _line(page, OK, f"{label}   {_sentences(passed, page.room - len(label) - 3)}")
     for result in passed:
@@ -106,10 +106,11 @@ def _folded(answer: Answer, label: str, group: Sequence[Result], page: Page) -> 
     return lines
 
 
-def _how_many_fail(group: Sequence[Result], failed: Sequence[Result]) -> str:
-    """Such as "1 of 2 checks fails; 1 more depends on it"."""
-    of_all = f"{len(failed)} of {len(group)} checks" if len(group) > 1 else "1 check"
-    text = f"{of_all} fail{'s' if len(failed) == 1 else ''}"
+def _what_fails(group: Sequence[Result], failed: Sequence[Result], room: int) -> str:
+    """The sentence of the only check, in `room` columns, or such as "1 of 2 checks fails; 1 more depends on it"."""
+    if len(group) == 1:
+        return f"fails: {_sentences(group, room - len('fails: '))}"
+    text = f"{len(failed)} of {len(group)} checks fail{'s' if len(failed) == 1 else ''}"
     follow = sum(result.status == FOLLOWS for result in group)
     if not follow:
         return text
