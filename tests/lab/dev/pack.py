@@ -24,7 +24,7 @@ from lab.course import LIST, START, STEPS, Step, before, lineage, write
 from lab.toolbox import BUILD, ROOT, SKELETONS, LabError, printable
 
 FOLDER = BUILD / "student"
-TOP = ("Makefile", "README.md", "LICENSE", ".clang-format", ".clang-tidy", ".gitignore")
+TOP = ("Makefile", "README.md", "LICENSE", ".clang-format", ".clang-tidy", ".editorconfig", ".gitignore")
 NOT_HANDED_OUT = ("proof", "gallery", "__pycache__", ".*")  # of what is in tests/
 MOST_NAMES = 3  # of changed files, in one line
 
