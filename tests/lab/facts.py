@@ -18,6 +18,7 @@ Identity = Tuple[int, int]  # (device, inode): a name can be forged, this cannot
 
 # Why a program did not come to rest, where more than one place has to know.
 CHANGED = "it changed again after it had come to rest"
+MAKES_PROCESSES = "it keeps making processes"
 OUT_OF_MEMORY = "it took more memory than it may have, and the kernel killed a process of it"
 FULL_DISK = "it has filled its file system"
 TOO_MANY_FILES = "it has made as many files as its file system can hold"

@@ -19,7 +19,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Callable, Iterable
 
-from lab.facts import Rest
+from lab.facts import MAKES_PROCESSES, Rest
 from lab.kernel import procfs
 from lab.kernel.waiting import call_of, timeout
 from lab.sandbox.launch import Launch
@@ -43,7 +43,6 @@ FEW_EACH = 3  # processes more for each time that the program was started again
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGESIZE")
 POLL = 0.0008  # seconds between two looks: nothing tells of a process that comes to rest
-MAKES_PROCESSES = "it keeps making processes"
 BUSY_NOTE = "it is busy all the time: is there a loop without an end? pause() waits, and costs nothing"
 SLOW_POLL = 0.003  # the same, of one that takes its time
 

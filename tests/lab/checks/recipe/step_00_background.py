@@ -6,7 +6,17 @@ import os
 
 from lab.checks.check import CRASHED, DOES_NOT_COMPILE, NEVER_SETTLED, NO_SOURCE, Finding, Noted, Wrong, check
 from lab.checks.common import SHELL_LOST, crash, crash_cause, fate, life_verdict, names, role
-from lab.facts import CHANGED, FULL_DISK, OUT_OF_MEMORY, TOO_MANY_FILES, Build, Descriptor, Observation, Process
+from lab.facts import (
+    CHANGED,
+    FULL_DISK,
+    MAKES_PROCESSES,
+    OUT_OF_MEMORY,
+    TOO_MANY_FILES,
+    Build,
+    Descriptor,
+    Observation,
+    Process,
+)
 
 MAX_WITHHELD = 5  # headers that the compiler did not get, and that are named
 
@@ -49,7 +59,12 @@ HALTED_BY_VFORK = (
 
 
 def halted_by_vfork(o: Observation) -> bool:
-    """Whether a parent stands still until its child ends or starts another program (state D: vfork(2))."""
+    """Whether a parent stands still until its child ends or starts another program (state D: vfork(2)).
+
+    A process is in that state for a moment in fork(), too. Where processes are made all the time it tells nothing.
+    """
+    if o.rest.why_not == MAKES_PROCESSES:
+        return False
     parents = {p.ppid for p in o.processes}
     return any(p.state == "D" and p.pid in parents for p in o.processes)
 
