@@ -123,7 +123,7 @@ class Reporter:
         why_not = "" if pad.is_sandboxed() else pad.why_not
         self.notes += text.header(why_not, pad.unlimited(), os.geteuid() == 0)
         for line in self.notes:
-            self._say(line)
+            self._say(self.page.broken(line))
 
     def pytest_runtest_logreport(self, report):
         if report.failed and report.when != "call":

@@ -273,7 +273,7 @@ def test_a_misnamed_file_is_mentioned(name, tmp_path):
 
 
 def test_other_files_are_not_mentioned():
-    for folder in ("solutions", "steps", "tests/proof", "tests/lab/sandbox/launcher"):
+    for folder in ("solutions", "steps", "tests/proof", "tests/gallery/hostile"):
         assert odd_names(SOLUTIONS.parent / folder) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import Mapping
 
@@ -27,6 +28,12 @@ class Page:
     def room(self) -> int:
         """The columns for words."""
         return self.width - MARGIN
+
+    def broken(self, line: str) -> str:
+        """A line as several, on a terminal that is narrower than it. Elsewhere a program may look for it as a whole."""
+        if self.width == WIDEST:
+            return line
+        return "\n".join(textwrap.wrap(line, self.width, break_on_hyphens=False))
 
     def mark(self, text: str) -> str:
         """A mark, such as ok or NO."""
