@@ -215,7 +215,7 @@ def says_the_reason(result: Result) -> str:
         return ""
     if said in result.because or any(f"{call}(" in result.because for call in _CALL.findall(said)):
         return ""
-    if " ".join(result.observed.split()).find(shortened(said, QUOTED_ELSEWHERE).rstrip(".")) >= 0:
+    if shortened(said, QUOTED_ELSEWHERE).rstrip(".") in " ".join(result.observed.split()):
         return "Most likely the reason is what your program said itself, as quoted above."
     return f"Most likely your program itself tells the reason. It said: {quoted(said)}."
 
