@@ -61,7 +61,7 @@ def test_a_wrong_answer_is_explained(answers):
     edit(answers / SETSID.file, "    start_session();\n", "")
     done = run_lab("check", "--answers", answers)
     assert (done.returncode, done.stderr) == (WRONG, "")
-    assert re.search(r"NO   step 03   1 of 2 checks fails; 1 more depends on it\n", done.stdout)
+    assert re.search(rf"NO   step {SETSID.number:02}   1 of 2 checks fails; 1 more depends on it\n", done.stdout)
     told = rf"NO   {SETSID.name}: SID = PGID = PID\n\n +expected .*\n +observed (.*\n)+\n +This process .*\n"
     assert re.search(told, done.stdout)
     assert f"       Read steps/{SETSID.name}.md and setsid(2).\n" in done.stdout
@@ -132,8 +132,9 @@ def test_what_was_not_begun_is_told_in_a_line():
     """An unedited clone: the first step is explained, the others wait."""
     done = run_lab("check")
     assert done.returncode == WRONG
-    assert f"\n{STEPS[2].name} to {STEPS[-1].name}: not begun\n" in done.stdout
-    assert done.stdout.endswith(f"0 of {len(STEPS) - 1} steps done. Next: {STEPS[1].name}\n")
+    _, first, second, *_, last = STEPS
+    assert f"\n{second.name} to {last.name}: not begun\n" in done.stdout
+    assert done.stdout.endswith(f"0 of {len(STEPS) - 1} steps done. Next: {first.name}\n")
 
 
 @pytest.mark.parametrize(

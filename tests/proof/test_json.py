@@ -72,9 +72,8 @@ def held_against_the_page(report):
 
 
 def test_the_page_describes_all_there_is():
-    assert {title: len(fields) for title, fields in TABLES.items()} == {
-        "file": 11, "step": 7, "check": 14, "launch": 15, "process": 4,
-    }  # fmt: skip
+    assert list(TABLES) == ["file", "step", "check", "launch", "process"]
+    assert [len(fields) for fields in TABLES.values()] == [11, 7, 14, 15, 4]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from lab.answers import Answer
 from lab.checks import expectations, usual
 from lab.checks.check import DOES_NOT_COMPILE, NO_SOURCE, UNCHECKED, WRONG_STATE
-from lab.course import STEPS, step_called
+from lab.course import START, STEPS, step_called
 from lab.facts import Message
 from lab.faults import Fault
 from lab.judge.examination import examiner
@@ -24,9 +24,15 @@ from lab.report.terminal import Page, page
 from lab.scene import Device, Scene, Signal, StartAgain, Stdio
 from lab.toolbox import SKELETONS
 
-SETSID, SYSLOG, SERVICE = step_called("setsid"), step_called("syslog"), STEPS[-1]
+UMASK, FORK, SETSID, SYSLOG = map(step_called, ("umask", "fork", "setsid", "syslog"))
+SERVICE = STEPS[-1]
 
 ANSWER = Answer(SETSID, SKELETONS / SETSID.file)
+
+
+def of(step):
+    """What stands for a step in front of its line."""
+    return f"step {step.number:02}"
 
 
 def result(check, status, because="it was not called", verdict=WRONG_STATE, note=""):
@@ -49,15 +55,15 @@ def lines(step, usual=PASSED, on=Page(), **statuses):
 def test_what_passes_takes_a_line_for_each_step():
     report = lines(SETSID)
     assert [line[:17] for line in report] == [
-        "03_setsid: a sess",
-        "  ok   step 00   ",
-        "  ok   step 01   ",
-        "  ok   step 02   ",
-        "  ok   step 03   ",
+        f"{SETSID.name}: a sess",
+        f"  ok   {of(START)}   ",
+        f"  ok   {of(UMASK)}   ",
+        f"  ok   {of(FORK)}   ",
+        f"  ok   {of(SETSID)}   ",
         "  +1   bonus     ",
     ]
-    assert "  ok   step 03   2 checks: SID = PGID = PID; no controlling terminal" in report
-    assert "  ok   step 01   umask is 0000" in report
+    assert f"  ok   {of(SETSID)}   2 checks: SID = PGID = PID; no controlling terminal" in report
+    assert f"  ok   {of(UMASK)}   umask is 0000" in report
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
@@ -74,7 +80,7 @@ def test_the_fold_counts_every_check_once_and_keeps_to_its_width(step, width):
 
 def test_what_is_wrong_stands_last():
     report = lines(SETSID, leads_session=FAILED, no_terminal=FOLLOWS, setsid_fails=FOLLOWS)
-    assert "  NO   step 03   1 of 2 checks fails; 1 more depends on it" in report
+    assert f"  NO   {of(SETSID)}   1 of 2 checks fails; 1 more depends on it" in report
     assert "  --   bonus     1 check, once the rest is right" in report
     assert report[report.index("") :] == [
         "",
@@ -85,32 +91,32 @@ def test_what_is_wrong_stands_last():
         "",
         "       It was not called.",
         "",
-        "       Read steps/03_setsid.md and setsid(2).",
+        f"       Read {SETSID.handout} and setsid(2).",
     ]
 
 
 def test_what_fails_in_several_steps_is_counted_and_the_first_is_explained():
     report = lines(SETSID, umask_is_zero=FAILED, leads_session=FAILED, no_terminal=FAILED)
     assert [line for line in report if line.startswith("  NO")] == [
-        "  NO   step 01   fails: umask is 0000",
-        "  NO   step 03   2 of 2 checks fail",
+        f"  NO   {of(UMASK)}   fails: umask is 0000",
+        f"  NO   {of(SETSID)}   2 of 2 checks fail",
         "  NO   umask is 0000",
     ]
 
 
 def test_what_depends_on_other_steps_is_one_line():
     report = lines(SETSID, FOLLOWS, compiles=FAILED)
-    assert "  NO   step 00   1 of 5 checks fails; 4 more depend on it" in report
+    assert f"  NO   {of(START)}   1 of 5 checks fails; 4 more depend on it" in report
     assert "  --   the rest   5 checks depend on what fails" in report
     report = lines(SETSID, is_adopted=FAILED, umask_is_zero=FOLLOWS)
-    assert "  --   step 01   1 check depends on what fails" in report
+    assert f"  --   {of(UMASK)}   1 check depends on what fails" in report
 
 
 def test_a_missed_bonus_is_explained_when_the_rest_is_right():
     report = lines(SETSID, setsid_fails=FAILED)
     assert "  -1   bonus     missed: says so when setsid() fails, and ends" in report
     assert "  -1   says so when setsid() fails, and ends" in report
-    assert "       Read steps/03_setsid.md and setsid(2)." in report
+    assert f"       Read {SETSID.handout} and setsid(2)." in report
 
 
 def test_what_cannot_be_checked_here_is_named():
@@ -128,7 +134,7 @@ def test_the_last_step_is_folded_by_its_two_ways():
 def test_what_the_compiler_says_is_quoted():
     check = expectations(SETSID)[0]
     one = Judged(ANSWER, (result(check, PASSED, note="a warning\n  NO   forged"),))
-    assert text.fold(one)[1:] == ["  ok   step 00   compiles", "       | a warning", "       |   NO   forged"]
+    assert text.fold(one)[1:] == [f"  ok   {of(START)}   compiles", "       | a warning", "       |   NO   forged"]
 
 
 def test_nothing_but_words_without_colours_and_the_same_words_with_them():
@@ -136,7 +142,7 @@ def test_nothing_but_words_without_colours_and_the_same_words_with_them():
     coloured = lines(SETSID, leads_session=FAILED, no_terminal=SKIPPED, setsid_fails=FOLLOWS, on=Page(has_colours=True))
     assert [re.sub(r"\x1b\[\d+m", "", line) for line in coloured] == plain
     assert re.findall(r"\x1b\[3\dm([^\x1b]*)\x1b\[0m", "\n".join(coloured)) == ["ok", "ok", "ok", "NO", "??", "NO"]
-    assert coloured[0].startswith("\x1b[1m03_setsid\x1b[0m: ")
+    assert coloured[0].startswith(f"\x1b[1m{SETSID.name}\x1b[0m: ")
 
 
 @pytest.mark.parametrize(
@@ -192,23 +198,24 @@ def test_each_reason_why_something_cannot_be_checked_is_told_once():
 
 
 def test_steps_in_a_row_are_told_by_the_first_and_the_last():
-    assert text.ranges(STEPS[2:3]) == STEPS[2].name
-    assert text.ranges(STEPS[2:4]) == f"{STEPS[2].name}, {STEPS[3].name}"
-    assert text.ranges([*STEPS[1:4], STEPS[6]]) == f"{STEPS[1].name} to {STEPS[3].name}, {STEPS[6].name}"
+    one, two, three, _, five, *_ = STEPS
+    assert text.ranges([one]) == one.name
+    assert text.ranges([one, two]) == f"{one.name}, {two.name}"
+    assert text.ranges([one, two, three, five]) == f"{one.name} to {three.name}, {five.name}"
 
 
 # ---- the compiler ------------------------------------------------------------------------
 
-MESSAGES = """\
-In file included from 03_setsid.c:52:
+MESSAGES = f"""\
+In file included from {SETSID.file}:52:
 mine.h: In function 'f':
 ./mine.h:1:15: error: 'x' undeclared
-                 from 03_setsid.c:3:
-03_setsid.c:41:5: warning: implicit declaration of function 'signal'
+                 from {SETSID.file}:3:
+{SETSID.file}:41:5: warning: implicit declaration of function 'signal'
    41 |     signal(1, 0);
-/usr/include/stdio.h:3:1: note: 03_setsid.c:3: here
-03_setsid.c is a symbolic link
-  NO   03_setsid.c:1: forged"""
+/usr/include/stdio.h:3:1: note: {SETSID.file}:3: here
+{SETSID.file} is a symbolic link
+  NO   {SETSID.file}:1: forged"""
 
 
 def test_messages_begin_with_the_file_as_it_is_called():
@@ -217,21 +224,21 @@ def test_messages_begin_with_the_file_as_it_is_called():
     places = {str(SKELETONS.parent): "steps/", str(SKELETONS): "", "/usr": f"{SKELETONS}/", "": "steps/"}
     for here, folder in places.items():
         assert compiler.quoted_messages(MESSAGES, path, here) == [
-            f"| In file included from {folder}03_setsid.c:52:",
+            f"| In file included from {folder}{SETSID.file}:52:",
             f"| {folder}mine.h: In function 'f':",
             f"{folder}mine.h:1:15: error: 'x' undeclared",
-            f"|                  from {folder}03_setsid.c:3:",
-            f"{folder}03_setsid.c:41:5: warning: implicit declaration of function 'signal'",
+            f"|                  from {folder}{SETSID.file}:3:",
+            f"{folder}{SETSID.file}:41:5: warning: implicit declaration of function 'signal'",
             "|    41 |     signal(1, 0);",
-            "| /usr/include/stdio.h:3:1: note: 03_setsid.c:3: here",
-            "| 03_setsid.c is a symbolic link",
-            "|   NO   03_setsid.c:1: forged",
+            f"| /usr/include/stdio.h:3:1: note: {SETSID.file}:3: here",
+            f"| {SETSID.file} is a symbolic link",
+            f"|   NO   {SETSID.file}:1: forged",
         ]
-    assert compiler.as_called(Path("../mine/03_setsid.c"), "/usr") == "../mine/03_setsid.c"
+    assert compiler.as_called(Path(f"../mine/{SETSID.file}"), "/usr") == f"../mine/{SETSID.file}"
 
 
 def test_too_many_messages_are_counted():
-    lines = compiler.quoted_messages("03_setsid.c:1: error\n" * 40, SKELETONS / SETSID.file, "")
+    lines = compiler.quoted_messages(f"{SETSID.file}:1: error\n" * 40, SKELETONS / SETSID.file, "")
     assert len(lines) == 31 and lines[-1] == "| ... and 10 more lines"
 
 
@@ -365,7 +372,7 @@ def gave_up(seen, status=GAVE_UP, **changed):
 
 
 def message(text, level=3):
-    return Message(f"<{24 + level}>Jan  1 00:00:00 03_setsid[4]: {text}", 4, 0.0)
+    return Message(f"<{24 + level}>Jan  1 00:00:00 {SETSID.name}[4]: {text}", 4, 0.0)
 
 
 ABOVE = "Most likely the reason is what your program said itself, as quoted above."
@@ -382,7 +389,7 @@ SAID = 'Most likely your program itself tells the reason. It said: "open: No suc
         ({"printed": "open: No such file\n"}, "that", "open() failed", ""),  # the cause is known
         ({"printed": "open: No such file\n", "status": 0}, "that", "it ended", ""),  # it did not give up
         ({"messages": (message("hello", 6),)}, "that", "it ended", ""),  # no error
-        ({"printed": "usage: 03_setsid\n -h: help\n"}, "that", "it ended", ""),
+        ({"printed": f"usage: {SETSID.name}\n -h: help\n"}, "that", "it ended", ""),
         ({"printed": " \n"}, "that", "it ended", ""),
     ],
 )

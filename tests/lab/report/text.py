@@ -1,8 +1,8 @@
 """What a learner reads: what passes in a line for each step, and what is wrong at the end, explained.
 
-    03_setsid: a session of its own
-      ok   step 00   5 checks: compiles; it runs this program; ...
-      NO   step 03   1 of 2 checks fails; 1 more depends on it
+    NN_setsid: a session of its own
+      ok   step MM   5 checks: compiles; it runs this program; ...
+      NO   step NN   1 of 2 checks fails; 1 more depends on it
 
       NO   SID = PGID = PID
 
