@@ -33,6 +33,21 @@ def thread(tmp_path):
     return make
 
 
+@pytest.fixture
+def process(thread, tmp_path):
+    """A function: the `syscall` of each thread in, the folder of a process out, in which the first thread's files are."""
+
+    def make(*texts, state="S"):
+        for number, text in enumerate(texts):
+            folder = tmp_path / "task" / str(7 + number)
+            folder.mkdir(parents=True)
+            (folder / "syscall").write_text(text + "\n")
+            (folder / "stat").write_text(f"{folder.name} (a) {state} " + "0 " * 40)
+        return thread(texts[0], state)
+
+    return make
+
+
 def in_call(number, *arguments):
     """What `syscall` says of a thread that is in this call."""
     words = [hex(argument & (1 << 64) - 1) for argument in (*arguments, *[0] * 6)[:6]]
@@ -94,16 +109,25 @@ def test_signals_that_are_waited_for_are_in_memory(thread):
     assert awaited_signals(folder, {7: ("n", 2)}) == frozenset(), "it is another call on this machine"
 
 
-def test_who_waits_to_write_waits_for_nothing_to_come(thread):
-    folder = thread(in_call(99))
+def test_who_waits_to_write_waits_for_nothing_to_come(process):
+    folder = process(in_call(99))
     assert waits_to_write(folder, CALLS) and not waits_for_good(folder, CALLS)
 
 
-def test_who_waits_for_something_to_come_does_not_wait_to_write(thread):
-    folder = thread(in_call(1))
+def test_it_may_be_another_thread_that_waits_to_write(process):
+    """As where one thread takes the signals and logs, and the first one only waits."""
+    assert waits_to_write(process(in_call(1), in_call(99)), CALLS)
+
+
+def test_who_waits_for_something_to_come_does_not_wait_to_write(process):
+    folder = process(in_call(1), in_call(1))
     assert waits_for_good(folder, CALLS) and not waits_to_write(folder, CALLS)
 
 
-def test_who_runs_waits_for_nothing(thread):
-    folder = thread(in_call(1), state="R")
+def test_who_runs_waits_for_nothing(process):
+    folder = process(in_call(1), state="R")
     assert not waits_for_good(folder, CALLS) and not waits_to_write(folder, CALLS)
+
+
+def test_who_is_gone_waits_for_nothing(tmp_path):
+    assert not waits_for_good(str(tmp_path), CALLS) and not waits_to_write(str(tmp_path), CALLS)

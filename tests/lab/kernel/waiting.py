@@ -78,14 +78,12 @@ def waits_for_good(folder: str, calls: Calls) -> bool:
 
 
 def waits_to_write(folder: str, calls: Calls) -> bool:
-    """Whether a process waits in a call that is none of those that wait for something to come: a full log, say."""
+    """Whether a thread of a process waits in a call that does not wait for something to come: for a full log, say."""
     try:
-        if procfs.read_stat(folder).state != "S":
-            return False
+        sleeping = [thread for thread, own in procfs.threads(folder).items() if own.state == "S"]
     except ProcessLookupError:
         return False
-    call = call_of(folder)
-    return bool(call) and int(call[0]) not in calls
+    return any(call and int(call[0]) not in calls for call in map(call_of, sleeping))
 
 
 def awaited_signals(thread: str, calls: Calls) -> frozenset[int]:

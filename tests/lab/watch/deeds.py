@@ -36,7 +36,7 @@ from lab.scene import (
     Vanish,
 )
 from lab.watch.look import text_of
-from lab.watch.rest import LOOKS, POLL, SLOW_POLL
+from lab.watch.rest import LOOKS, POLL, SLOW_POLL, Unmoved
 from lab.watch.subject import Subject
 
 FILL_TIME = 60.0  # seconds for the log to fill, if it does
@@ -89,7 +89,10 @@ async def _send_storm(subject: Subject, deed: Storm) -> None:
 
 
 async def _send_one_by_one(subject: Subject, number: int, count: int, limit: float) -> None:
-    """Send a signal `count` times, each when the one before is taken; end early if that takes `limit` seconds."""
+    """Send a signal `count` times, each when the one before is taken.
+
+    End early if that takes `limit` seconds, or if the process waits for something else, and so never takes it.
+    """
     turn = time.monotonic()
     end = turn + SERIES_TIME
     try:
@@ -97,13 +100,16 @@ async def _send_one_by_one(subject: Subject, number: int, count: int, limit: flo
         for _ in range(count):
             os.kill(outer, number)
             deadline = min(time.monotonic() + limit, end)
+            unmoved = Unmoved(subject.launch, subject.process.pid)
             subject.launch.take_in()
             while _is_pending(subject, number):
                 subject.launch.take_in()
                 if time.monotonic() > deadline:
                     return
                 if time.monotonic() > turn + TURN_TIME:
-                    await asyncio.sleep(0.0)
+                    if unmoved.look() == LOOKS:
+                        return
+                    await asyncio.sleep(POLL)
                     turn = time.monotonic()
     except ProcessLookupError:
         pass  # it has ended already
@@ -115,16 +121,22 @@ def _is_pending(subject: Subject, number: int) -> bool:
 
 
 async def _fill_log(subject: Subject, deed: FillLog) -> LogFilled:
-    """It ends, too, when the process has taken so many signals that it will never wait for the log."""
+    """It ends, too, when the process has taken so many signals that it will never wait for the log, or takes none."""
     deadline = time.monotonic() + FILL_TIME
     looks = taken = 0
+    unmoved = Unmoved(subject.launch, subject.process.pid)
     with subject.launch.unread():
         while looks < LOOKS and taken < ENOUGH and time.monotonic() < deadline:
             looks = looks + 1 if waits_to_write(subject.folder, subject.launch.calls) else 0
             try:
-                taken += not _is_pending(subject, deed.number)
+                is_pending = _is_pending(subject, deed.number)
             except ProcessLookupError:
                 break
+            taken += not is_pending
+            if not is_pending:
+                unmoved.forget()
+            elif unmoved.look() == LOOKS:
+                break  # it waits, and no signal of this kind will wake it
             subject.send(deed.number)
             await asyncio.sleep(POLL)
     return LogFilled(looks == LOOKS)

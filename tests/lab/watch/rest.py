@@ -237,6 +237,31 @@ class _Stillness:
         return now.begun - self._since
 
 
+class Unmoved:
+    """Counts how often in a row a process was seen waiting for long, without having run in between.
+
+    Who is woken counts as running from that moment on. So a process that does not
+    move while a signal is pending will not take the signal.
+    """
+
+    def __init__(self, launch: Launch, pid: int):
+        self.launch = launch
+        self.pid = pid
+        self._stillness = _Stillness()
+
+    def look(self) -> int:
+        """Look once more; returns how often it has been seen where it is now, 0 if it does not wait."""
+        look = _look(self.launch, self.pid)
+        if look is None or not look.waits:
+            self.forget()
+            return 0
+        return self._stillness.times_seen(look.picture)
+
+    def forget(self) -> None:
+        """It has run since it was seen last."""
+        self._stillness.forget_picture()
+
+
 def _note(looks: list[_Look]) -> str:
     """What is to be said of a long sleep that ends some time."""
     seconds = min(look.wakes_after for look in looks)
