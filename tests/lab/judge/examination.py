@@ -21,7 +21,7 @@ from lab.judge.compiling import Builder
 from lab.judge.plan import Run, depends_on, wanted
 from lab.judge.studio import Studio
 from lab.judge.tape import Reel, Tape
-from lab.judge.verdict import SKIPPED, Judged, Result, Seen, Verdict
+from lab.judge.verdict import SKIPPED, Judged, Result, Seen, Verdict, finds_wrong
 from lab.sandbox.server import Launchpad
 from lab.scene import Listen, Scene
 
@@ -73,6 +73,18 @@ class Examination:
         if self.build.compiles and not self._verdict.knows(check):
             self._see_what_is_needed(check)
         return self._verdict.of(check)
+
+    def is_seen_by(self, check: Check) -> bool:
+        """Whether a check finds something wrong in its own launches, and nothing else is launched.
+
+        The check may depend on others, and then they are what a learner is told of.
+        But if it finds something wrong, the answer is wrong in any case. Raises LabError.
+        """
+        if check.looks_at == "build" or not self.build.compiles or self.why_not(check):
+            return self.result(check).failed
+        runs = [Run(check.scene, turn) for turn in range(check.times)]
+        self._see(runs)
+        return any(finds_wrong(check, self._seen[run]) for run in runs)
 
     def results(self, stars: bool = True) -> list[Result]:
         """The results in the order of `checks`, with or without those of bonus checks."""

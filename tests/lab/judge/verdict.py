@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Mapping, Sequence, Union
 
 from lab.answers import Answer
-from lab.checks.check import LOG_TO_PASS, UNCHECKED, WRONG_STATE, Check, Finding, Noted, Unseen
+from lab.checks.check import LOG_TO_PASS, UNCHECKED, WRONG_STATE, Check, Finding, Noted, Unseen, Wrong
 from lab.checks.common import crash, crash_cause, fate, life_verdict
 from lab.facts import Build, Observation
 from lab.hindered import Hindered
@@ -154,6 +154,15 @@ class Verdict:
             return True
         same = [each for each in self.checks if each.scene == check.scene and not (each.on_process or each.star)]
         return any(self.of(other).failed for other in same)
+
+
+def finds_wrong(check: Check, seen: Seen) -> bool:
+    """Whether a check finds something wrong in what was seen of one launch, whatever other checks find."""
+    if isinstance(seen, Hindered):
+        return not seen.by_machine
+    if check.on_process and _nobody(seen):
+        return True
+    return isinstance(check.judge(seen), Wrong)
 
 
 def _nobody(o: Observation) -> bool:
