@@ -44,7 +44,8 @@ TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGESIZE")
 POLL = 0.0008  # seconds between two looks: nothing tells of a process that comes to rest
 BUSY_NOTE = "it is busy all the time: is there a loop without an end? pause() waits, and costs nothing"
-SLOW_POLL = 0.003  # the same, of one that takes its time
+SLOW_POLL = 0.003  # the same, where something is awaited that takes its time
+SLOWEST_POLL = 0.015  # the same, of one that has not come to rest for long: below STEP, so that all of it counts
 
 
 class Patience:
@@ -140,7 +141,7 @@ class Settler:
         looks: list[_Look] = []
         while not patience.is_over(looks):
             self.launch.pump()
-            await asyncio.sleep(min(max(POLL, (time.monotonic() - started) / 50), SLOW_POLL))
+            await asyncio.sleep(min(max(POLL, (time.monotonic() - started) / 50), SLOWEST_POLL))
             begun = time.monotonic()  # before this look: it counts from after one to before another
             pids = self.launch.pids()
             looks = [look for pid in pids if (look := _look(self.launch, pid)) is not None]
