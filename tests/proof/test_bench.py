@@ -59,8 +59,12 @@ def test_a_solution_is_judged_and_a_run_is_resumed(build, tmp_path):
 
 
 def take_ctrl_c():
-    """A shell has what it runs in the background ignore SIGINT, and so these tests, if it runs them there."""
+    """A shell has what it runs in the background ignore SIGINT, and so these tests, if it runs them there.
+
+    And what these tests start ends when they do, however that comes.
+    """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    bench_load.end_with_parent()
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
