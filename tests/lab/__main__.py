@@ -63,9 +63,10 @@ def run_handouts(options):
 
 def run_gallery(options):
     """Hold the gallery of known answers against what the lab says now, or keep what it says."""
+    from lab.answers import find_step
     from lab.dev.keep import gallery
 
-    return gallery(options.update)
+    return gallery(options.update, find_step(options.step) if options.step else None)
 
 
 def run_mutants(options):

@@ -57,6 +57,7 @@ def _test(parser: Parser) -> None:
 
 
 def _gallery(parser: Parser) -> None:
+    _add_step(parser)
     parser.add_argument(
         "--update",
         nargs="?",

@@ -13,7 +13,7 @@ from lab.dev.changed import FLOORS, imports_of_tests, select
 from lab.sandbox.program import launcher
 from lab.toolbox import ROOT
 
-SETSID, SERVICE = step_called("setsid"), step_called("service")
+UMASK, SETSID, SERVICE = map(step_called, ("umask", "setsid", "service"))
 IMPORTS = {"tests/proof/test_a.py": {"lab.report", "lab.report.describe"}, "tests/proof/test_b.py": {"lab.kernel"}}
 
 
@@ -45,6 +45,14 @@ def test_a_file_that_no_test_is_known_to_tell_of_is_named():
 def test_what_test_files_import_is_seen():
     imports = imports_of_tests()
     assert {"lab.dev.changed", "lab.dev.changed.select", "pytest"} <= imports["tests/proof/test_develop.py"]
+
+
+def test_the_gallery_of_one_step_is_held_against_what_the_lab_says(sandbox_pad):
+    """In seconds, for those who write an answer into it."""
+    if sandbox_pad.why_no_root():
+        pytest.skip(f"judged in part: {sandbox_pad.why_no_root()}")
+    done = run_lab("gallery", "--step", UMASK.word)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_what_git_says_is_read(tmp_path, monkeypatch):

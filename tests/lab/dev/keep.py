@@ -50,22 +50,25 @@ class Found:
     problem: str = ""  # why it could not be judged
 
 
-def gallery(keep: str | None) -> int:
-    """Judge all known answers; print what is not as the gallery says, or write it there (one of KEEP).
+def gallery(keep: str | None, only: Step | None = None) -> int:
+    """Judge all known answers, or `only` those to a step.
+
+    Prints what is not as the gallery says, or writes it there (one of KEEP).
 
     Returns the exit status: 1 if a verdict differs, or words do that are not kept.
     Raises LabError where not everything can be judged.
     """
     _look_at_machine()
+    steps = [only] if only else STEPS
     with ProcessPoolExecutor(WORKERS, initializer=end_with_parent) as pool:
-        found = {step: list(pool.map(judge, rows(step))) for step in STEPS}
-        whole = [(step, title) for step in STEPS for title in REPORTS]
+        found = {step: list(pool.map(judge, rows(step))) for step in steps}
+        whole = [(step, title) for step in steps for title in REPORTS]
         reports = dict(zip(whole, pool.map(report_on, *zip(*whole))))
-    pairs = [pair for step in STEPS for pair in zip(rows(step), found[step])]
+    pairs = [pair for step in steps for pair in zip(rows(step), found[step])]
     problems = [f"{row}: {each.problem}" for row, each in pairs if each.problem]
     verdicts = [line for row, each in pairs for line in changes(row, each)]
     is_stale = False
-    for step in STEPS:
+    for step in steps:
         path = FOLDER / f"{step.name}.md"
         before = path.read_text(encoding="utf-8") if path.exists() else ""
         kept = reports_in(before)
