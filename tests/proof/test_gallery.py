@@ -53,7 +53,8 @@ def test_careless_answer(row, examine_known):
     """Passes, and misses exactly the bonus checks that its row names."""
     examination = examine_known(row.source(), row.step)
     assert examination.failed == set()
-    assert examination.bonus(FAILED) == set(row.misses) - examination.bonus(SKIPPED)
+    missed = "write the bonus checks that it misses into its item `misses`"
+    assert examination.bonus(FAILED) == set(row.misses) - examination.bonus(SKIPPED), missed
     if examination.skipped:
         pytest.skip(f"judged in part: {examination.pad.why_no_root()}")
 
@@ -66,7 +67,7 @@ def test_report(step, title, examine_known):
     if any(result.status == SKIPPED for result in judged.results):
         pytest.skip("judged in part: some checks cannot be made here")
     kept = reports_in((FOLDER / f"{step.name}.md").read_text(encoding="utf-8"))
-    assert with_names(describe(judged)).splitlines() == kept[title], "tests/run gallery --update writes it"
+    assert with_names(describe(judged)).splitlines() == kept[title], "tests/run gallery --update fails writes it"
 
 
 def test_every_bonus_check_is_seen_failing():

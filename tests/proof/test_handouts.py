@@ -62,7 +62,8 @@ def test_all_parts_are_there(step):
     assert len(lines) <= MAX_LINES
     # What a run printed is as wide as it was.
     prose = BLOCK.sub("", text).splitlines()
-    assert [line for line in prose if len(line) > MAX_COLUMNS] == []
+    wide = [line for line in prose if len(line) > MAX_COLUMNS]
+    assert wide == [], f"these lines are wider than {MAX_COLUMNS} columns"
 
 
 def test_every_directive_is_understood():

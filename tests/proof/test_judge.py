@@ -40,6 +40,14 @@ def asked(name, finding, **more):
     return look
 
 
+def test_a_check_looks_at_what_its_parameters_are_called():
+    def hasty(o, process):
+        return None
+
+    with pytest.raises(LabError, match=r"hasty\(o, process\): the parameters of a check are \(build\), \(o\)"):
+        check(read="none(7)")(hasty)
+
+
 # ---- what a scene leaves open -----------------------------------------------------
 
 

@@ -28,6 +28,7 @@ from typing import Any, Callable, Sequence, Union
 from lab.course import Step
 from lab.facts import Build, Observation
 from lab.scene import Scene, Usual
+from lab.toolbox import LabError
 
 # Which kind of wrong an answer is.
 WRONG_STATE = "wrong state"
@@ -130,9 +131,13 @@ def check(
 
     def wrap(look: Look) -> Check:
         named: dict[str, Any] = {"name": look.__name__, "says": _sentence(look)}
+        parameters = tuple(inspect.signature(look).parameters)
+        if parameters not in _LOOKS_AT:
+            wrong = f"{look.__module__}, {look.__name__}({', '.join(parameters)})"
+            raise LabError(f"{wrong}: the parameters of a check are (build), (o) or (o, p)")
         return Check(
             look=look,
-            looks_at=_LOOKS_AT[tuple(inspect.signature(look).parameters)],
+            looks_at=_LOOKS_AT[parameters],
             star=bonus,
             replaces=tuple(each.key for each in replaces),
             follows=tuple(each.key for each in follows),

@@ -111,7 +111,8 @@ def _compile(compiler_words, sources, program):
         )
     raise LabError(
         f"the launcher in {SOURCES.relative_to(ROOT)} does not compile: {errors[0]}. "
-        "Install the C compiler and the C library's headers anew (Debian, Ubuntu: apt install gcc libc6-dev)"
+        "If nothing was changed there, install the C compiler and the C library's headers anew "
+        "(Debian, Ubuntu: apt install gcc libc6-dev)"
     )
 
 

@@ -28,7 +28,10 @@ class NotUnderstood(LabError):
     """The lab and the launcher do not understand each other. No answer is at fault, and no machine."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"the lab and its launcher do not understand each other: {what}. Please report this")
+        super().__init__(
+            f"the lab and its launcher do not understand each other: {what}. "
+            "If you have changed the lab, run tests/run protocol; if not, please report this"
+        )
 
 
 # ---- the request -----------------------------------------------------------------
