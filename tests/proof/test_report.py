@@ -1,11 +1,12 @@
 """The report: what passes in a line, what is wrong at the end, the same words on every page."""
 
+import inspect
 import os
 import re
 import shutil
 import signal
 import subprocess
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from lab.faults import Fault
 from lab.judge.examination import examiner
 from lab.judge.verdict import FAILED, FOLLOWS, PASSED, SKIPPED, Judged, Result
 from lab.kernel import calls
-from lab.report import compiler, launches, text
+from lab.report import as_json, compiler, launches, text
 from lab.report.terminal import Page, page
 from lab.scene import Device, Scene, Signal, StartAgain, Stdio
 from lab.toolbox import SKELETONS
@@ -290,6 +291,14 @@ def test_every_launch_has_words(step):
         words = launches.launch_in_words(usual(step).completed(check.scene))
         assert re.fullmatch(r"Started [^\n{}]+\.", words) and "None" not in words
         assert check.scene.fault is None or re.search(r"\(\) (fails|does nothing)|killed in|held", words), words
+
+
+@pytest.mark.parametrize("tells", [launches.launch_in_words, as_json._launch], ids=["in_words", "as_data"])
+def test_every_scene_option_is_told(tells):
+    """Two launches that differ look as one in a report that does not tell of an option."""
+    source = inspect.getsource(tells)
+    untold = [each.name for each in fields(Scene) if f"scene.{each.name}" not in source]
+    assert untold == [], f"{tells.__module__} has to tell of each field of Scene"
 
 
 def test_scenes_in_words():
