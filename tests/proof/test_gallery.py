@@ -167,7 +167,7 @@ def test_a_line_that_is_not_understood_is_refused(text, says):
 
 
 def test_a_mark_that_has_changed_is_a_verdict():
-    report = ["a heading", "  ok   the first   2 checks", "  NO   the second", "", "       expected   x", "  +12  bonus"]
+    report = ["heading", "  ok   the first   2 checks", "  NO   the second", "", "       expected   x", "  +12  bonus"]
     assert marks(report) == ["ok", "NO", "+12"]
 
 
