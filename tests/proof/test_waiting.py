@@ -35,7 +35,7 @@ def thread(tmp_path):
 
 @pytest.fixture
 def process(thread, tmp_path):
-    """A function: the `syscall` of each thread in, the folder of a process out, in which the first thread's files are."""
+    """A function: the `syscall` of each thread in, the folder of a process out, with the files of its first thread."""
 
     def make(*texts, state="S"):
         for number, text in enumerate(texts):

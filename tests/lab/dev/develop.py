@@ -89,7 +89,7 @@ C_TOOLS = (
 # Ruff does what flake8 and isort do. Where it cannot be had, as on Debian, these two do.
 RUFF = Tool("ruff", ("check", "--config", SETTINGS), ("tests",))
 INSTEAD_OF_RUFF = (
-    Tool("flake8", ("--max-line-length=120", "--extend-ignore=E203,W503"), ("tests",)),
+    Tool("flake8", ("--max-line-length=120", "--max-complexity=12", "--extend-ignore=E203,W503"), ("tests",)),
     Tool("isort", ("--check-only", "--quiet", "--settings-path", "tests"), ("tests",)),
 )
 MYPY = Tool("mypy", ("--config-file", SETTINGS, "--cache-dir", str(BUILD / "mypy")), ())

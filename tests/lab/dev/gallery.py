@@ -139,13 +139,8 @@ def read(step: Step, text: str) -> list[Row]:
                 found.append(Row(step, part, line[4:], []))
             elif line == "```text" and not part:
                 _read_block(lines)  # a report: see reports_in()
-            elif line in ("```diff", "```c") and found and not found[-1].block:
-                found[-1].is_program = line == "```c"
-                found[-1].block = _read_block(lines)
-            elif line.startswith("- ") and found and not found[-1].block:
-                _take_item(found[-1], line)
-            elif line.startswith("> ") and found and found[-1].block:
-                found[-1].told.append(line[2:])
+            elif found and _take_line(found[-1], line, lines):
+                pass
             elif line not in ("", ">", f"# {step.name}: known answers", *REPORTS):
                 raise ValueError(f"this is not understood here: {line!r}")
     except ValueError as error:
@@ -154,6 +149,20 @@ def read(step: Step, text: str) -> list[Row]:
         if not row.block:
             raise LabError(f"tests/gallery/{step.name}.md: {row.name} has no block")
     return found
+
+
+def _take_line(row: Row, line: str, lines: Iterator[tuple[int, str]]) -> bool:
+    """Take in a line of a row, and the block that begins there; returns whether it is one. Raises ValueError."""
+    if line in ("```diff", "```c") and not row.block:
+        row.is_program = line == "```c"
+        row.block = _read_block(lines)
+    elif line.startswith("- ") and not row.block:
+        _take_item(row, line)
+    elif line.startswith("> ") and row.block:
+        row.told.append(line[2:])
+    else:
+        return False
+    return True
 
 
 def _read_block(lines: Iterator[tuple[int, str]]) -> list[str]:
