@@ -6,7 +6,8 @@ from typing import get_args
 import pytest
 
 from lab.checks import expectations
-from lab.course import STEPS
+from lab.course import START, STEPS
+from lab.facts import LogFilled
 from lab.scene import (
     PID_FILE,
     SOCKET,
@@ -28,7 +29,7 @@ from lab.scene import (
     Storm,
     Vanish,
 )
-from lab.watch.deeds import DEEDS
+from lab.watch.deeds import DEEDS, FILL_TIME
 
 TOLD = {
     Signal(SIGTERM): "SIGTERM",
@@ -76,3 +77,54 @@ def test_every_kind_of_deed_is_done_for_a_check():
 )
 def test_a_scene_knows_which_networks_it_needs(scene, networks):
     assert scene.networks == networks
+
+
+# ---- a log that is full ---------------------------------------------------------------
+
+TAKES_NOTHING = """
+#include <signal.h>
+#include <unistd.h>
+int main(void)
+{
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
+    for (;;)
+        pause();
+}
+"""
+
+LOGS_IN_A_THREAD = """
+#include <pthread.h>
+#include <signal.h>
+#include <syslog.h>
+#include <unistd.h>
+static sigset_t all;
+static void *take(void *unused)
+{
+    int taken;
+    for (;;)
+        if (sigwait(&all, &taken) == 0)
+            syslog(LOG_DAEMON | LOG_INFO, "taken");
+    return unused;
+}
+int main(void)
+{
+    pthread_t thread;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
+    pthread_create(&thread, NULL, take, NULL);
+    for (;;)
+        pause();
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "is_full"), [(TAKES_NOTHING, False), (LOGS_IN_A_THREAD, True)], ids=["nothing", "in a thread"]
+)
+def test_the_wait_for_a_full_log_ends_when_it_is_known_how(source, is_full, examine_in_sandbox):
+    """The time that is left to a busy machine is not used up where nothing more can come."""
+    o = examine_in_sandbox(source, START).observation(Scene(then=(FillLog(SIGHUP),)))
+    assert o.came(LogFilled) == LogFilled(is_full)
+    assert o.done[0].over - o.done[0].begun < FILL_TIME / 2
