@@ -241,8 +241,8 @@ class _Stillness:
 class Unmoved:
     """Counts how often in a row a process was seen waiting for long, without having run in between.
 
-    Who is woken counts as running from that moment on. So a process that does not
-    move while a signal is pending will not take the signal.
+    A process that is woken counts as running from that moment on. So one that does
+    not move while a signal is pending will not take the signal.
     """
 
     def __init__(self, launch: Launch, pid: int):

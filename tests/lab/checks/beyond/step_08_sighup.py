@@ -11,7 +11,7 @@ from lab.facts import Observation, Process
 from lab.faults import Fault
 from lab.scene import Scene
 
-TIMES = 3
+TIMES = 3  # the lab holds the order that counts, see LEADING: more launches would show nothing else
 # The child gets no further than its setsid() until its parent has ended, or waits for it: else chance says which comes
 # first, and on a busy machine most often the same.
 LEADING = Scene(leads=True, fault=Fault.HOLD_SETSID)
