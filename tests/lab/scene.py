@@ -54,6 +54,14 @@ class Signals(Enum):
     HELD = "held"  # every signal is ignored, and blocked too
 
 
+class Parent(Enum):
+    """Who is the parent of the program at its start, and who adopts what it leaves."""
+
+    SHELL = "shell"  # its child is adopted by init
+    INIT = "init"  # both are init: as at boot, or as the first program of a container
+    SUBREAPER = "subreaper"  # a shell, below a process that adopts orphans instead of init: prctl(2)
+
+
 class Manager(Enum):
     """The kind of service manager that NOTIFY_SOCKET names: sd_notify(3)."""
 
@@ -265,6 +273,7 @@ class Scene:
     leads: bool = False  # it leads a session on a terminal of its own, as under sshd
     environment: tuple[str, ...] = ()  # of NAME=VALUE, beside toolbox.ENVIRONMENT, or NAME for none of it
     signals: Signals = Signals.USUAL
+    parent: Parent = Parent.SHELL
     then: tuple[Deed, ...] = ()  # what is done once it is at rest
     files: tuple[Any, ...] = ()  # (name, bytes) in its working directory, and the mode if it is not 0644
     root: bool = False  # as root of the sandbox, with USERS to become, in a directory of root's; from the step on

@@ -145,7 +145,7 @@ def _row(examination, scene):
             "PGID": role(o, p.pgid) if p.pgid == o.job.pid else "child",
             "SID": role(o, p.sid) if p.sid == o.shell.sid else "own",
         },
-        "who": f"{o.world.adopter} is {'init' if o.world.sandboxed else 'the subreaper'}, {o.shell.pid} the shell",
+        "who": f"{o.world.adopter} is {'init' if o.world.adopter == 1 else 'the subreaper'}, {o.shell.pid} the shell",
     }
 
 

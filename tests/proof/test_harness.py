@@ -25,7 +25,7 @@ from lab.judge.examination import examiner
 from lab.kernel import procfs
 from lab.sandbox.protocol import Source
 from lab.sandbox.server import Launchpad, look_at_null_device, reserve_port
-from lab.scene import Manager, Scene
+from lab.scene import Manager, Parent, Scene
 from lab.toolbox import ROOT, SOLUTIONS, LabError
 from lab.watch import loop
 from lab.watch.observe import observe
@@ -39,9 +39,9 @@ def verdicts(examination):
     return {r.verdict for r in examination.results() if r.verdict}
 
 
-def look(pad, name, build):
+def look(pad, name, build, scene=Scene()):
     """An Observation of a build's program, launched as the answer `name`."""
-    return loop.run(observe(pad, name, build.program))
+    return loop.run(observe(pad, name, build.program, scene))
 
 
 # ---- settling --------------------------------------------------------------
@@ -260,7 +260,20 @@ def test_the_launch_is_as_promised(pad):
     assert print_in_job(pad, "echo $0").split() == [f"./{START.name}"]
 
 
-# ---- the log ---------------------------------------------------------------
+@pytest.mark.parametrize("parent", Parent, ids=[parent.value for parent in Parent])
+def test_who_starts_it_and_who_adopts(parent, pad, programs):
+    """A program that waits shows its first parent, and one that forks shows who adopts."""
+    waits, forks = (programs.build(Answer(step, SOLUTIONS / step.file)) for step in (START, step_called("fork")))
+    waiting = look(pad, START.name, waits, Scene(parent=parent))
+    assert waiting.processes and waiting.survivor.pid == waiting.job.pid
+    expected = waiting.world.adopter if parent is Parent.INIT else waiting.shell.pid
+    assert waiting.survivor.ppid == expected
+    assert waiting.survivor.sid == waiting.shell.sid and waiting.survivor.pgid == waiting.job.pid
+    left = look(pad, "fork", forks, Scene(parent=parent))
+    assert left.job.status == 0 and len(left.processes) == 1
+    assert left.survivor.ppid == left.world.adopter
+    assert (left.world.adopter == 1) == (pad.is_sandboxed() and parent is not Parent.SUBREAPER)
+    assert left.shell.ppid == left.world.adopter and not left.zombies
 
 
 def test_the_log_knows_who_sent_it(examine_in_sandbox, edited):

@@ -76,7 +76,7 @@ def role(o: Observation, pid: int) -> str:
     """Who a PID is, as far as the lab knows."""
     return {
         0: "nobody",
-        o.world.adopter: "init" if o.world.sandboxed else "the subreaper, which is init's stand-in",
+        o.world.adopter: "init" if o.world.adopter == 1 else "the subreaper, which is init's stand-in",
         o.shell.pid: "the shell",
         o.job.pid: "the launched process",
     }.get(pid, f"process {pid}")

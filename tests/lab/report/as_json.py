@@ -142,6 +142,7 @@ def _launch(check: Check, scene: Scene) -> dict[str, Any]:
         "stdio": scene.stdio.value,
         "root": scene.root,
         "session_leader": scene.leads,
+        "parent": scene.parent.value,
         "signals_held": scene.signals is Signals.HELD,
         "without": [f"/dev/{device.value}" for device in scene.without],
         "environment": list(scene.environment),

@@ -11,7 +11,7 @@ from lab.checks.common import FORM, fate, role, signal_name
 from lab.facts import Doing, Observation, Process
 from lab.faults import Fault
 from lab.judge.verdict import Result
-from lab.scene import Manager, Scene, Signals, Stdio, Usual
+from lab.scene import Manager, Parent, Scene, Signals, Stdio, Usual
 
 # Of the time of a busy process. One that makes the cheapest call there is, getppid(), all the time spends half of it
 # there; one that makes none spends less than a hundredth (Linux 6.18 on x86-64).
@@ -36,6 +36,11 @@ CALLED_BY = {
     "futex": "a lock, or a thread that is waited for",
 }
 
+PARENT = {
+    Parent.INIT: "by init",
+    Parent.SUBREAPER: "below a process that adopts orphans instead of init",
+}
+
 STDIO = {
     Stdio.TERMINAL: "on a terminal",
     Stdio.CLOSED: "with 0, 1 and 2 closed",
@@ -55,6 +60,8 @@ def launch_in_words(scene: Scene) -> str:
         parts.append("as root")
     if scene.leads:
         parts.append("as the leader of a session")
+    if scene.parent in PARENT:
+        parts.append(PARENT[scene.parent])
     if scene.signals is Signals.HELD:
         parts.append("with all signals ignored and blocked")
     parts += [f"without /dev/{device.value}" for device in scene.without]

@@ -31,7 +31,7 @@ from lab.sandbox.protocol import NotUnderstood, Source
 from lab.sandbox.room import room_in_folder, room_in_sandbox
 from lab.sandbox.started import Started
 from lab.sandbox.streams import Streams
-from lab.scene import PORT, Scene
+from lab.scene import PORT, Parent, Scene
 from lab.toolbox import LabError
 
 # Limits that no launch comes near on an idle machine. A busy one takes its time.
@@ -266,7 +266,10 @@ class Launch:
         self.found = event.text
 
     def _take_reaped(self, event):
-        self.reaped[event.pid] = event.status
+        if self.scene.parent is Parent.INIT and event.pid == self.job:
+            self.job_status = event.status
+        else:
+            self.reaped[event.pid] = event.status
 
     # What becomes of an event that tells of more than the start: see Started, and Mailbox for answers to orders.
     _EVENTS = {
@@ -396,10 +399,11 @@ class Launch:
 
     def pids(self):
         """The PIDs of all that the job has started and left, itself included."""
+        of_the_lab = (1, self.adopter, self.shell)
         if self.sandboxed:
             with looking_at(self.proc):
-                return [pid for pid in psutil.pids() if pid not in (1, self.shell)]
-        return [pid for pid in procfs.descendants(self.init) if pid != self.shell]
+                return [pid for pid in psutil.pids() if pid not in of_the_lab]
+        return [pid for pid in procfs.descendants(self.init) if pid not in of_the_lab]
 
     def outer(self, pid):
         """The PID that pytest knows a process of the job by. Raises ProcessLookupError."""

@@ -247,6 +247,14 @@ class Calls(Event):
 
 
 @dataclass(frozen=True)
+class Adopter(Event):
+    """The PID of what adopts orphans instead of init, as the sandbox sees it."""
+
+    word = "adopter"
+    pid: int
+
+
+@dataclass(frozen=True)
 class Shell(Event):
     """The PID of the stand-in for the shell, as the sandbox sees it."""
 

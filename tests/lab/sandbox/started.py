@@ -28,6 +28,7 @@ class Started:
     lab: str = ""  # the job's working directory, as a path for pytest
     program: Identity | Tuple[()] = ()  # of what was launched
     calls: Mapping[int, Tuple[str, int]] = field(default_factory=dict)  # number: (kind, argument), see waits.c
+    subreaper: int = 0  # between init and the shell, where the scene has one
     shell: int = 0
     job: int = 0
     at: float = 0.0  # when the job was about to run its program, in seconds of time.monotonic()
@@ -47,6 +48,8 @@ class Started:
             return replace(self, program=(event.device, event.inode))
         if isinstance(event, protocol.Calls):
             return replace(self, calls=event.by_number())
+        if isinstance(event, protocol.Adopter):
+            return replace(self, subreaper=event.pid)
         if isinstance(event, protocol.Shell):
             return replace(self, shell=event.pid)
         if isinstance(event, protocol.Job):
@@ -77,4 +80,6 @@ class Started:
     @property
     def adopter(self) -> int:
         """The PID of whatever adopts orphans here."""
+        if self.subreaper:
+            return self.subreaper
         return 1 if self.sandboxed else self.init

@@ -10,6 +10,7 @@
 #include "job.h"
 #include "orders.h"
 #include "reading.h"
+#include "reaping.h"
 #include "sandbox.h"
 #include "signals.h"
 #include "waits.h"
@@ -27,10 +28,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum {
-    MAX_REAPED_REPORTS = 256
-}; /* who forks for ever is not told of for ever */
-
 static bool spares_nobody(pid_t pid)
 {
     (void)pid;
@@ -44,22 +41,6 @@ static noreturn void end(const struct request *request)
         _exit(EXIT_SUCCESS);
     clear_up(request, spares_nobody);
     _exit(EXIT_SUCCESS);
-}
-
-/* Tells first and reaps then: whoever sees no process left has been told. */
-static void reap(const struct request *request, int *told)
-{
-    siginfo_t child = {0};
-    while (waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-           child.si_pid != 0) {
-        /* as waitpid() gives it; not every libc has a macro that makes one */
-        int status = child.si_code == CLD_EXITED ? child.si_status << 8
-                                                 : child.si_status;
-        if (++*told <= MAX_REAPED_REPORTS)
-            report(request, "reaped %d %d", (int)child.si_pid, status);
-        (void)waitpid(child.si_pid, NULL, 0);
-        child.si_pid = 0;
-    }
 }
 
 /* What pytest asks for; end of file ends all. One byte more would not fit. */
@@ -83,7 +64,6 @@ static noreturn void serve(const struct request *request)
         broken(request, "signalfd");
     struct pollfd watched[] = {{.fd = request->control, .events = POLLIN},
                                {.fd = children, .events = POLLIN}};
-    int told = 0;
     for (;;) {
         if (poll(watched, 2, -1) == -1 && errno != EINTR)
             broken(request, "poll");
@@ -91,7 +71,7 @@ static noreturn void serve(const struct request *request)
             receive_order(request);
         struct signalfd_siginfo unused;
         (void)read(children, &unused, sizeof(unused));
-        reap(request, &told);
+        reap(request);
     }
 }
 

@@ -20,6 +20,7 @@
 #include "identity.h"
 #include "manager.h"
 #include "reading.h"
+#include "reaping.h"
 #include "resources.h"
 #include "sandbox.h"
 #include "signals.h"
@@ -34,6 +35,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -140,20 +142,40 @@ static noreturn void run(const struct request *request)
     run_as(request, "job");
 }
 
-/* A child that does little before it runs a program. It uses our memory, and we
-   wait meanwhile, as in vfork(2): to copy that memory is what costs most. */
-static pid_t start_child(const struct request *request, int (*child)(void *),
-                         void *argument)
+/* A process that does little before it runs a program. It uses our memory, and
+   we wait meanwhile, as in vfork(2): to copy that memory is what costs most.
+   With CLONE_PARENT as `more` it is no child of ours, but of our parent. */
+static pid_t start_process(const struct request *request, int more,
+                           int (*process)(void *), void *argument)
 {
     static _Alignas(16) char stack[64 * 1024];
     pid_t pid;
     int tries = 0;
     do
-        pid = clone(child, stack + sizeof(stack),
-                    CLONE_VM | CLONE_VFORK | SIGCHLD, argument);
+        pid = clone(process, stack + sizeof(stack),
+                    CLONE_VM | CLONE_VFORK | SIGCHLD | more, argument);
     while (pid == -1 && is_tried_again(&tries));
     if (pid == -1)
         broken(request, "clone");
+    return pid;
+}
+
+static pid_t start_child(const struct request *request, int (*child)(void *),
+                         void *argument)
+{
+    return start_process(request, 0, child, argument);
+}
+
+/* A copy of this process. */
+static pid_t fork_patiently(const struct request *request)
+{
+    pid_t pid;
+    int tries = 0;
+    do
+        pid = fork();
+    while (pid == -1 && is_tried_again(&tries));
+    if (pid == -1)
+        broken(request, "fork");
     return pid;
 }
 
@@ -182,8 +204,11 @@ static noreturn void be_shell(const struct request *request)
         (void)signal(ignored[i], SIG_IGN);
     struct part part = {request,
                         request->leads ? open_own_terminal(request) : -1};
-    pid_t job = start_child(request, be_job, &part);
-    int status;
+    int parent = request->parent == PARENT_INIT ? CLONE_PARENT : 0;
+    pid_t job = start_process(request, parent, be_job, &part);
+    int status = 0;
+    while (request->parent == PARENT_INIT)
+        pause(); /* it is init that waits for the job */
     do {
         if (waitpid(job, &status, WUNTRACED) == -1)
             broken(request, "waitpid");
@@ -236,6 +261,19 @@ static noreturn void play_job(const struct request *request, int master)
     be_shell(request);
 }
 
+/* Between init and the shell, where it adopts all that the job leaves: as the
+   systemd of a user does, prctl(2). */
+static noreturn void play_subreaper(const struct request *request, int master)
+{
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == -1)
+        broken(request, "PR_SET_CHILD_SUBREAPER");
+    report(request, "adopter %d", (int)getpid());
+    if (fork_patiently(request) == 0)
+        play_job(request, master);
+    (void)close(master);
+    reap_for_ever(request);
+}
+
 void start_scene(struct request *request)
 {
     if (request->network)
@@ -257,16 +295,10 @@ void start_scene(struct request *request)
     report_descriptor(request, "stream terminal", master);
     if (request->kind == KIND_SHELL) {
         (void)start_child(request, play_shell, &(struct part){request, master});
-    } else {
-        pid_t shell;
-        int tries = 0;
-        do
-            shell = fork();
-        while (shell == -1 && is_tried_again(&tries));
-        if (shell == -1)
-            broken(request, "fork");
-        if (shell == 0)
-            play_job(request, master);
+    } else if (fork_patiently(request) == 0) {
+        if (request->parent == PARENT_SUBREAPER)
+            play_subreaper(request, master);
+        play_job(request, master);
     }
     (void)close(master);
 }

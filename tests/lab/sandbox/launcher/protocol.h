@@ -12,6 +12,8 @@ enum { DEVICE_NULL, DEVICE_LOG };
 #define DEVICE_WORDS "null log"
 enum { SIGNALS_USUAL, SIGNALS_HELD };
 #define SIGNALS_WORDS "usual held"
+enum { PARENT_SHELL, PARENT_INIT, PARENT_SUBREAPER };
+#define PARENT_WORDS "shell init subreaper"
 enum { MANAGER_NONE, MANAGER_PATH, MANAGER_ABSTRACT, MANAGER_FULL, MANAGER_MISSING };
 #define MANAGER_WORDS "none path abstract full missing"
 enum { LISTEN_UNIX, LISTEN_TCP4, LISTEN_TCP6, LISTEN_FILE, LISTEN_CONNECTED };
@@ -27,6 +29,7 @@ enum { KIND_JOB, KIND_SHELL, KIND_TOOL };
     OPTION(flag, leads, "") \
     OPTION(list, environment, "") \
     OPTION(choice, signals, SIGNALS_WORDS) \
+    OPTION(choice, parent, PARENT_WORDS) \
     OPTION(choice, notify, MANAGER_WORDS) \
     OPTION(choices, listen, LISTEN_WORDS) \
     OPTION(choice, kind, KIND_WORDS) \
