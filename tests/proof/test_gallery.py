@@ -151,7 +151,7 @@ ROW_OF = "## {}\n\n### a\n\n{}\n\n```c\n;\n```\n"
         (ROW_OF.format("Wrong", "- fails: x"), "names stand between backticks"),
         (ROW_OF.format("Wrong", "- fails: `x`\n- fails: `y`"), "line 6: a second item 'fails'"),
         (ROW_OF.format("Right", "- fails: `x`"), "Right answers have no item 'fails'"),
-        (ROW_OF.format("Wrong", "- needs: glbc"), "may need glibc or the log"),
+        (ROW_OF.format("Wrong", "- needs: glbc"), "may need glibc, the log, init"),
         (ROW_OF.format("Wrong", "- diff of: `99_x`"), "there is no step `99_x`"),
         (ROW_OF.format("Wrong", "```c\n;\n```"), "line 9: this is not understood here"),
         ("## Wrong\n\n### a\n\n```c\n;\n", "line 5: the block that begins here has no end"),

@@ -24,7 +24,8 @@ The list may have these items. Names of checks stand between backticks.
     at times    those that may hold or not, as it comes
     misses      exactly the bonus checks that a careless answer does not get
     diff of     the step whose solution it is made of, if it is another one
-    needs       glibc: it relies on it; the log: it is what it says only where somebody listens there
+    needs       glibc: it relies on it; the log: it is what it says only where somebody listens there; init: likewise,
+                where orphans are adopted by PID 1, as in a sandbox
 
 A diff has no line numbers. A hunk is found by its text, which has to stand once
 in the solution. Hunks are divided by @@. What stands in a first hunk without
@@ -49,7 +50,8 @@ FOLDER = ROOT / "tests" / "gallery"
 WRONG, RIGHT, CARELESS = "Wrong", "Right", "Careless"
 PARTS = (WRONG, RIGHT, CARELESS)
 
-GLIBC, LOG = "glibc", "the log"
+GLIBC, LOG, INIT = "glibc", "the log", "init"
+NEEDS = (GLIBC, LOG, INIT)
 
 # The items that the list of an answer may have: {part: {item: field of Row}}.
 ANY_ANSWER = {"diff of": "base", "needs": "needs"}
@@ -184,8 +186,8 @@ def _take_item(row: Row, line: str) -> None:
     if getattr(row, field_name):
         raise ValueError(f"a second item {name!r}")
     if name == "needs":
-        if not set(rest.split(", ")) <= {GLIBC, LOG}:
-            raise ValueError(f"an answer may need {GLIBC} or {LOG}, and not {rest!r}")
+        if not set(rest.split(", ")) <= set(NEEDS):
+            raise ValueError(f"an answer may need {', '.join(NEEDS)}, and not {rest!r}")
         row.needs = tuple(rest.split(", "))
         return
     if not re.fullmatch(r"`[\w/]+`( `[\w/]+`)*", rest):

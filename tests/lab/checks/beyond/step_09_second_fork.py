@@ -12,7 +12,7 @@ from lab.checks.recipe.step_00_background import halted_by_vfork
 from lab.checks.recipe.step_02_fork import job_lives
 from lab.checks.recipe.step_03_setsid import group_words
 from lab.facts import Observation, Opened, Process
-from lab.scene import OpenTerminal, Scene
+from lab.scene import OpenTerminal, Parent, Scene
 
 # What is expected where the lab makes it open a terminal.
 GETS_NONE = "no controlling terminal after the lab has made it open one (with ptrace, O_RDWR)"
@@ -120,4 +120,23 @@ def gets_no_terminal(o: Observation, p: Process) -> Finding:
     )
 
 
-CHECKS = [one_lives_on, leads_nothing, gets_no_terminal]
+def is_daemon(o: Observation) -> bool:
+    """Whether the daemon is all that stays, in a session without a leader, and was adopted."""
+    return step_02.is_daemon(o) and leads_nothing.judge(o) is None
+
+
+# What is wrong in the usual launch is wrong in these, too.
+FOLLOWS = [one_lives_on, step_02.is_adopted, leads_nothing]
+
+started_by_init = step_02.started_by(
+    Parent.INIT, "started_by_init", "it becomes a daemon when init starts it", is_daemon, follows=FOLLOWS
+)
+adopted_by_another = step_02.started_by(
+    Parent.SUBREAPER,
+    "adopted_by_another",
+    "it becomes a daemon where another process than init adopts it",
+    is_daemon,
+    follows=FOLLOWS,
+)
+
+CHECKS = [one_lives_on, leads_nothing, gets_no_terminal, started_by_init, adopted_by_another]

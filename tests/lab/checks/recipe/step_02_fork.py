@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import Any, Callable
 
-from lab.checks.check import CRASHED, Finding, Wrong, check
+from lab.checks.check import CRASHED, Check, Finding, Unseen, Wrong, check
 from lab.checks.common import (
     SHELL_LOST,
     bonus_for_failure,
@@ -20,7 +21,7 @@ from lab.checks.common import (
 )
 from lab.checks.recipe import step_00_background as step_00
 from lab.facts import Observation, Process
-from lab.scene import PID_FILE
+from lab.scene import PID_FILE, Parent, Scene
 
 
 def job_lives(o: Observation) -> bool:
@@ -171,8 +172,57 @@ def why_it_is_not_adopted(o: Observation, p: Process) -> str:
     return "its parent lives: only an orphan gets a new parent"
 
 
+def is_daemon(o: Observation) -> bool:
+    """Whether the first process has exited, and its one child was adopted."""
+    return o.job.status == 0 and len(o.processes) == 1 and o.survivor.ppid == o.world.adopter
+
+
+def started_by(parent: Parent, name: str, says: str, holds: Callable[[Observation], bool], **more: Any) -> Check:
+    """The check that a program becomes a daemon whoever starts it. `holds` says when it is one, `more` is for check()."""
+
+    @check(name=name, says=says, read="getppid(2), prctl(2)", scene=Scene(parent=parent), **more)
+    def becomes_a_daemon(o: Observation) -> Finding:
+        if not (o.rest.settled and holds(o)):
+            return Wrong(
+                expected="the first process exits with status 0, and one process stays, which is a daemon as usual",
+                observed=f"started {STARTED_BY[parent]}: {fate(o)}",
+                because=why_its_parent_matters(o),
+            )
+        if parent is Parent.INIT and not o.world.sandboxed:
+            return Unseen("Without a sandbox the lab cannot start a program as a child of PID 1.")
+        return None
+
+    return becomes_a_daemon
+
+
+STARTED_BY = {
+    Parent.INIT: "by init, PID 1",
+    Parent.SUBREAPER: "below a subreaper, which adopts orphans instead of init",
+}
+
+
+def why_its_parent_matters(o: Observation) -> str:
+    if o.scene.parent is Parent.INIT:
+        return (
+            "Most likely your program takes getppid() == 1 for a sign that it is a daemon already. Here PID 1 has "
+            "started it, so that test was true from the beginning. Remove it, and fork in any case."
+        )
+    return (
+        "Most likely your program waits until getppid() returns 1, or exits if it does not. Here another process "
+        "adopts the child, as systemd does for a user. Remove that test."
+    )
+
+
 CHECKS = [
     one_lives_on,
     is_adopted,
+    started_by(Parent.INIT, "started_by_init", "it becomes a daemon when init starts it", is_daemon, bonus=True),
+    started_by(
+        Parent.SUBREAPER,
+        "adopted_by_another",
+        "it becomes a daemon where another process than init adopts it",
+        is_daemon,
+        bonus=True,
+    ),
     bonus_for_failure("fork", "EAGAIN", "-1 is taken for a PID, and it goes on as it is"),
 ]
