@@ -159,6 +159,7 @@ class Said:
     messages: tuple[Message, ...]  # to the log, in the order of their arrival
     notices: tuple[Message, ...]  # to the service manager, likewise
     printed: str  # to the terminal, or to the pipe in its place
+    errors: str = ""  # that part of it which came through no such pipe: with Stdio.PIPE what went to standard error
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,8 @@ class StartedAgain:
     """What became of those that were started besides. Comes of StartAgain."""
 
     statuses: tuple[int | None, ...]  # as from waitpid(); None for one that has not ended
-    printed: str
+    printed: str  # to standard output or standard error
+    errors: str = ""  # that part of it which went to standard error
 
 
 @dataclass(frozen=True)
@@ -329,6 +331,11 @@ class Observation:
     def printed(self) -> str:
         """What it printed, to the terminal or to the pipe in its place."""
         return self.said.printed
+
+    @property
+    def errors(self) -> str:
+        """What it printed to standard error, in a scene with Stdio.PIPE; in others it is all that it printed."""
+        return self.said.errors
 
     @property
     def messages(self) -> tuple[Message, ...]:

@@ -1,5 +1,6 @@
 """What may be done to a program is said by types, done by one function for each, and told in the same words as ever."""
 
+import os
 from signal import SIGHUP, SIGTERM
 from typing import get_args
 
@@ -7,7 +8,7 @@ import pytest
 
 from lab.checks import expectations
 from lab.course import START, STEPS
-from lab.facts import LogFilled
+from lab.facts import LogFilled, StartedAgain
 from lab.scene import (
     PID_FILE,
     SOCKET,
@@ -26,10 +27,13 @@ from lab.scene import (
     Series,
     Signal,
     StartAgain,
+    Stdio,
     Storm,
     Vanish,
 )
+from lab.watch import loop
 from lab.watch.deeds import DEEDS, FILL_TIME
+from lab.watch.observe import observe
 
 TOLD = {
     Signal(SIGTERM): "SIGTERM",
@@ -128,3 +132,28 @@ def test_the_wait_for_a_full_log_ends_when_it_is_known_how(source, is_full, exam
     o = examine_in_sandbox(source, START).observation(Scene(then=(FillLog(SIGHUP),)))
     assert o.came(LogFilled) == LogFilled(is_full)
     assert o.done[0].over - o.done[0].begun < FILL_TIME / 2
+
+
+# ---- standard error ---------------------------------------------------------------
+
+SPEAKS = b"""#!/bin/sh
+echo output
+echo error >&2
+[ -e running ] && exit 1
+: >running
+kill -STOP $$
+"""
+
+
+def test_standard_error_is_told_from_a_pipe_that_is_standard_output(pad):
+    o = loop.run(observe(pad, START.name, SPEAKS, Scene(stdio=Stdio.PIPE)))
+    assert (o.piped.text, o.errors, sorted(o.printed.split())) == ("output\n", "error\n", ["error", "output"])
+    o = loop.run(observe(pad, START.name, SPEAKS))
+    assert (o.piped.text, o.errors, o.printed) == ("", o.printed, "output\nerror\n")
+
+
+def test_standard_error_of_those_started_again_is_told_apart(pad):
+    o = loop.run(observe(pad, START.name, SPEAKS, Scene(then=(StartAgain(2),))))
+    again = o.came(StartedAgain)
+    assert (again.errors, sorted(again.printed.split())) == ("error\n" * 2, ["error"] * 2 + ["output"] * 2)
+    assert [os.WEXITSTATUS(status) for status in again.statuses] == [1, 1]

@@ -171,6 +171,11 @@ class Launch:
         return self.streams.piped
 
     @property
+    def errors(self):
+        """That part of it that did not come through a pipe which was standard output."""
+        return self.streams.errors
+
+    @property
     def pipe_closed(self):
         """Whether the reader of that pipe has got end of file."""
         return self.streams.pipe_closed

@@ -212,7 +212,8 @@ class Source(Enum):
 
     TERMINAL = "terminal"  # the master of the job's terminal
     STDOUT = "stdout"  # the job's standard output, or its own terminal
-    AGAIN = "again"  # what those print that are started again
+    AGAIN = "again"  # what those print that are started again, to standard output
+    AGAIN_ERRORS = "again-errors"  # the same, to standard error
     OUTPUT = "output"  # what a tool prints: the lab has made that pipe itself
     LOG = "log"  # /dev/log
     NOTICES = "notices"  # the service manager's socket

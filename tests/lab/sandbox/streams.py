@@ -27,6 +27,7 @@ class Streams:
         self.files: dict[Source, int] = {}
         self.printed = bytearray()  # to the terminal or the output
         self.piped = bytearray()  # that part of it that came through the pipe of Stdio.PIPE
+        self.errors = bytearray()  # that part of it which came neither through that pipe nor through another for output
         self.flooded = False  # more than KEPT_OUTPUT was printed
         self.pipe_closed = False  # Stdio.PIPE: its reader has got end of file
         self.messages: list[Message] = []  # what arrived at /dev/log
@@ -59,6 +60,7 @@ class Streams:
     def forget_mark(self, mark: bytes) -> None:
         """Leave out of what was printed what the lab has written there itself."""
         self.printed = bytearray(self.printed.replace(mark, b""))
+        self.errors = bytearray(self.errors.replace(mark, b""))
 
     def _take_printed(self, source: Source) -> None:
         try:
@@ -72,9 +74,12 @@ class Streams:
             self.pipe_closed |= source is Source.STDOUT
         room = KEPT_OUTPUT - len(self.printed)
         self.flooded |= len(data) > room
-        self.printed += data[: max(room, 0)]
+        kept = data[: max(room, 0)]
+        self.printed += kept
         if source is Source.STDOUT:
-            self.piped += data[: max(room, 0)]
+            self.piped += kept
+        elif source is not Source.AGAIN:
+            self.errors += kept
 
     def _take_message(self, source: Source, messages: list[Message]) -> None:
         flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC

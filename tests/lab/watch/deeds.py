@@ -55,13 +55,19 @@ async def do_all(subject: Subject, deeds: tuple[Deed, ...]) -> tuple[Done, ...]:
 
 async def _do(subject: Subject, deed: Deed) -> Done:
     launch, begun = subject.launch, time.monotonic()
-    messages, notices, printed = (len(said) for said in (launch.messages, launch.notices, launch.printed))
+    said = (launch.messages, launch.notices, launch.printed, launch.errors)
+    messages, notices, printed, errors = map(len, said)
     came = await DEEDS[type(deed)](subject, deed)
     if not isinstance(deed, AT_ONCE):
         await subject.rest()
         launch.drain()
-    said = Said(tuple(launch.messages[messages:]), tuple(launch.notices[notices:]), text_of(launch.printed[printed:]))
-    return Done(deed, came, said, begun, time.monotonic())
+    since = Said(
+        tuple(launch.messages[messages:]),
+        tuple(launch.notices[notices:]),
+        text_of(launch.printed[printed:]),
+        text_of(launch.errors[errors:]),
+    )
+    return Done(deed, came, since, begun, time.monotonic())
 
 
 # ---- signals -----------------------------------------------------------------------
@@ -176,12 +182,12 @@ async def _vanish(subject: Subject, deed: Vanish) -> None:
 async def _start_again(subject: Subject, deed: StartAgain) -> StartedAgain:
     """What has ended when all is at rest."""
     launch = subject.launch
-    before, printed = len(launch.again), len(launch.printed)
+    before, printed, errors = len(launch.again), len(launch.printed), len(launch.errors)
     launch.start_again(deed.count)
     await subject.rest()
     launch.take_in()
     statuses = tuple(launch.reaped.get(pid) for pid in launch.again[before:])
-    return StartedAgain(statuses, launch.printed[printed:].decode("utf-8", "backslashreplace"))
+    return StartedAgain(statuses, text_of(launch.printed[printed:]), text_of(launch.errors[errors:]))
 
 
 async def _replace_config(subject: Subject, deed: ReplaceConfig) -> None:

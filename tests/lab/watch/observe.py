@@ -180,7 +180,7 @@ async def _observe(launch: Launch, holder: Holder, name: str, awaited: Alarm | N
         processes=tuple(living),
         zombies=tuple(pid for pid, process in found.items() if process is None),
         reaped={pid: status for pid, status in launch.reaped.items() if pid != launch.shell},
-        said=Said(tuple(launch.messages), tuple(launch.notices), text_of(launch.printed)),
+        said=Said(tuple(launch.messages), tuple(launch.notices), text_of(launch.printed), text_of(launch.errors)),
         piped=Piped(text_of(launch.piped), launch.pipe_closed),
         pid_file=pid_file,
         sockets=sockets,

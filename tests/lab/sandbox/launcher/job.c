@@ -230,17 +230,17 @@ static void enter_scene(const struct request *request)
     umask(LAUNCH_UMASK);
 }
 
-static void set_output(const struct part *part)
+static void set_output(const struct request *request, int output, int errors)
 {
-    if (dup2(part->fd, 1) == -1 || dup2(part->fd, 2) == -1)
-        broken(part->request, "dup2");
+    if (dup2(output, STDOUT_FILENO) == -1 || dup2(errors, STDERR_FILENO) == -1)
+        broken(request, "dup2");
 }
 
 static int play_tool(void *argument)
 {
     const struct part *part = argument;
     enter_scene(part->request);
-    set_output(part);
+    set_output(part->request, part->fd, part->fd);
     run(part->request);
 }
 
@@ -303,29 +303,47 @@ void start_scene(struct request *request)
     (void)close(master);
 }
 
+/* One that is started besides, and the pipes that it prints to. */
+struct other {
+    const struct request *request;
+    int output;
+    int errors;
+};
+
 static int play_again(void *argument)
 {
-    const struct part *part = argument;
-    if (part->request->id != 0)
-        become(part->request, part->request->id);
+    const struct other *other = argument;
+    if (other->request->id != 0)
+        become(other->request, other->request->id);
     umask(LAUNCH_UMASK);
     (void)setsid();
-    set_output(part);
-    limit_files(part->request);
-    run_as(part->request, "again");
+    set_output(other->request, other->output, other->errors);
+    limit_files(other->request);
+    run_as(other->request, "again");
 }
 
-/* As a boot script starts it: no terminal, a session of its own. What is
-   printed comes through one pipe. */
-void order_again(const struct request *request, int count)
+/* A pipe whose other end the lab reads as this stream. */
+static int open_stream(const struct request *request, const char *stream)
 {
     int ends[2];
     if (!open_pipe(ends))
         broken(request, "pipe2");
-    report_descriptor(request, "stream again", ends[0]);
+    report_descriptor(request, stream, ends[0]);
     (void)close(ends[0]);
+    return ends[1];
+}
+
+/* As a boot script starts it: no terminal, a session of its own. All of them
+   share two pipes, one for standard output and one for standard error. */
+void order_again(const struct request *request, int count)
+{
+    struct other other = {
+        .request = request,
+        .output = open_stream(request, "stream again"),
+        .errors = open_stream(request, "stream again-errors"),
+    };
     for (int i = 0; i < count; i++)
-        (void)start_child(request, play_again,
-                          &(struct part){request, ends[1]});
-    (void)close(ends[1]);
+        (void)start_child(request, play_again, &other);
+    (void)close(other.output);
+    (void)close(other.errors);
 }
