@@ -11,7 +11,7 @@ from typing import Mapping, NamedTuple
 from lab.checks.check import CRASHED, EXITED, WRONG_STATE, Check, Finding, Wrong, check
 from lab.facts import Descriptor, Observation, StartedAgain
 from lab.faults import Fault
-from lab.scene import Scene
+from lab.scene import Scene, Stdio
 
 # A message to the log: <priority>, a time stamp if there is one (syslog(3) writes
 # one; RFC 5424 has another form, with a host before the tag), then the tag. A
@@ -84,10 +84,16 @@ def role(o: Observation, pid: int) -> str:
 
 def printed(o: Observation) -> str:
     """What the answer printed, for the end of a sentence; nothing if it did not."""
-    text = " ".join(o.printed.split())
-    if not text:
-        return ""
-    return f'; it printed "{text[:200]}{"..." if len(text) > 200 else ""}"'
+    if o.scene.stdio is Stdio.PIPE and o.piped.text.strip():
+        output = f"; on standard output it printed {_shown(o.piped.text)}"
+        return f"{output}, on standard error {_shown(o.errors)}" if o.errors.strip() else output
+    return f"; it printed {_shown(o.printed)}" if o.printed.strip() else ""
+
+
+def _shown(text: str) -> str:
+    """What was printed, in one line and quotation marks: not too much of it."""
+    line = " ".join(text.split())
+    return f'"{line[:200]}{"..." if len(line) > 200 else ""}"'
 
 
 def fate(o: Observation) -> str:
@@ -176,10 +182,15 @@ def stopped_well(o: Observation) -> bool:
     return o.process is not None and not o.after.left and o.after.status == 0
 
 
+# What a process gets that goes wrong by itself: it was not sent by somebody who wants it to end.
+FAULTS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS)
+
+
 def fails_cleanly(o: Observation) -> bool:
-    """Whether a start that could not work left nothing behind, and failed."""
-    statuses = [o.job.status, *o.reaped.values()]
-    return not o.processes and any(s is not None and os.WIFEXITED(s) and s != 0 for s in statuses)
+    """Whether a start that could not work left nothing behind, and failed, and no process of it crashed."""
+    statuses = [status for status in (o.job.status, *o.reaped.values()) if status is not None]
+    crashed = any(os.WIFSIGNALED(status) and os.WTERMSIG(status) in FAULTS for status in statuses)
+    return not o.processes and not crashed and any(os.WIFEXITED(status) and status != 0 for status in statuses)
 
 
 def said(o: Observation) -> str:
@@ -188,44 +199,132 @@ def said(o: Observation) -> str:
     return "\n".join([o.printed, *logged]).replace(o.name, "")
 
 
+def holds(text: str, *words: str) -> bool:
+    """Whether a text holds one of these words, in capitals or not."""
+    return any(word.lower() in text.lower() for word in words)
+
+
 def says_why(o: Observation, *words: str) -> bool:
     """Whether what it printed or logged holds one of these words."""
-    text = said(o).lower()
-    return any(word.lower() in text for word in words)
+    return holds(said(o), *words)
+
+
+def says_on_error(o: Observation, *words: str) -> bool:
+    """Whether what it printed on standard error holds one of these words: for a scene with Stdio.PIPE."""
+    return holds(o.errors.replace(o.name, ""), *words)
+
+
+# ---- a call that is made to fail --------------------------------------------------
+
+
+class Failure(NamedTuple):
+    """A call that a scene makes to fail, and what a cause has to know of it."""
+
+    call: str  # without brackets
+    reason: str  # what strerror() says
+    half: str  # a sentence: what becomes of a program that goes on
+    words: tuple[str, ...] = ()  # that may stand in a message in place of the call and the reason
+    failed: str = "-1"  # what the call returns then
+
+    def is_named(self, text: str) -> bool:
+        """Whether a text names the call or the reason."""
+        return holds(text, self.call, self.reason, *self.words)
+
+
+# What a message says that tells of a failure, whatever its reason.
+TELLING = ("fail", "error", "cannot", "can't", "could not", "couldn't", "unable")
+
+
+def reports(o: Observation, failure: Failure) -> bool:
+    """Whether it ends with an error, and says why on standard error: for a scene with Stdio.PIPE."""
+    return fails_cleanly(o) and failure.is_named(o.errors.replace(o.name, ""))
+
+
+def why_failure_is_not_reported(o: Observation, failure: Failure) -> str:
+    """The cause where reports() says no."""
+    return why_it_does_not_give_up(o, failure) or why_no_reason_is_heard(o, failure)
+
+
+def why_it_does_not_give_up(o: Observation, failure: Failure) -> str:
+    """Why it does not end with an error by itself, though a call failed; "" where it does."""
+    call = failure.call
+    if o.processes and (says_why(o, failure.reason, *failure.words) or says_why(o, *TELLING)):
+        return (
+            f"Your program notices that {call}() failed, but it keeps running. {failure.half} "
+            "Exit with a status other than 0 after the message."
+        )
+    if o.processes:
+        return (
+            f"Most likely your program ignores what {call}() returned, or does not compare it with {failure.failed}. "
+            f"{failure.half} Print the reason and exit."
+        )
+    if fails_cleanly(o):
+        return ""
+    if crash(o) == signal.SIGABRT:
+        return (
+            f"SIGABRT killed your program when {call}() failed. Most likely an assert() failed and called abort(). "
+            "Test the result with if, print the reason and exit."
+        )
+    if crash(o) in (signal.SIGSEGV, signal.SIGBUS):
+        return (
+            f"{signal_name(crash(o))} killed your program when {call}() failed. Most likely it used a result that is "
+            "not valid, such as NULL. Test the result, print the reason and exit."
+        )
+    if crash(o):
+        return (
+            f"{signal_name(crash(o))} killed your program when {call}() failed. It must end by itself. "
+            "Print the reason and exit with a status other than 0."
+        )
+    return (
+        "Your program exits with status 0 although the call failed. Exit with another status, so that the caller "
+        "notices."
+    )
+
+
+def why_no_reason_is_heard(o: Observation, failure: Failure) -> str:
+    """Why the reason is not on standard error, though it ends with an error."""
+    call = failure.call
+    if failure.is_named(o.piped.text.replace(o.name, "")):
+        return (
+            "Your program prints the reason on standard output. A message about an error belongs on standard error. "
+            "Use perror(), or fprintf(stderr, ...)."
+        )
+    if failure.is_named(said(o)):
+        return (
+            "Your program tells the reason only to the log. The user who starts it reads standard error. "
+            "Print the reason there too."
+        )
+    if not o.printed.strip():
+        return "Your program exits without a message. Print the reason with perror() before you exit."
+    return (
+        f"The message of your program names neither the call nor the reason. Use perror(\"{call}\"), "
+        "which prints both on standard error."
+    )
 
 
 def bonus_for_failure(call: str, error: str, half: str, *words: str) -> Check:
     """The bonus check of an answer that says so when `call` fails, and ends.
 
-    `error` is the errno that the call is made to give, by name; `half` says
-    what becomes of an answer that does not look; `words` may stand in what it
-    says, too, in place of the call's name and the reason.
+    `error` is the errno that the call is made to give, by name; `half` is a
+    sentence on what becomes of an answer that goes on; `words` may stand in what
+    it says, too, in place of the call's name and the reason.
     """
-    reason = os.strerror(getattr(errno, error))
+    failure = Failure(call, os.strerror(getattr(errno, error)), half, words)
 
     @check(
         name=f"{call}_fails",
-        says=f"says so when {call}() fails, and ends",
-        read=f"{call}(2)",
+        says=f"when {call}() fails, it prints why and exits",
+        read=f"{call}(2), stderr(3)",
         bonus=True,
-        scene=Scene(fault=Fault.called(f"{call}-{error}")),
+        scene=Scene(fault=Fault.called(f"{call}-{error}"), stdio=Stdio.PIPE),
     )
     def call_fails(o: Observation) -> Finding:
-        if fails_cleanly(o) and says_why(o, call, reason, *words):
+        if reports(o, failure):
             return None
         return Wrong(
-            expected="the reason on standard error, a status other than 0, nothing that lives on",
-            observed=f"{call}() was made to fail ({error}); {fate(o)}",
-            because=why_not(o),
+            expected="the reason on standard error, an exit status other than 0, no process that stays",
+            observed=f"{call}() was made to fail ({error}, {failure.reason}); {fate(o)}",
+            because=why_failure_is_not_reported(o, failure),
         )
-
-    def why_not(o: Observation) -> str:
-        if o.processes:
-            return f"what {call}() returns is not looked at: {half}"
-        if not fails_cleanly(o):
-            return "it ends as if all were well: whoever started it cannot tell"
-        if not printed(o):
-            return "it does not say why it ends: perror() knows"
-        return "what it prints names neither the call nor the reason: perror() knows both"
 
     return call_fails

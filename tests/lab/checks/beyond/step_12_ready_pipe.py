@@ -328,7 +328,7 @@ def ready_without_close_range(o: Observation) -> Finding:
 says_so_without_pipe = bonus_for_failure(
     "pipe",
     "EMFILE",
-    "its two numbers are none then",
+    "Without a pipe the first process cannot wait for the daemon.",
     "socketpair",
     "No file descriptors available",  # EMFILE in musl's words
 )
@@ -375,6 +375,6 @@ CHECKS = [
     ready_with_none_open,
     ready_without_close_range,
     pipe_fails,
-    bonus_for_failure("fork", "EAGAIN", "the launched process goes on as if it were the child"),
+    bonus_for_failure("fork", "EAGAIN", "Without a child there is no daemon to wait for."),
     null_missing,
 ]

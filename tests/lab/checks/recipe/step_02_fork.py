@@ -224,5 +224,5 @@ CHECKS = [
         is_daemon,
         bonus=True,
     ),
-    bonus_for_failure("fork", "EAGAIN", "-1 is taken for a PID, and it goes on as it is"),
+    bonus_for_failure("fork", "EAGAIN", "Without a child, nothing has left the shell."),
 ]

@@ -103,5 +103,5 @@ def why_it_has_a_terminal(o: Observation, p: Process) -> str:
 CHECKS = [
     leads_session,
     no_terminal,
-    bonus_for_failure("setsid", "EPERM", "it lives on as half a daemon"),
+    bonus_for_failure("setsid", "EPERM", "Without a session of its own it is only half a daemon."),
 ]

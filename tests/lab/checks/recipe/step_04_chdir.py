@@ -31,5 +31,5 @@ def why_it_is_not_there(o: Observation, p: Process) -> str:
 
 CHECKS = [
     in_root_directory,
-    bonus_for_failure("chdir", "EACCES", "it lives on in the wrong directory"),
+    bonus_for_failure("chdir", "EACCES", "Then the daemon stays in the wrong directory."),
 ]
