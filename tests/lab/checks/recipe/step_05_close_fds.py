@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.checks.check import Finding, Wrong, check
-from lab.checks.common import names
+from lab.checks.common import crash, crash_cause, fate, life_verdict, names
 from lab.checks.recipe import step_00_background as step_00
 from lab.facts import Observation, Process
 from lab.faults import Fault
@@ -111,15 +111,37 @@ def why_something_was_opened(o: Observation, p: Process) -> str:
 
 
 @check(read="close_range(2), proc(5)", bonus=True, scene=Scene(fault=Fault.NO_CLOSE_RANGE), expects=NOTHING)
-def no_close_range(o: Observation, p: Process) -> Finding:
+def no_close_range(o: Observation) -> Finding:
     """closes all where the kernel has no close_range()."""
-    return nothing_open.judge(o)
+    return closes_all_without(o, "ENOSYS, as on an older kernel")
 
 
 @check(read="close_range(2), proc(5)", bonus=True, scene=Scene(fault=Fault.CLOSE_RANGE_FAILS), expects=NOTHING)
-def close_range_refused(o: Observation, p: Process) -> Finding:
+def close_range_refused(o: Observation) -> Finding:
     """closes all where a filter refuses close_range()."""
-    return nothing_open.judge(o)
+    return closes_all_without(o, "EPERM, as under a filter")
+
+
+def closes_all_without(o: Observation, how: str) -> Finding:
+    """What is wrong with an answer for which close_range() has been made to fail, `how`."""
+    if o.process is None:
+        return Wrong(NOTHING, fate(o), why_it_gives_up(o, how), life_verdict(o))
+    finding = nothing_open.judge(o)
+    if isinstance(finding, Wrong) and inherited(o) == set(o.shell.descriptors):
+        return finding.instead(
+            f"Most likely your program relies on close_range(), which fails here ({how}). Test what it returns. "
+            "If it fails, read /proc/self/fd and close each descriptor that it lists."
+        )
+    return finding
+
+
+def why_it_gives_up(o: Observation, how: str) -> str:
+    if crash(o):
+        return crash_cause(o)
+    return (
+        f"Most likely your program exits because close_range() fails here ({how}). There is another way. "
+        "Read /proc/self/fd and close each descriptor that it lists."
+    )
 
 
 END_OF_FILE = "end of file, once the daemon is there"
