@@ -214,6 +214,27 @@ def says_on_error(o: Observation, *words: str) -> bool:
     return holds(o.errors.replace(o.name, ""), *words)
 
 
+def says_success(o: Observation) -> bool:
+    """Whether it gives the success of a call as the reason why it gives up, in the words of glibc or musl."""
+    return "Success" in o.printed or "No error information" in o.printed
+
+
+def umask_taken_for_failure(o: Observation) -> bool:
+    """Whether it gave up because of umask(), which cannot fail."""
+    return not o.processes and says_why(o, "umask") and any(map(os.WEXITSTATUS, exits(o)))
+
+
+def exits(o: Observation) -> list[int]:
+    """The wait statuses of its processes that have exited by themselves."""
+    return [s for s in (o.job.status, *o.reaped.values()) if s is not None and os.WIFEXITED(s)]
+
+
+UMASK_TAKEN_FOR_FAILURE = (
+    "Your program takes the old mask for an error. umask() cannot fail. It returns the mask that was set before, "
+    "here the one of the shell. Call umask(0) without a test."
+)
+
+
 # ---- a call that is made to fail --------------------------------------------------
 
 

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from lab.checks.check import CRASHED, DOES_NOT_COMPILE, NEVER_SETTLED, NO_SOURCE, Finding, Noted, Wrong, check
-from lab.checks.common import SHELL_LOST, crash, crash_cause, fate, life_verdict, names, role
+from lab.checks.common import (
+    SHELL_LOST,
+    UMASK_TAKEN_FOR_FAILURE,
+    crash,
+    crash_cause,
+    fate,
+    life_verdict,
+    names,
+    role,
+    says_success,
+    umask_taken_for_failure,
+)
 from lab.facts import (
     CHANGED,
     FULL_DISK,
@@ -111,6 +123,11 @@ def why_it_does_not_rest(o: Observation) -> str:
     )
 
 
+TEST_REVERSED = (
+    'Your program reports "Success" as an error, so a test is the wrong way round. Only -1 means that the call failed.'
+)
+
+
 @check(read="fork(2)")
 def lives(o: Observation) -> Finding:
     """the launched process lives on, and no other."""
@@ -131,6 +148,15 @@ def why_it_does_not_live_alone(o: Observation) -> str:
         return f"it could not be started: {os.strerror(o.job.exec_errno)}"
     if crash(o) and not o.processes:
         return crash_cause(o)
+    if umask_taken_for_failure(o):
+        return UMASK_TAKEN_FOR_FAILURE
+    if not o.processes and says_success(o):
+        return TEST_REVERSED
+    if not o.processes and o.job.status and not o.printed.strip():
+        return (
+            f"Your program has exited with status {os.waitstatus_to_exitcode(o.job.status)}, and it does not say why. "
+            "Most likely it takes a result for an error. umask(), for example, returns the old mask and cannot fail."
+        )
     if not o.processes:
         return (
             "it came to its end: main() returned, or exit() was called. The program has to wait at the end of "
@@ -245,11 +271,29 @@ def launch_files(o: Observation, p: Process) -> Finding:
     return Wrong(
         expected=names(o.shell.descriptors),
         observed=f"no longer open, or replaced: {names(gone)}",
-        because=(
-            "it closes or replaces descriptors, as daemon(0, 0) does too: that is what steps 05 and 06 add, and "
-            "too early here"
-        ),
+        because=why_files_are_lost(o, p),
     )
+
+
+def why_files_are_lost(o: Observation, p: Process) -> str:
+    if started_by_another_shell(o, p):
+        return (
+            "Most likely your program has started this process with system() and &. A shell without job control then "
+            "makes /dev/null its standard input. Call fork() instead."
+        )
+    return (
+        "it closes or replaces descriptors, as daemon(0, 0) does too: that is what steps 05 and 06 add, and too early "
+        "here"
+    )
+
+
+def started_by_another_shell(o: Observation, p: Process) -> bool:
+    """Whether it has what a shell without job control gives a command with &: sh(1p), under Asynchronous Lists.
+
+    Its standard input is the null device, and it ignores SIGINT and SIGQUIT.
+    """
+    is_null = 0 in p.descriptors and p.descriptors[0].kind == "null"
+    return set(lost(o, p)) == {0} and is_null and {signal.SIGINT, signal.SIGQUIT} <= p.ignored
 
 
 CHECKS = [

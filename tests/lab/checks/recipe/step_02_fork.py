@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from typing import Any, Callable
@@ -9,6 +10,7 @@ from typing import Any, Callable
 from lab.checks.check import CRASHED, Check, Finding, Unseen, Wrong, check
 from lab.checks.common import (
     SHELL_LOST,
+    UMASK_TAKEN_FOR_FAILURE,
     bonus_for_failure,
     crash,
     crash_cause,
@@ -16,8 +18,10 @@ from lab.checks.common import (
     fate,
     life_verdict,
     role,
+    says_success,
     says_why,
     signal_name,
+    umask_taken_for_failure,
 )
 from lab.checks.recipe import step_00_background as step_00
 from lab.facts import Observation, Process
@@ -27,6 +31,13 @@ from lab.scene import PID_FILE, Parent, Scene
 def job_lives(o: Observation) -> bool:
     """Whether the launched process has not ended."""
     return o.job.status is None
+
+
+# Why chdir() fails for a path that is not /.
+NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES)
+
+# What a program asks for that is to end with its parent. No fault of its own sends it one of these.
+ASKED_FOR = (signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 
 def group_was_ended(o: Observation) -> bool:
@@ -79,6 +90,11 @@ def why_it_was_killed(o: Observation) -> str:
             f"{signal_name(crash(o))} was sent to parent and child alike, as kill(0, ...) does: it "
             "reaches the whole process group. The parent ends by _exit(0), the child waits for ever"
         )
+    if o.job.status == 0 and crash(o) in ASKED_FOR:
+        return (
+            f"{signal_name(crash(o))} killed the child. Most likely the child asked for this signal when its parent "
+            "exits, with PR_SET_PDEATHSIG. Remove that prctl() call, because the daemon has to stay then."
+        )
     return crash_cause(o)
 
 
@@ -107,8 +123,15 @@ def why_the_parent_goes_on(o: Observation) -> str:
 
 
 def why_nothing_lives_on(o: Observation) -> str:
-    if "Success" in o.printed:
-        return "it took a call that worked for one that failed: the test is the wrong way round"
+    if says_success(o):
+        return step_00.TEST_REVERSED
+    if umask_taken_for_failure(o):
+        return UMASK_TAKEN_FOR_FAILURE
+    if says_why(o, "chdir") and says_why(o, *(os.strerror(error) for error in NOT_THERE)):
+        return (
+            "chdir() failed in your program. For / it does not fail, so most likely your program names another "
+            'directory. Use chdir("/").'
+        )
     if says_why(o, "setsid") and says_why(o, "not permitted"):
         return (
             "it gave up because setsid() failed (EPERM), as it does in a process that leads a process group. The "
@@ -168,7 +191,10 @@ def is_adopted(o: Observation, p: Process) -> Finding:
 
 def why_it_is_not_adopted(o: Observation, p: Process) -> str:
     if p.ppid == o.shell.pid:
-        return "it is the process that the shell launched: its child should live on in its place"
+        return (
+            "Your program made the daemon a child of the shell, and the shell still runs. clone() with CLONE_PARENT "
+            "does that. Use fork(), so that the parent is the first process, which exits."
+        )
     return "its parent lives: only an orphan gets a new parent"
 
 
