@@ -281,6 +281,7 @@ class Scene:
     arguments: tuple[str, ...] | None = None  # None, here and below: as is usual
     notify: Manager | None = None  # who would be told
     listen: tuple[Listen, ...] | None = None  # what a service manager passes, from descriptor 3 on
+    tells: bool | None = None  # the first process tells how the start went: it comes to rest when that one has exited
 
     @property
     def has_manager(self) -> bool:
@@ -307,8 +308,9 @@ class Usual:
 
     arguments: tuple[str, ...] = ()
     as_root: tuple[str, ...] = ()  # arguments besides, where it is root
-    notify: Manager = Manager.NONE  # this and the next one as in a Scene
+    notify: Manager = Manager.NONE  # this and the next two as in a Scene
     listen: tuple[Listen, ...] = ()
+    tells: bool = False
     name: str = ""  # of one of the two ways in which a step's program is launched
 
     def key(self, word: str) -> str:
@@ -323,4 +325,5 @@ class Usual:
             arguments=arguments if scene.arguments is None else scene.arguments,
             notify=self.notify if scene.notify is None else scene.notify,
             listen=self.listen if scene.listen is None else scene.listen,
+            tells=self.tells if scene.tells is None else scene.tells,
         )

@@ -74,6 +74,8 @@ def launch_in_words(scene: Scene) -> str:
         parts.append(f"beside {', '.join(file[0] for file in scene.files)}")
     if scene.fault:
         parts.append(f"where {fault_in_words(scene.fault)}")
+    if scene.tells:
+        parts.append("waiting for the first process to exit")
     text = f"Started {', '.join(parts)}"
     return f"{text}; then {', '.join(map(str, scene.then))}." if scene.then else f"{text}."
 

@@ -56,9 +56,9 @@ class File:
         return f"{self.mode:o}:{self.name}"
 
 
-# Fields of a Scene that the launcher is not told. `then` is what the lab does later. The others become files, the
-# program's own words, and IDs.
-NOT_TOLD = ("then", "files", "root", "arguments")
+# Fields of a Scene that the launcher is not told. `then` is what the lab does later, and `tells` what it waits for. The
+# others become files, the program's own words, and IDs.
+NOT_TOLD = ("then", "files", "root", "arguments", "tells")
 
 
 @dataclass(frozen=True)

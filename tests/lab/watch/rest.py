@@ -8,6 +8,10 @@ moment nothing of them has changed. The state S in ps does not tell: a sleep of
 What is less clear (a short sleep, a busy loop, a call that is not known) gets
 more time: at rest is then what changes nothing for longer than an answer may
 take on its way between two calls.
+
+A start may take as long as it needs, if somebody waits for it to be over. So where
+the first process tells how the start went, that one has to have exited before
+anything counts as rest, however long the others wait: for START_LIMIT seconds.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from lab.kernel.waiting import call_of, timeout
 from lab.sandbox.launch import Launch
 
 LIMIT = 8.0  # seconds until an answer is judged as it stands, as Patience counts them
+START_LIMIT = 15.0  # the same before that, for a start to be told how it went, where that is to be awaited
 MOST_LIMITS = 8  # so many times as long by the clock, whatever Patience says
 STEP = 0.02  # seconds between two looks that count: more of them went to other programs
 LOOKS = 3  # without a change, where all wait for long: two prove it, see _quick()
@@ -132,24 +137,45 @@ class Settler:
         self.launch = launch
         self.watch = watch
         self.has_spun = False  # it was at rest, and busy all the time: what it does next takes no long work
+        self._in_vain: set[int] = set()  # PIDs of those that were waited for, and have not exited
 
     async def settle(self) -> Rest:
-        """Wait until it is at rest, at most LIMIT seconds."""
+        """Wait until it is at rest, at most LIMIT seconds; before that, where a start is to be awaited, START_LIMIT."""
+        if self.launch.scene.tells:
+            await self._await_starts()
         started = time.monotonic()
         patience = Patience(LIMIT)
         stillness = _Stillness()
         looks: list[_Look] = []
         while not patience.is_over(looks):
-            self.launch.pump()
-            await asyncio.sleep(min(max(POLL, (time.monotonic() - started) / 50), SLOWEST_POLL))
-            begun = time.monotonic()  # before this look: it counts from after one to before another
-            pids = self.launch.pids()
-            looks = [look for pid in pids if (look := _look(self.launch, pid)) is not None]
-            rest = self._judge(_Moment(begun, pids, looks), stillness)
+            now = await self._next_moment(started)
+            looks = now.looks
+            rest = self._judge(now, stillness)
             if rest is not None:
                 return replace(rest, since=time.monotonic())
         why_not = "it does not come to a call that waits" if len(self.launch.reaped) < FEW else MAKES_PROCESSES
         return Rest(False, why_not, since=time.monotonic())
+
+    async def _next_moment(self, started: float) -> _Moment:
+        """Look again, the later the longer it has been waited since `started`."""
+        self.launch.pump()
+        await asyncio.sleep(min(max(POLL, (time.monotonic() - started) / 50), SLOWEST_POLL))
+        begun = time.monotonic()  # before this look: it counts from after one to before another
+        pids = self.launch.pids()
+        return _Moment(begun, pids, [look for pid in pids if (look := _look(self.launch, pid)) is not None])
+
+    async def _await_starts(self) -> None:
+        """Wait until all have exited that tell how a start went, those that were started again among them."""
+        started = time.monotonic()
+        patience = Patience(START_LIMIT)
+        while True:
+            now = await self._next_moment(started)
+            starting = {look.pid for look in now.looks} & {self.launch.job, *self.launch.again} - self._in_vain
+            if not starting or self._gave_up(now) is not None:
+                return
+            if patience.is_over(now.looks):
+                self._in_vain |= starting
+                return
 
     def _judge(self, now: _Moment, stillness: _Stillness) -> Rest | None:
         """A Rest if one look more has shown how the waiting ends."""

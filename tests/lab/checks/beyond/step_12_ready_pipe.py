@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+from dataclasses import replace
 
 from lab.checks.beyond import step_08_sighup as step_08
 from lab.checks.beyond import step_09_second_fork as step_09
@@ -21,6 +22,8 @@ from lab.scene import PID_FILE, Device, Scene, Stdio
 
 # One of these is in what is said where 0, 1 and 2 are not the null device: its name, its number, the reason.
 NO_NULL = ("/dev/null", "-1", os.strerror(errno.ENOENT), "open", "dup")
+
+USUAL = replace(step_11.USUAL, tells=True)
 
 HELD_OPEN = Scene(fault=Fault.HOLD_CHDIR)
 NONE_OPEN = Scene(stdio=Stdio.CLOSED)

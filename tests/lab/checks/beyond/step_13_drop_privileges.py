@@ -18,7 +18,7 @@ from lab.scene import PID_FILE, USER, AskForRoot, Scene
 UID, GID, GROUPS = 70, 80, {81, 82}  # as scene.USERS has them
 NOBODY = "nosuchuser"
 
-USUAL = replace(step_11.USUAL, as_root=("-u", USER))
+USUAL = replace(step_12.USUAL, as_root=("-u", USER))
 
 # What is said of that: EPERM, EINVAL (the sandbox of an ordinary user has one ID: user_namespaces(7)), own words.
 NOT_ALLOWED = (os.strerror(errno.EPERM), os.strerror(errno.EINVAL), "permitted", "root")

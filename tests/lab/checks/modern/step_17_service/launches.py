@@ -16,7 +16,7 @@ AS_DAEMON = ("-d", "-l", SOCKET)
 AT_HOST = ("-d", "-l", f"127.0.0.1:{PORT}", "-p", PID_FILE)
 
 # The two ways in which it is launched.
-DAEMON = Usual(name="daemon", arguments=(*AS_DAEMON, "-p", PID_FILE), as_root=("-u", USER))
+DAEMON = Usual(name="daemon", arguments=(*AS_DAEMON, "-p", PID_FILE), as_root=("-u", USER), tells=True)
 FOREGROUND = replace(step_16.USUAL, name="foreground")
 
 WITH_CONFIG = (*DAEMON.arguments, "-c", CONFIG)
