@@ -126,6 +126,7 @@ class Process:
     thread_count: int = 1
     environment: Mapping[str, str] | None = None  # what it has there now; None where that cannot be found out
     credentials: Credentials | None = None  # in a scene as root those that it sees itself
+    of_threads: tuple[Credentials, ...] = ()  # the same of its other threads, where they differ: each once
 
     @property
     def open_files(self) -> dict[int, Descriptor]:

@@ -99,6 +99,18 @@ class Process(psutil.Process):
         with self._may_end():
             return self._status.credentials
 
+    def credentials_of_threads(self) -> tuple[Credentials, ...]:
+        """Those of its other threads that are not the first one's, each once: to the kernel each has its own."""
+        found = []
+        for thread in self.living:
+            try:
+                own = procfs.read_status(thread).credentials
+            except ProcessLookupError:
+                continue  # it has ended, and the others run on
+            if own != self.credentials() and own not in found:
+                found.append(own)
+        return tuple(found)
+
     def descriptors(self) -> dict[int, Descriptor]:
         """All that it has open, by number."""
         with self._may_end():

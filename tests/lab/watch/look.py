@@ -61,6 +61,7 @@ def read_process(
             thread_count=len(process.living),
             environment=read_environment(process.folder) if launch.scene.has_manager else None,
             credentials=process.credentials(),
+            of_threads=process.credentials_of_threads(),
         )
     except (ProcessLookupError, psutil.NoSuchProcess):
         return None
