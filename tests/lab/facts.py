@@ -151,6 +151,7 @@ class PidFile:
     mode: int
     identity: Identity
     locked: bool  # by anybody, with flock() or fcntl()
+    owner: int = 0  # the user ID, in a scene as root as those have it who are in the sandbox
 
 
 @dataclass(frozen=True)

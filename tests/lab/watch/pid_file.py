@@ -33,7 +33,7 @@ def read_pid_file(launch: Launch) -> PidFile | None:
         with _opened_whatever_its_mode(f"/proc/self/fd/{found}", S_IMODE(status.st_mode)) as fd:
             locked = not (_lockable(fcntl.flock, fd) and _lockable(fcntl.lockf, fd))
             text = os.pread(fd, MAX_TEXT, 0).decode("utf-8", "backslashreplace")
-        return PidFile(text, S_IMODE(status.st_mode), (status.st_dev, status.st_ino), locked)
+        return PidFile(text, S_IMODE(status.st_mode), (status.st_dev, status.st_ino), locked, status.st_uid)
     except BlockingIOError as blocked:  # AT_ONCE_FLAGS: it does not wait
         raise has_lease(PID_FILE) from blocked
     finally:
