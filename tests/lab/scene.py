@@ -275,7 +275,8 @@ class Scene:
     signals: Signals = Signals.USUAL
     parent: Parent = Parent.SHELL
     then: tuple[Deed, ...] = ()  # what is done once it is at rest
-    files: tuple[Any, ...] = ()  # (name, bytes) in its working directory, and the mode if it is not 0644
+    files: tuple[Any, ...] = ()  # (name, bytes) in its working directory, and the mode if it is not 0644; with
+    # stat.S_IFIFO in the mode it is a FIFO
     root: bool = False  # as root of the sandbox, with USERS to become, in a directory of root's; from the step on
     # that gives up root's rights, the arguments tell it to become one
     arguments: tuple[str, ...] | None = None  # None, here and below: as is usual

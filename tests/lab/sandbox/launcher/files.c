@@ -40,6 +40,14 @@ void lay_out_files(const struct request *request)
                 broken(request, parent);
             *slash = '/';
         }
+        if (S_ISFIFO(file->mode)) {
+            if (mkfifo(file->name, file->mode) == -1 ||
+                chmod(file->name, file->mode & ALLPERMS) == -1 ||
+                (request->id != 0 &&
+                 chown(file->name, request->id, request->id) == -1))
+                broken(request, file->name);
+            continue;
+        }
         int fd = open(file->name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC,
                       file->mode);
         if (fd == -1 || fchmod(fd, file->mode) == -1 ||
