@@ -253,6 +253,7 @@ class Job:
     exec_errno: int  # why the program could not be run; 0 if it could
     found: str | None  # what was in the PID file when the job returned
     lost_shell: bool  # the answer has ended or stopped the shell
+    found_parent: int = 0  # the parent, at that moment, of the process whose PID that was; 0 if there was none
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,7 @@ class Launch:
     exec_errno: int = 0
     reaped: dict = field(default_factory=dict)  # PID: status, of orphans
     found: str | None = None  # in the PID file, at the moment when the job returned
+    found_parent: int = 0  # of the process whose PID that was, at that moment; 0 for none
     again: list = field(default_factory=list)  # PIDs of what was started by start_again()
     port: int = 0  # what PORT stands for
     port_mark: socket.socket | None = None  # reserves it where there is no sandbox
@@ -268,7 +269,7 @@ class Launch:
             self.job_status = event.status
 
     def _take_found(self, event):
-        self.found = event.text
+        self.found, self.found_parent = event.text, event.parent
 
     def _take_reaped(self, event):
         if self.scene.parent is Parent.INIT and event.pid == self.job:

@@ -290,9 +290,10 @@ class Ended(Event):
 
 @dataclass(frozen=True)
 class Found(Event):
-    """What was then in the file that is watched."""
+    """What was then in the file that is watched, and the parent of the process whose PID that is; 0 for none."""
 
     word = "found"
+    parent: int
     text: str
 
 

@@ -176,6 +176,7 @@ async def _observe(launch: Launch, holder: Holder, name: str, awaited: Alarm | N
             exec_errno=launch.exec_errno,
             found=launch.found,
             lost_shell=launch.shell_is_lost(),
+            found_parent=launch.found_parent,
         ),
         processes=tuple(living),
         zombies=tuple(pid for pid, process in found.items() if process is None),

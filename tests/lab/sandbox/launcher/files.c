@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -67,16 +68,36 @@ void lay_out_files(const struct request *request)
     }
 }
 
-/* Looks at once: a moment later it may be another answer. */
+/* The parent of the process that has this PID; 0 if there is none. In its stat
+   the name is in parentheses, and may hold any character: proc(5). */
+static int parent_of(long pid)
+{
+    char path[32], line[512] = "";
+    int parent = 0;
+    (void)snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return 0;
+    (void)!fread(line, 1, sizeof(line) - 1, file);
+    (void)fclose(file);
+    const char *after_name = strrchr(line, ')');
+    if (after_name == NULL || sscanf(after_name, ") %*c %d", &parent) != 1)
+        parent = 0;
+    return parent;
+}
+
+/* Looks at once: a moment later it may be another answer, and the process whose
+   PID it is may have another parent. */
 void look_into(const struct request *request)
 {
-    char text[64];
+    char text[64] = "";
     /* It may be anything: a FIFO, or a file with a lease on it (fcntl(2)). */
     int fd =
         open(request->watched, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    ssize_t size = fd == -1 ? 0 : read(fd, text, sizeof(text));
+    ssize_t size = fd == -1 ? 0 : read(fd, text, sizeof(text) - 1);
+    int parent = parent_of(strtol(text, NULL, 10));
     (void)close(fd);
-    report(request, "found %.*s", size > 0 ? (int)size : 0, text);
+    report(request, "found %d %.*s", parent, size > 0 ? (int)size : 0, text);
 }
 
 /* In one step, as editors do it; without such a file there is none then. */
