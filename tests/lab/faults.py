@@ -16,7 +16,7 @@ class Instead(Enum):
 
     NOTHING = "FAULT_NOTHING"  # the call does nothing, and says that it worked
     KILLED = "FAULT_KILLED"  # it ends the process
-    HELD = "FAULT_HELD"  # it waits until the lab has had a look, and lets it go on or fail: see watch/held.py
+    HELD = "FAULT_HELD"  # it waits until the lab has had a look, and lets it go on, fail or kill: see watch/held.py
 
 
 class Fault(Enum):
@@ -36,6 +36,8 @@ class Fault(Enum):
     CHDIR_KILLS = ("chdir-killed", Instead.KILLED, "chdir fchdir")
     HOLD_SETSID = ("setsid-held", Instead.HELD, "setsid")
     HOLD_CHDIR = ("chdir-held", Instead.HELD, "chdir fchdir")
+    SLOW_CHDIR = ("chdir-slow", Instead.HELD, "chdir fchdir")
+    CHDIR_OUTLIVED = ("chdir-outlived", Instead.HELD, "chdir fchdir")
     ACCEPT_ONCE = ("accept-once", Instead.HELD, "accept accept4")
     # All calls with which a program can tell somebody something.
     LOOK_BEFORE = ("telling-held", Instead.HELD, "sendto sendmsg sendmmsg write writev socketcall")

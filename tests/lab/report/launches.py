@@ -88,6 +88,8 @@ def fault_in_words(fault: Fault) -> str:
     ways = {
         "killed": f"it is killed in {call}()",
         "held": f"it is held for a while in {call}()",
+        "slow": f"it is held for a second in {call}()",
+        "outlived": f"it is killed in {call}(), and the lab keeps its pipes open",
         "ignored": f"{call}() does nothing",
         "once": f"the first {call}() fails",
     }

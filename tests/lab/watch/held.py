@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import time
 from typing import Callable, Mapping
 
@@ -17,6 +18,7 @@ from lab.kernel.waiting import waits_for_good
 from lab.sandbox.launch import HeldCall, Launch
 from lab.watch.look import held_signals
 
+SLOW_TIME = 1.0  # seconds that a start takes whose call is held
 HOLD_TIME = 0.3  # seconds for which a child's setsid() is held while its parent does neither end nor wait
 MAX_PIPES = 64  # of an answer's that are kept open
 
@@ -63,8 +65,28 @@ class Holder:
         """Whether the process that the shell started has ended, or waits however long that takes."""
         return launch.job_status is not None or waits_for_good(f"{launch.proc}/{launch.job}", launch.calls)
 
+    def _hold_start(self, launch: Launch, call: HeldCall) -> None:
+        """A call of the daemon goes on after SLOW_TIME, or when nobody waits for it any more."""
+        is_over = time.monotonic() > call.since + SLOW_TIME
+        if call.pid == launch.job or is_over or launch.job_status is not None:
+            launch.let_go(call)
+
     def _keep_pipes_open(self, launch: Launch, call: HeldCall) -> None:
         """Keep the caller's pipes open, as a child of it would."""
+        self._open_pipes(launch, call)
+        launch.let_go(call)
+
+    def _outlive(self, launch: Launch, call: HeldCall) -> None:
+        """Keep the caller's pipes open, and kill it."""
+        self._open_pipes(launch, call)
+        try:
+            os.kill(call.outer, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it has ended meanwhile
+        launch.let_go(call)
+
+    def _open_pipes(self, launch: Launch, call: HeldCall) -> None:
+        """Open the caller's pipes, but for those that it got at its start."""
         try:
             inherited = {d.identity for d in procfs.read_descriptors(f"{launch.proc}/{launch.shell}").values()}
             for number, descriptor in procfs.read_descriptors(f"/proc/{call.outer}").items():
@@ -75,7 +97,6 @@ class Holder:
                     self.pipes.append(os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
         except OSError:
             pass  # it has ended, or does not let itself be looked at
-        launch.let_go(call)
 
     def _fail_once(self, launch: Launch, call: HeldCall) -> None:
         """The first call fails: who was about to connect has gone."""
@@ -96,6 +117,8 @@ class Holder:
 AT_CALL: Mapping[Fault, Callable[[Holder, Launch, HeldCall], None]] = {
     Fault.HOLD_SETSID: Holder._hold_child,
     Fault.HOLD_CHDIR: Holder._keep_pipes_open,
+    Fault.SLOW_CHDIR: Holder._hold_start,
+    Fault.CHDIR_OUTLIVED: Holder._outlive,
     Fault.ACCEPT_ONCE: Holder._fail_once,
     Fault.LOOK_BEFORE: Holder._look_first,
 }

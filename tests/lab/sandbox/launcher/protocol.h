@@ -69,6 +69,8 @@ enum { MAX_FAULT_CALLS = 6 };
     FAULT("chdir-killed", FAULT_KILLED, 2, SYS_chdir, SYS_fchdir) \
     FAULT("setsid-held", FAULT_HELD, 1, SYS_setsid) \
     FAULT("chdir-held", FAULT_HELD, 2, SYS_chdir, SYS_fchdir) \
+    FAULT("chdir-slow", FAULT_HELD, 2, SYS_chdir, SYS_fchdir) \
+    FAULT("chdir-outlived", FAULT_HELD, 2, SYS_chdir, SYS_fchdir) \
     FAULT("accept-once", FAULT_HELD, 2, SYS_accept, SYS_accept4) \
     FAULT("telling-held", FAULT_HELD, 6, SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_write, SYS_writev, SYS_socketcall) \
     FAULT("close-ignored", FAULT_NOTHING, 2, SYS_close, SYS_close_range)
