@@ -7,8 +7,9 @@
  * reads there. A daemon that starts with SIGTERM ignored cannot be stopped
  * but by SIGKILL.
  *
- * So it takes nothing for granted: every action back to the default, nothing
- * blocked, and only then SIGHUP ignored, as it wants to have it.
+ * So it takes nothing for granted: SIGHUP is ignored, every other action goes
+ * back to the default, and only then nothing is blocked any more. A SIGHUP may
+ * have been pending since before the start: unblocked first, it would end us.
  *
  * See it:   env --ignore-signal --block-signal build/solutions/09_second_fork
  *           grep Sig /proc/$(pgrep -n second_fork)/status
@@ -52,24 +53,27 @@ static void clear_umask(void)
     (void)umask(0);
 }
 
-/* Fails for SIGKILL and SIGSTOP, which nobody can ignore, and for the real-time
-   signals that libc keeps to itself: glibc two, musl three. */
-static void reset_signals(void)
-{
-    for (int number = 1; number <= SIGRTMAX; number++)
-        (void)signal(number, SIG_DFL);
-
-    sigset_t none;
-    (void)sigemptyset(&none);
-    if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
-        die("sigprocmask");
-}
-
 /* For good: what is ignored stays so through fork() and execve(). */
 static void ignore_hangup(void)
 {
     if (signal(SIGHUP, SIG_IGN) == SIG_ERR)
         die("signal SIGHUP");
+}
+
+/* Fails for SIGKILL and SIGSTOP, which nobody can ignore, and for the real-time
+   signals that libc keeps to itself: glibc two, musl three. SIGHUP is ignored
+   by now. One that has been pending since before the start is gone with that:
+   else it would end this process where it is unblocked. */
+static void reset_signals(void)
+{
+    for (int number = 1; number <= SIGRTMAX; number++)
+        if (number != SIGHUP)
+            (void)signal(number, SIG_DFL);
+
+    sigset_t none;
+    (void)sigemptyset(&none);
+    if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
+        die("sigprocmask");
 }
 
 /*
@@ -143,8 +147,8 @@ int main(void)
 {
     open_log();
     clear_umask();
-    reset_signals();
     ignore_hangup();
+    reset_signals();
     leave_parent();
     start_session();
     leave_parent(); /* and so lead nothing */

@@ -78,12 +78,22 @@ static void clear_umask(void)
     (void)umask(0);
 }
 
+/* For good: what is ignored stays so through fork() and execve(). */
+static void ignore_hangup(void)
+{
+    if (signal(SIGHUP, SIG_IGN) == SIG_ERR)
+        die("signal SIGHUP");
+}
+
 /* Fails for SIGKILL and SIGSTOP, which nobody can ignore, and for the real-time
-   signals that libc keeps to itself: glibc two, musl three. */
+   signals that libc keeps to itself: glibc two, musl three. SIGHUP is ignored
+   by now. One that has been pending since before the start is gone with that:
+   else it would end this process where it is unblocked. */
 static void reset_signals(void)
 {
     for (int number = 1; number <= SIGRTMAX; number++)
-        (void)signal(number, SIG_DFL);
+        if (number != SIGHUP)
+            (void)signal(number, SIG_DFL);
 
     sigset_t none;
     (void)sigemptyset(&none);
@@ -97,13 +107,6 @@ static void clear_environment(void)
 {
     if (clearenv() != 0)
         die("clearenv");
-}
-
-/* For good: what is ignored stays so through fork() and execve(). */
-static void ignore_hangup(void)
-{
-    if (signal(SIGHUP, SIG_IGN) == SIG_ERR)
-        die("signal SIGHUP");
 }
 
 /*
@@ -381,9 +384,9 @@ int main(int argc, char *argv[])
     open_log();
     read_options(argc, argv);
     clear_umask();
+    ignore_hangup();
     reset_signals();
     clear_environment();
-    ignore_hangup();
     leave_waiting_parent();
     start_session();
     leave_parent(); /* and so lead nothing */

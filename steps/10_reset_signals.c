@@ -7,8 +7,9 @@
  * reads there. A daemon that starts with SIGTERM ignored cannot be stopped
  * but by SIGKILL.
  *
- * So it takes nothing for granted: every action back to the default, nothing
- * blocked, and only then SIGHUP ignored, as it wants to have it.
+ * So it takes nothing for granted: SIGHUP is ignored, every other action goes
+ * back to the default, and only then nothing is blocked any more. A SIGHUP may
+ * have been pending since before the start: unblocked first, it would end us.
  *
  * See it:   env --ignore-signal --block-signal build/solutions/09_second_fork
  *           grep Sig /proc/$(pgrep -n second_fork)/status
@@ -130,13 +131,14 @@ int main(void)
 {
     open_log();
     clear_umask();
+    ignore_hangup();
 
     /*
      * TODO: undo what this process may have been started with: what is ignored
-     * gets its default action again, what is blocked is let through.
+     * gets its default action again, all but SIGHUP, and then what is blocked
+     * is let through.
      */
 
-    ignore_hangup();
     leave_parent();
     start_session();
     leave_parent(); /* and so lead nothing */

@@ -55,24 +55,27 @@ static void clear_umask(void)
     (void)umask(0);
 }
 
-/* Fails for SIGKILL and SIGSTOP, which nobody can ignore, and for the real-time
-   signals that libc keeps to itself: glibc two, musl three. */
-static void reset_signals(void)
-{
-    for (int number = 1; number <= SIGRTMAX; number++)
-        (void)signal(number, SIG_DFL);
-
-    sigset_t none;
-    (void)sigemptyset(&none);
-    if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
-        die("sigprocmask");
-}
-
 /* For good: what is ignored stays so through fork() and execve(). */
 static void ignore_hangup(void)
 {
     if (signal(SIGHUP, SIG_IGN) == SIG_ERR)
         die("signal SIGHUP");
+}
+
+/* Fails for SIGKILL and SIGSTOP, which nobody can ignore, and for the real-time
+   signals that libc keeps to itself: glibc two, musl three. SIGHUP is ignored
+   by now. One that has been pending since before the start is gone with that:
+   else it would end this process where it is unblocked. */
+static void reset_signals(void)
+{
+    for (int number = 1; number <= SIGRTMAX; number++)
+        if (number != SIGHUP)
+            (void)signal(number, SIG_DFL);
+
+    sigset_t none;
+    (void)sigemptyset(&none);
+    if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
+        die("sigprocmask");
 }
 
 /*
@@ -197,8 +200,8 @@ int main(int argc, char *argv[])
     open_log();
     const char *pid_file = read_options(argc, argv);
     clear_umask();
-    reset_signals();
     ignore_hangup();
+    reset_signals();
 
     /*
      * TODO: let the launched process wait until the daemon is ready, and then
