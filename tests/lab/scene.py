@@ -47,11 +47,17 @@ class Device(Enum):
     LOG = "log"
 
 
+# Never blocked at the start: so the mask of the start can be told from one that a program has filled itself. By
+# default this signal does nothing, and no launch of the lab's sends it.
+UNBLOCKED = signal.SIGWINCH
+
+
 class Signals(Enum):
     """What is done with signals at the start."""
 
     USUAL = "usual"
-    HELD = "held"  # every signal is ignored, and blocked too
+    HELD = "held"  # every signal is ignored, and all but UNBLOCKED are blocked too
+    PENDING = "pending"  # all but UNBLOCKED are blocked, none is ignored, and SIGHUP is pending
 
 
 class Parent(Enum):

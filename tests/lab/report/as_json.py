@@ -144,6 +144,7 @@ def _launch(check: Check, scene: Scene) -> dict[str, Any]:
         "session_leader": scene.leads,
         "parent": scene.parent.value,
         "signals_held": scene.signals is Signals.HELD,
+        "hangup_pending": scene.signals is Signals.PENDING,
         "without": [f"/dev/{device.value}" for device in scene.without],
         "environment": list(scene.environment),
         "files": [str(file[0]) for file in scene.files],

@@ -11,7 +11,7 @@ from lab.checks.common import FORM, fate, role, signal_name
 from lab.facts import Doing, Observation, Process
 from lab.faults import Fault
 from lab.judge.verdict import Result
-from lab.scene import Manager, Parent, Scene, Signals, Stdio, Usual
+from lab.scene import UNBLOCKED, Manager, Parent, Scene, Signals, Stdio, Usual
 
 # Of the time of a busy process. One that makes the cheapest call there is, getppid(), all the time spends half of it
 # there; one that makes none spends less than a hundredth (Linux 6.18 on x86-64).
@@ -63,7 +63,9 @@ def launch_in_words(scene: Scene) -> str:
     if scene.parent in PARENT:
         parts.append(PARENT[scene.parent])
     if scene.signals is Signals.HELD:
-        parts.append("with all signals ignored and blocked")
+        parts.append(f"with all signals ignored, and all but {UNBLOCKED.name} blocked")
+    if scene.signals is Signals.PENDING:
+        parts.append(f"with all signals but {UNBLOCKED.name} blocked, and SIGHUP pending")
     parts += [f"without /dev/{device.value}" for device in scene.without]
     parts += [f"with {shortened(variable, 40)} in its environment" for variable in scene.environment]
     if scene.notify is not None and scene.notify is not Manager.NONE:

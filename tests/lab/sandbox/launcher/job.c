@@ -127,6 +127,8 @@ static noreturn void run_as(const struct request *request, const char *name)
     reset_signals();
     if (request->signals == SIGNALS_HELD)
         hold_signals();
+    else if (request->signals == SIGNALS_PENDING)
+        leave_hangup_pending();
     if (request->id_count != 0)
         keep_usual_capabilities(request);
     inject_fault(request);

@@ -22,14 +22,29 @@ void reset_signals(void)
     (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, empty_set, NULL, set_size);
 }
 
-/* Every signal that can be ignored or blocked is, but for libc's own two. */
-void hold_signals(void)
+/* All that can be blocked, but for libc's own two, and for one: a full mask is
+   then one that the program has made. See UNBLOCKED in scene.py. */
+static void block_signals(void)
 {
     sigset_t all;
     (void)sigfillset(&all);
+    (void)sigdelset(&all, SIGWINCH);
+    (void)sigprocmask(SIG_SETMASK, &all, NULL);
+}
+
+/* Every signal that can be ignored is, but for libc's own two. */
+void hold_signals(void)
+{
     for (int number = 1; number < NSIG; number++)
         (void)signal(number, SIG_IGN);
-    (void)sigprocmask(SIG_SETMASK, &all, NULL);
+    block_signals();
+}
+
+/* A hang-up that came before the program is run: execve(2) keeps it. */
+void leave_hangup_pending(void)
+{
+    block_signals();
+    (void)kill(getpid(), SIGHUP);
 }
 
 /* A descriptor that can be read when a child has ended. */

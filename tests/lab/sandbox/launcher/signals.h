@@ -4,6 +4,7 @@
 
 void reset_signals(void);
 void hold_signals(void);
+void leave_hangup_pending(void);
 int watch_children(void);
 
 #endif
