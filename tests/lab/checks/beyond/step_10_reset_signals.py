@@ -8,19 +8,34 @@ from typing import Collection
 from lab.checks.beyond import step_08_sighup as step_08
 from lab.checks.beyond import step_09_second_fork as step_09
 from lab.checks.check import Finding, Wrong, check
-from lab.checks.common import fate, signal_name
+from lab.checks.common import crash, crash_cause, ended, fate, signal_name
 from lab.facts import Observation, Process
-from lab.scene import Scene, Signal, Signals
+from lab.scene import UNBLOCKED, Scene, Signal, Signals
 
 HELD = Scene(signals=Signals.HELD, then=(Signal(signal.SIGTERM),))
+PENDING = Scene(signals=Signals.PENDING)
 
 FEW = 10  # signals: fewer are left by a program that set them itself, or missed some
 NAMED = 6  # signals, at the most, that are told by their names
+LIBCS_OWN = {32, 33, 34}  # no program can set 32 and 33, nor 34 with musl
+FIRST_REAL_TIME = {*LIBCS_OWN, 35}  # the first that is left may be any of these, with one libc or the other
 
 
 def kept(o: Observation) -> frozenset[int]:
     """The signals that are ignored and should not be."""
     return o.survivor.ignored - {signal.SIGHUP}
+
+
+def stands_alone(o: Observation) -> bool:
+    """Whether the first process has exited with status 0, and one process stays."""
+    return o.job.status == 0 and len(o.processes) == 1
+
+
+def left_by_a_loop(numbers: Collection[int]) -> int:
+    """The signal before which a loop that counts up has stopped, 0 if that is not what has left these out."""
+    first = min(numbers, default=0)
+    unsettable = {signal.SIGHUP, signal.SIGKILL, signal.SIGSTOP, UNBLOCKED, *LIBCS_OWN}
+    return first if {*range(first, signal.SIGRTMAX + 1)} - unsettable <= {*numbers} else 0
 
 
 def listed(numbers: Collection[int]) -> str:
@@ -38,13 +53,19 @@ def observed_sets(o: Observation) -> str:
     """What it blocks and ignores, in words, or what became of it."""
     if o.process is None:
         return fate(o)
-    return f"blocked: {listed(o.process.blocked)}; ignored: {listed(o.process.ignored)}"
+    sets = f"blocked: {listed(o.process.blocked)}; ignored: {listed(o.process.ignored)}"
+    if o.job.status is None:
+        return f"{sets}; the first process (PID {o.job.pid}) has not exited"
+    if o.job.status != 0:
+        return f"{sets}; the first process (PID {o.job.pid}) {ended(o.job.status)}"
+    others = [str(each.pid) for each in o.processes[:-1]]
+    return f"{sets}; beside the daemon {', '.join(others)} stay{'s' if len(others) == 1 else ''}" if others else sets
 
 
 @check(read="signal(7), execve(2)", scene=HELD, follows=[step_08.ignores_hangup, step_09.one_lives_on])
 def signals_reset(o: Observation) -> Finding:
     """launched with all signals ignored and blocked: afterwards only SIGHUP is ignored."""
-    if o.process is not None and not o.process.blocked and o.process.ignored == {signal.SIGHUP}:
+    if stands_alone(o) and not o.survivor.blocked and o.survivor.ignored == {signal.SIGHUP}:
         return None
     return Wrong(
         expected="blocked: none; ignored: SIGHUP",
@@ -55,36 +76,101 @@ def signals_reset(o: Observation) -> Finding:
 
 def why_signals_are_not_reset(o: Observation) -> str:
     """Why signals are ignored or blocked that should not be, here and in step 14."""
+    if o.process is None and crash(o):
+        return crash_cause(o)
     if o.process is None:
-        return "launched like that it does not live on"
+        return (
+            "Your program exits when signals are ignored at its start. Most likely it takes SIG_IGN, which signal() "
+            "returns for the action before, for an error. Only SIG_ERR is one."
+        )
     if o.process.blocked:
         return why_signals_are_blocked(o, o.process)
-    ignored = kept(o)
-    if 0 < len(ignored) < FEW:
+    if kept(o):
+        return why_signals_are_ignored(kept(o))
+    if o.job.status != 0:
+        return why_the_first_process_does_not_exit_well(o)
+    if len(o.processes) > 1:
         return (
-            "these signals were left ignored, or the program ignores them itself: set to SIG_DFL, each has its "
-            "default action again"
-        )
-    if ignored and min(ignored) >= 32:
-        return (
-            "the real-time signals are missing: the last signal is SIGRTMAX (64 here), not 31. And 32 and 33, "
-            "which are libc's own, cannot be set: a loop must not end at them"
-        )
-    if ignored and min(ignored) > signal.SIGKILL:
-        return (
-            "all signals above SIGKILL are still ignored: the loop stopped at SIGKILL, whose action cannot be "
-            "set. It has to go on past that, past SIGSTOP, and past libc's own 32 and 33"
-        )
-    if ignored:
-        return (
-            "the action of these signals was not set to SIG_DFL: it has to be for each from 1 to SIGRTMAX, and "
-            "the loop has to go on past those that cannot be set (SIGKILL, SIGSTOP, and libc's own 32 and 33)"
+            "More than one process stays when SIGCHLD is ignored at the start. Most likely one repeats waitpid(), "
+            "which then fails with ECHILD. Reset the signals before the first fork()."
         )
     return "SIGHUP was set back too, after it had been ignored: first undo, then ignore"
 
 
+def why_the_first_process_does_not_exit_well(o: Observation) -> str:
+    if o.job.status is None and does(o, o.job.pid) in SIGNAL_CALLS:
+        return (
+            "The first process does not exit. It waits for a signal, and most likely that one is still blocked or "
+            "ignored there. Reset the signals before the first fork(), or in the parent too."
+        )
+    if o.job.status is None:
+        return (
+            "The first process does not exit when SIGCHLD is ignored at the start. Most likely it repeats waitpid(), "
+            "which then fails with ECHILD. Set SIGCHLD to SIG_DFL before fork()."
+        )
+    return (
+        f"The first process {ended(o.job.status)}. Most likely its waitpid() fails with ECHILD, because SIGCHLD is "
+        "ignored at the start. Reset the signals before the first fork()."
+    )
+
+
+SIGNAL_CALLS = ("pause", "rt_sigsuspend", "rt_sigtimedwait")
+
+
+def does(o: Observation, pid: int) -> str:
+    """The system call that a process is in, "" for none or where that is not known."""
+    return next((doing.call for doing in o.doing if doing.pid == pid), "")
+
+
+def why_signals_are_ignored(ignored: Collection[int]) -> str:
+    first = left_by_a_loop(ignored)
+    last = max(ignored)
+    if first == signal.SIGKILL + 1:
+        return (
+            "Your loop stopped at SIGKILL, because nobody can change SIGKILL. Ignore that error and go on to "
+            "SIGRTMAX. The same holds for SIGSTOP, 32 and 33."
+        )
+    if first == signal.SIGSTOP + 1:
+        return (
+            "Your loop stopped at SIGSTOP, because nobody can change SIGSTOP. Ignore that error and go on to "
+            "SIGRTMAX. The same holds for 32 and 33."
+        )
+    if first == signal.SIGRTMAX:
+        return "Your loop leaves out the last signal, SIGRTMAX. Let it run up to SIGRTMAX itself (<=, not <)."
+    if first in FIRST_REAL_TIME:
+        return (
+            "Your loop leaves out the real-time signals. Most likely it ends at 31, or at an error: signal() fails for "
+            "32 and 33, which libc keeps for itself. Go on to SIGRTMAX (64 here)."
+        )
+    if first > signal.SIGHUP + 1:
+        return (
+            f"Your loop ends too early: {signal_name(first)} and all signals above it are still ignored. Let it run up "
+            f"to SIGRTMAX ({int(signal.SIGRTMAX)} here)."
+        )
+    if len(ignored) < FEW:
+        return (
+            "these signals were left ignored, or the program ignores them itself: set to SIG_DFL, each has its "
+            "default action again"
+        )
+    if last < min(LIBCS_OWN):
+        return (
+            "Your program leaves out the signals up to 31. Most likely a loop that counts down stopped at 33, where "
+            "signal() fails, because libc keeps 32 and 33. Ignore that error and go on to 1."
+        )
+    return (
+        "the action of these signals was not set to SIG_DFL: it has to be for each from 1 to SIGRTMAX, and "
+        "the loop has to go on past those that cannot be set (SIGKILL, SIGSTOP, and libc's own 32 and 33)"
+    )
+
+
+def has_the_mask_of_the_start(p: Process) -> bool:
+    """Whether it blocks what was blocked when the program was started: never all that it could block."""
+    blockable = {*range(1, signal.SIGRTMAX + 1)} - {signal.SIGKILL, signal.SIGSTOP, UNBLOCKED} - LIBCS_OWN
+    return UNBLOCKED not in p.blocked and blockable <= p.blocked
+
+
 def why_signals_are_blocked(o: Observation, p: Process) -> str:
-    if kept(o):
+    if kept(o) and has_the_mask_of_the_start(p):
         return (
             "what is ignored and what is blocked is inherited through fork() and execve(): both have to be undone "
             "in the process that lives on, or before it is forked, by SIG_DFL for every signal and by an empty "
@@ -95,15 +181,31 @@ def why_signals_are_blocked(o: Observation, p: Process) -> str:
             "each thread has a mask of its own, and what all of them block is kept from the process: what only one "
             "takes the others may block, but the rest has to be let through by one of them, pthread_sigmask(3)"
         )
+    if has_the_mask_of_the_start(p):
+        return (
+            "The daemon has the mask that it was started with. If your program empties it, a later sigprocmask() puts "
+            "the old mask back: remove that call. If not, use SIG_SETMASK with an empty set."
+        )
+    if UNBLOCKED in p.blocked and len(p.blocked) >= FEW:
+        return (
+            f"Your program blocks signals itself: {UNBLOCKED.name} was not blocked at the start, and now it is. Most "
+            "likely sigfillset() filled the set. Empty it with sigemptyset()."
+        )
+    first = left_by_a_loop(p.blocked)
+    name = "the first real-time signal" if first in FIRST_REAL_TIME else signal_name(first)
+    if first > signal.SIGHUP:
+        return (
+            f"Your program leaves {name} and all above it blocked. Use sigprocmask(SIG_SETMASK) with an empty set, "
+            "which unblocks all signals."
+        )
     if len(p.blocked) < FEW:
         return (
             "these signals were left blocked, or the program blocks them itself: sigprocmask(SIG_SETMASK) with an "
             "empty set leaves none"
         )
     return (
-        "the mask is inherited too, and was not emptied: sigprocmask(SIG_SETMASK) with an empty set does "
-        "that. SIG_UNBLOCK takes out only what it is given, SIG_BLOCK takes out nothing, and sigfillset() "
-        "makes a full set"
+        "Your program unblocks only some of the signals. SIG_UNBLOCK removes what is in its set, and nothing else. "
+        "Use SIG_SETMASK with an empty set."
     )
 
 
@@ -129,4 +231,43 @@ def why_sigterm_does_not_end_it(o: Observation) -> str:
     )
 
 
-CHECKS = [signals_reset, sigterm_ends]
+@check(
+    read="signal(7), sigaction(2), execve(2)",
+    scene=PENDING,
+    follows=[signals_reset, step_09.one_lives_on],
+)
+def pending_hangup(o: Observation) -> Finding:
+    """a SIGHUP that was pending at the start kills no process."""
+    # The mask of the start would only put it off. What a daemon blocks itself is another matter: step 14.
+    if stands_alone(o) and not has_the_mask_of_the_start(o.survivor):
+        return None
+    return Wrong(
+        expected="started with SIGHUP blocked and pending: the first process exits with status 0, one process stays",
+        observed=f"{fate(o)}; {observed_mask(o)}" if o.process else fate(o),
+        because=why_it_is_hung_up(o),
+    )
+
+
+def observed_mask(o: Observation) -> str:
+    """What it blocks, in words."""
+    return f"blocked: {listed(o.survivor.blocked)}"
+
+
+def why_it_is_hung_up(o: Observation) -> str:
+    if any(step_08.was_hung_up(status) for status in (o.job.status, *o.reaped.values())):
+        return (
+            "SIGHUP was pending when your program started, and it killed the process that unblocked it. Ignore SIGHUP "
+            "first, because that discards a pending one, and unblock all signals afterwards."
+        )
+    if o.process is not None and has_the_mask_of_the_start(o.process):
+        return (
+            "The daemon still blocks the signals that were blocked at its start, so a SIGHUP only waits. Ignore "
+            "SIGHUP, and then empty the mask with sigprocmask(SIG_SETMASK)."
+        )
+    return (
+        "Your program starts well without a pending signal, but not with a pending SIGHUP. Most likely a handler for "
+        "SIGHUP ran when it was unblocked. Ignore SIGHUP with SIG_IGN, and then unblock it."
+    )
+
+
+CHECKS = [signals_reset, sigterm_ends, pending_hangup]
