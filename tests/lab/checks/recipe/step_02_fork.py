@@ -204,7 +204,10 @@ def is_daemon(o: Observation) -> bool:
 
 
 def started_by(parent: Parent, name: str, says: str, holds: Callable[[Observation], bool], **more: Any) -> Check:
-    """The check that a program becomes a daemon whoever starts it. `holds` says when it is one, `more` is for check()."""
+    """The check that a program becomes a daemon whoever its parent is.
+
+    `holds` says when it is one, `more` is what else check() takes.
+    """
 
     @check(name=name, says=says, read="getppid(2), prctl(2)", scene=Scene(parent=parent), **more)
     def becomes_a_daemon(o: Observation) -> Finding:

@@ -19,8 +19,9 @@ def required(step: Step) -> dict[str, Check]:
 
 
 def bonus(step: Step) -> dict[str, Check]:
-    """The bonus checks of all steps up to `step`, by their keys."""
-    return {check.key: check for each in lineage(step) for check in added(each) if check.star}
+    """The bonus checks of all steps up to `step`, by their keys, but for those that a later one of them requires."""
+    found = {check.key: check for each in lineage(step) for check in added(each) if check.star}
+    return {key: check for key, check in found.items() if key not in required(step)}
 
 
 def asked_again(
