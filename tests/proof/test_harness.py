@@ -250,7 +250,7 @@ def test_the_launch_is_as_promised(pad):
     job, shell = o.process, o.shell
     assert (job.pid, job.ppid, job.pgid, job.sid) == (o.job.pid, shell.pid, o.job.pid, shell.pid)
     assert job.terminal == shell.terminal != 0
-    assert (job.umask, job.cwd) == (0o027, shell.cwd)
+    assert (job.umask, job.cwd) == (0o035, shell.cwd)
     kinds = {n: d.kind for n, d in shell.descriptors.items()}
     high = max(kinds)
     assert 1100 <= high <= 4000
@@ -258,6 +258,11 @@ def test_the_launch_is_as_promised(pad):
     assert shell.descriptors[4].access == "w"
     assert print_in_job(pad, "ulimit -Sn; ulimit -Hn").split() == ["256", "4096"]
     assert print_in_job(pad, "echo $0").split() == [f"./{START.name}"]
+    login = ["guest", "guest", "/bin/sh", "/var/mail/guest", "/tmp/ssh-guest/agent.7"]
+    assert print_in_job(pad, "echo $USER $LOGNAME $SHELL $MAIL $SSH_AUTH_SOCK").split() == login
+
+
+# ---- the log ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("parent", Parent, ids=[parent.value for parent in Parent])

@@ -170,7 +170,7 @@ def test_the_page_is_that_of_the_terminal(columns, environment, width, has_colou
     [
         ("it was not called", "It was not called."),
         ("setsid() was not called", "setsid() was not called."),
-        ("0027 is the shell's", "0027 is the shell's."),
+        ("0035 is the shell's", "0035 is the shell's."),
         ("Call it.", "Call it."),
         ("its end has to be for (;;) pause();", "Its end has to be for (;;) pause();"),
     ],

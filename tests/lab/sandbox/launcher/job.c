@@ -41,7 +41,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LAUNCH_UMASK = 0027 };
+/* One that nobody writes by hand: so umask(027) is not what was there before. */
+enum { LAUNCH_UMASK = 0035 };
 
 /* What the shell holds open for the job to inherit, beside the terminal: what
    is passed to it as a service manager would, and then one of each kind. */
@@ -254,11 +255,28 @@ static int play_shell(void *argument)
     run(part->request);
 }
 
+/* What a login sets. A daemon has no use for it, and some of it names what is
+   gone after the logout. */
+static void set_login_environment(const struct request *request)
+{
+    static const char *const variables[][2] = {
+        {"USER", "guest"},
+        {"LOGNAME", "guest"},
+        {"SHELL", "/bin/sh"},
+        {"MAIL", "/var/mail/guest"},
+        {"SSH_AUTH_SOCK", "/tmp/ssh-guest/agent.7"},
+    };
+    for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
+        if (setenv(variables[i][0], variables[i][1], 1) == -1)
+            broken(request, "setenv");
+}
+
 static noreturn void play_job(const struct request *request, int master)
 {
     enter_scene(request);
     take_terminal(request, master);
     open_inheritance(request);
+    set_login_environment(request);
     limit_files(request);
     be_shell(request);
 }
