@@ -79,9 +79,9 @@ def test_an_odd_entry_is_one_answers_result(kind, tmp_path):
     shutil.copy(RIGHT, tmp_path)
     done = run_lab("check", "--answers", tmp_path, timeout=30)
     assert (done.returncode, done.stderr) == (WRONG, ""), done.stdout
-    explained = rf"NO   {FORK.name}: compiles\n\n +observed +{FORK.name}\.c {re.escape(says)}\n\n +\w"
+    explained = rf"NO   {FORK.name}: the program compiles\n\n +observed +{FORK.name}\.c {re.escape(says)}\n\n +\w"
     assert re.search(explained, done.stdout)
-    assert re.search("ok   .* SID = PGID = PID;", done.stdout)
+    assert re.search(r"ok   .*\(SID = PGID = PID\)", done.stdout)
     assert done.stdout.endswith(f"1 of 2 steps done. Next: {FORK.name}\n")
 
 
@@ -110,9 +110,9 @@ def test_an_odd_header_is_not_given_to_the_compiler(kind, tmp_path):
     (tmp_path / SETSID.file).write_text('#include "x.h"\n')
     done = run_lab("check", "--answers", tmp_path, timeout=30)
     assert (done.returncode, done.stderr) == (WRONG, "")
-    told = rf"NO   {SETSID.name}: compiles\n\n +\| x\.h {re.escape(says)}\n{tmp_path}/{SETSID.name}\.c:1:"
+    told = rf"NO   {SETSID.name}: the program compiles\n\n +\| x\.h {re.escape(says)}\n{tmp_path}/{SETSID.name}\.c:1:"
     assert re.search(told, done.stdout), done.stdout
-    assert done.stdout.count("x.h is ") == 1 and "umask is 0000" in done.stdout
+    assert done.stdout.count("x.h is ") == 1 and "the umask is 0000" in done.stdout
 
 
 def test_forty_headers_with_odd_names(tmp_path):

@@ -220,7 +220,7 @@ def test_the_root_directory_is_an_inode_not_a_name(examine, edited):
     examination = examine(edited("chdir", ('chdir("/") == -1', go)), "chdir")
     assert examination.failed == {"in_root_directory"}
     result = next(r for r in examination.results() if r.check.key == "in_root_directory")
-    assert "removed" in result.because
+    assert "deleted" in result.because
 
 
 def test_signals_are_as_at_login(sandbox_pad):

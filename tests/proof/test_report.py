@@ -63,8 +63,8 @@ def test_what_passes_takes_a_line_for_each_step():
         f"  ok   {of(SETSID)}   ",
         "  +1   bonus     ",
     ]
-    assert f"  ok   {of(SETSID)}   2 checks: SID = PGID = PID; no controlling terminal" in report
-    assert f"  ok   {of(UMASK)}   umask is 0000" in report
+    assert f"  ok   {of(SETSID)}   2 checks: the daemon leads its own session (SID = PGID = PID); ..." in report
+    assert f"  ok   {of(UMASK)}   the umask is 0000" in report
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
@@ -85,7 +85,7 @@ def test_what_is_wrong_stands_last():
     assert "  --   bonus     1 check, once the rest is right" in report
     assert report[report.index("") :] == [
         "",
-        "  NO   SID = PGID = PID",
+        "  NO   the daemon leads its own session (SID = PGID = PID)",
         "",
         "       expected   this",
         "       observed   that",
@@ -99,9 +99,9 @@ def test_what_is_wrong_stands_last():
 def test_what_fails_in_several_steps_is_counted_and_the_first_is_explained():
     report = lines(SETSID, umask_is_zero=FAILED, leads_session=FAILED, no_terminal=FAILED)
     assert [line for line in report if line.startswith("  NO")] == [
-        f"  NO   {of(UMASK)}   fails: umask is 0000",
+        f"  NO   {of(UMASK)}   fails: the umask is 0000",
         f"  NO   {of(SETSID)}   2 of 2 checks fail",
-        "  NO   umask is 0000",
+        "  NO   the umask is 0000",
     ]
 
 
@@ -115,9 +115,9 @@ def test_what_depends_on_other_steps_is_one_line():
 
 def test_a_missed_bonus_is_explained_when_the_rest_is_right():
     report = lines(SETSID, setsid_fails=FAILED)
-    assert "  -1   bonus     missed: says so when setsid() fails, and ends" in report
-    assert "  -1   says so when setsid() fails, and ends" in report
-    assert f"       Read {SETSID.handout} and setsid(2)." in report
+    assert "  -1   bonus     missed: when setsid() fails, it prints why and exits" in report
+    assert "  -1   when setsid() fails, it prints why and exits" in report
+    assert f"       Read {SETSID.handout}, setsid(2) and stderr(3)." in report
 
 
 def test_what_cannot_be_checked_here_is_named():
@@ -135,7 +135,11 @@ def test_the_last_step_is_folded_by_its_two_ways():
 def test_what_the_compiler_says_is_quoted():
     check = expectations(SETSID)[0]
     one = Judged(ANSWER, (result(check, PASSED, note="a warning\n  NO   forged"),))
-    assert text.fold(one)[1:] == [f"  ok   {of(START)}   compiles", "       | a warning", "       |   NO   forged"]
+    assert text.fold(one)[1:] == [
+        f"  ok   {of(START)}   the program compiles",
+        "       | a warning",
+        "       |   NO   forged",
+    ]
 
 
 def test_nothing_but_words_without_colours_and_the_same_words_with_them():
@@ -376,7 +380,7 @@ def seen(sandbox_pad, tmp_path_factory):
 
 
 def gave_up(seen, status=GAVE_UP, **changed):
-    """The same, but for what is given, where the launched process has ended."""
+    """The same, but for what is given, where the first process has exited."""
     return replace(seen, job=replace(seen.job, status=status), said=replace(seen.said, **changed))
 
 

@@ -2,7 +2,7 @@
  * a hundred daemons
  *
  * expects: wrong state
- * told: fork() was called more than once
+ * told: calls fork() more than once
  */
 #include <unistd.h>
 

@@ -2,7 +2,7 @@
  * becomes the solution
  *
  * expects: exited too soon
- * told: gave up
+ * told: exits with an error
  */
 #include <unistd.h>
 

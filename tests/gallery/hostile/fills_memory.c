@@ -2,7 +2,7 @@
  * fills memory
  *
  * expects: wrong state
- * told: only the launched process
+ * told: Only the first process is there
  */
 #include <stdlib.h>
 #include <string.h>

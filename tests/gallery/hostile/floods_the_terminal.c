@@ -2,7 +2,7 @@
  * floods the terminal
  *
  * expects: never settled
- * told: a loop in it never ends
+ * told: Look for a loop without an end
  */
 #include <unistd.h>
 

@@ -2,7 +2,7 @@
  * fork bomb
  *
  * expects: never settled
- * told: fork() was called more than once
+ * told: calls fork() more than once
  */
 #include <unistd.h>
 

@@ -2,7 +2,7 @@
  * forks and exits for ever
  *
  * expects: never settled
- * told: a loop in it never ends
+ * told: Look for a loop without an end
  */
 #include <unistd.h>
 

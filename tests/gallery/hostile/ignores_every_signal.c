@@ -2,7 +2,7 @@
  * ignores every signal
  *
  * expects: wrong state
- * told: only the launched process
+ * told: Only the first process is there
  */
 #include <signal.h>
 #include <unistd.h>

@@ -2,7 +2,7 @@
  * makes 100000 files
  *
  * expects: wrong state
- * told: only the launched process
+ * told: Only the first process is there
  */
 #include <fcntl.h>
 #include <stdio.h>

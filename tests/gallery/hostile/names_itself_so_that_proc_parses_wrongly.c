@@ -2,7 +2,7 @@
  * names itself so that proc parses wrongly
  *
  * expects: wrong state
- * told: only the launched process
+ * told: Only the first process is there
  */
 #include <sys/prctl.h>
 #include <unistd.h>

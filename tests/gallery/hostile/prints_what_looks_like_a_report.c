@@ -2,7 +2,7 @@
  * prints what looks like a report
  *
  * expects: exited too soon
- * told: the child ended too
+ * told: Your child has exited too
  */
 #include <unistd.h>
 

@@ -2,7 +2,7 @@
  * runs another program
  *
  * expects: wrong state
- * told: it started another program
+ * told: starts another program
  */
 #include <unistd.h>
 

@@ -2,7 +2,7 @@
  * slow fork bomb
  *
  * expects: never settled
- * told: fork() was called more than once
+ * told: calls fork() more than once
  */
 #include <unistd.h>
 

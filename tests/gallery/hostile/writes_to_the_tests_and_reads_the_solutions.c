@@ -2,7 +2,7 @@
  * writes to the tests and reads the solutions
  *
  * expects: exited too soon
- * told: gave up
+ * told: exits with an error
  */
 #include <fcntl.h>
 #include <unistd.h>

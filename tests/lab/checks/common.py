@@ -61,10 +61,10 @@ def signal_name(number: int) -> str:
 
 
 def ended(status: int) -> str:
-    """How a process ended, from its wait status: "ended with status 1"."""
+    """How a process ended, from its wait status: "exited with status 1"."""
     if os.WIFSIGNALED(status):
         return f"was killed by {signal_name(os.WTERMSIG(status))}"
-    return f"ended with status {os.waitstatus_to_exitcode(status)}"
+    return f"exited with status {os.waitstatus_to_exitcode(status)}"
 
 
 def names(descriptors: Mapping[int, Descriptor]) -> str:
@@ -75,19 +75,19 @@ def names(descriptors: Mapping[int, Descriptor]) -> str:
 def role(o: Observation, pid: int) -> str:
     """Who a PID is, as far as the lab knows."""
     return {
-        0: "nobody",
+        0: "no process",
         o.world.adopter: "init" if o.world.adopter == 1 else "the subreaper, which is init's stand-in",
         o.shell.pid: "the shell",
-        o.job.pid: "the launched process",
+        o.job.pid: "the first process",
     }.get(pid, f"process {pid}")
 
 
 def printed(o: Observation) -> str:
     """What the answer printed, for the end of a sentence; nothing if it did not."""
     if o.scene.stdio is Stdio.PIPE and o.piped.text.strip():
-        output = f"; on standard output it printed {_shown(o.piped.text)}"
+        output = f"; on standard output your program printed {_shown(o.piped.text)}"
         return f"{output}, on standard error {_shown(o.errors)}" if o.errors.strip() else output
-    return f"; it printed {_shown(o.printed)}" if o.printed.strip() else ""
+    return f"; your program printed {_shown(o.printed)}" if o.printed.strip() else ""
 
 
 def _shown(text: str) -> str:
@@ -96,32 +96,37 @@ def _shown(text: str) -> str:
     return f'"{line[:200]}{"..." if len(line) > 200 else ""}"'
 
 
+def _with_pid(o: Observation, pid: int) -> str:
+    """A process of the answer, at the beginning of a sentence on it."""
+    return f"the first process (PID {pid})" if pid == o.job.pid else f"process {pid}"
+
+
 def fate(o: Observation) -> str:
     """What became of the processes, in words."""
     parts = []
     if o.job.lost_shell:
-        parts.append("the shell that launched it was ended or stopped")
+        parts.append("the shell that started your program was killed or stopped")
     if o.job.status is not None:
-        parts.append(f"the launched process (PID {o.job.pid}) {ended(o.job.status)}")
+        parts.append(f"{_with_pid(o, o.job.pid)} {ended(o.job.status)}")
     for pid, status in sorted(o.reaped.items())[:3]:
         parts.append(f"process {pid} {ended(status)}")
     if len(o.reaped) > 3:
-        parts.append(f"and {len(o.reaped) - 3} more ended")
-    alive = [str(process.pid) for process in o.processes]
+        parts.append(f"{len(o.reaped) - 3} more exited or were killed")
+    alive = [_with_pid(o, process.pid) for process in o.processes]
     if not alive:
-        parts.append("nothing lives on")
+        parts.append("no process stays")
     elif len(alive) > 5:
-        parts.append(f"{len(alive)} processes live on")
+        parts.append(f"{len(alive)} processes stay")
     else:
-        parts.append(f"{' and '.join(alive)} live{'s' if len(alive) == 1 else ''} on")
+        parts.append(f"{' and '.join(alive)} {'stays' if len(alive) == 1 else 'stay'}")
     if not o.processes and o.messages:
         parts.append(f'in the log: "{o.messages[-1].text[:120]}"')
     return "; ".join(parts) + printed(o)
 
 
 SHELL_LOST = (
-    "the answer sent a signal to the shell that launched it: kill() with 0, -1 or getppid() reaches more than "
-    "the process itself"
+    "Your program sent a signal to the shell that started it. kill() with 0, -1 or getppid() reaches other "
+    "processes too. Use a PID that you know."
 )
 
 
@@ -132,21 +137,33 @@ def crash(o: Observation) -> int:
 
 
 CRASHES: dict[int, str] = {
-    signal.SIGSEGV: "it used memory that is not its own, or that it may only read: a bad pointer, a string constant "
-    "written to, or a stack that grew too far",
-    signal.SIGBUS: "it used memory that has nothing behind it, such as what is mapped beyond the end of a file",
-    signal.SIGABRT: "it called abort(), as a failed assert() and a damaged heap do",
-    signal.SIGFPE: "it divided by zero, or an integer operation overflowed",
-    signal.SIGILL: "it ran into something that is no instruction",
-    signal.SIGHUP: "its terminal was hung up, or SIGHUP was sent to it. The terminal that forkpty() gives a child is "
-    "hung up once the parent, which holds its other side, has ended: a daemon needs none, setsid() is enough",
+    signal.SIGSEGV: "Your program read or wrote memory that it may not use. Look for a bad pointer, a write to a "
+    "string constant, or endless recursion.",
+    signal.SIGBUS: "Your program used memory that has nothing behind it. Most likely it mapped a file and read beyond "
+    "the end. Compare the size of the file with what you map.",
+    signal.SIGABRT: "SIGABRT killed your program. Most likely an assert() failed, or the heap is damaged, and so "
+    "abort() was called. Look at what your program printed.",
+    signal.SIGFPE: "Your program divided by zero, or an integer operation overflowed. Test the divisor before each "
+    "division.",
+    signal.SIGILL: "Your program ran into bytes that are no instruction. Look for a bad function pointer, or for a "
+    "function that ends without return.",
+    signal.SIGHUP: "SIGHUP killed your program. Most likely its terminal hung up when the parent exited, as the one "
+    "of forkpty() does. Use fork() and setsid() instead, because a daemon needs no terminal.",
+    signal.SIGALRM: "SIGALRM killed your program. Most likely alarm() or setitimer() asked for it. Remove that call, "
+    "or handle the signal.",
+    signal.SIGPIPE: "SIGPIPE killed your program, because it wrote to a pipe or socket that nobody reads. Ignore "
+    "SIGPIPE, and look at what write() returns.",
 }
 
 
 def crash_cause(o: Observation) -> str:
     """Why a signal ended a process, as far as the signal tells."""
     number = crash(o)
-    return CRASHES.get(number, f"{signal_name(number)} was sent to it, by itself or by another process")
+    return CRASHES.get(
+        number,
+        f"{signal_name(number)} killed your program. Your program or another process sent it. Look for kill() and "
+        "raise(), and send signals only to processes that you know.",
+    )
 
 
 def life_verdict(o: Observation) -> str:
@@ -214,9 +231,13 @@ def says_on_error(o: Observation, *words: str) -> bool:
     return holds(o.errors.replace(o.name, ""), *words)
 
 
+# strerror(0) of glibc and of musl.
+SUCCESS = ("Success", "No error information")
+
+
 def says_success(o: Observation) -> bool:
-    """Whether it gives the success of a call as the reason why it gives up, in the words of glibc or musl."""
-    return "Success" in o.printed or "No error information" in o.printed
+    """Whether it gives the success of a call as the reason why it gives up."""
+    return any(word in said(o) for word in SUCCESS)
 
 
 def umask_taken_for_failure(o: Observation) -> bool:
@@ -318,7 +339,7 @@ def why_no_reason_is_heard(o: Observation, failure: Failure) -> str:
     if not o.printed.strip():
         return "Your program exits without a message. Print the reason with perror() before you exit."
     return (
-        f"The message of your program names neither the call nor the reason. Use perror(\"{call}\"), "
+        f'The message of your program names neither the call nor the reason. Use perror("{call}"), '
         "which prints both on standard error."
     )
 

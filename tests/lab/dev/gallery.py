@@ -14,9 +14,9 @@ where that is shorter. Below a wrong one stands what a learner is told.
     -    start_session();
     ```
 
-    > **SID = PGID = PID**
+    > **the daemon leads its own session (SID = PGID = PID)**
     >
-    > because: this process has not started a session: ...
+    > because: The daemon is still in the shell's session. ...
 
 The list may have these items. Names of checks stand between backticks.
 
@@ -341,12 +341,12 @@ NAMES = (
     (r"(?<=PID )1\b|(?<=process )1\b", "INIT"),
     (r"(?<=SID )2\b|(?<=PID )2\b|(?<=process )2\b|\b2(?= is the shell)", "SHELL"),
     (
-        r"(?<=PGID )3\b|(?<=SID )3\b|(?<=PID )3\b|(?<=process )3\b|\b3(?= the group)|\b3(?= is the launched)",
-        "LAUNCHED",
+        r"(?<=PGID )3\b|(?<=SID )3\b|(?<=PID )3\b|(?<=process )3\b",
+        "FIRST",
     ),
     (r"(?<=PGID )4\b|(?<=SID )4\b|(?<=PID )4\b|(?<=process )4\b", "CHILD"),
     (r"(?<=PGID )5\b|(?<=SID )5\b|(?<=PID )5\b|(?<=process )5\b", "NEXT"),
-    (r"\b3(?= and \d+ live| live)", "LAUNCHED"),
+    (r"\b3(?= and \d+ live| live)", "FIRST"),
     (r"\b4(?= live| and \w+ live| is a process)", "CHILD"),
     (r"\b5(?= live)", "NEXT"),
 )

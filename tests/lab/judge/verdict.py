@@ -180,7 +180,13 @@ def _result(check: Check, finding: Finding) -> Result:
     return Result(check, FAILED, finding.verdict, finding.expected, finding.observed, finding.because)
 
 
+WHY_LOST = (
+    "Your program exits, but it must keep running here too. Most likely it takes what is different at this start for "
+    "an error. Look at the first call that fails."
+)
+
+
 def _lost(check: Check, o: Observation) -> Result:
     """A check looks for a process where there is none."""
-    because = crash_cause(o) if crash(o) else "it ended instead of living on"
+    because = crash_cause(o) if crash(o) else WHY_LOST
     return Result(check, FAILED, life_verdict(o), check.expects, fate(o), because)

@@ -1,10 +1,10 @@
 """What a learner reads: what passes in a line for each step, and what is wrong at the end, explained.
 
     NN_setsid: a session of its own
-      ok   step MM   5 checks: compiles; it runs this program; ...
+      ok   step MM   5 checks: the program compiles; ...
       NO   step NN   1 of 2 checks fails; 1 more depends on it
 
-      NO   SID = PGID = PID
+      NO   the daemon leads its own session (SID = PGID = PID)
 
            expected   ...
 

@@ -8,6 +8,7 @@ import signal
 from lab.checks.check import CRASHED, DOES_NOT_COMPILE, NEVER_SETTLED, NO_SOURCE, Finding, Noted, Wrong, check
 from lab.checks.common import (
     SHELL_LOST,
+    SUCCESS,
     UMASK_TAKEN_FOR_FAILURE,
     crash,
     crash_cause,
@@ -15,6 +16,7 @@ from lab.checks.common import (
     life_verdict,
     names,
     role,
+    said,
     says_success,
     umask_taken_for_failure,
 )
@@ -45,7 +47,7 @@ def what_the_compiler_got(build: Build) -> str:
 
 @check(read="gcc(1)")
 def compiles(build: Build) -> Finding:
-    """compiles."""
+    """the program compiles."""
     if build.compiles:
         return Noted(build.messages) if build.messages else None
     return Wrong(
@@ -60,13 +62,16 @@ def why_it_does_not_compile(build: Build) -> str:
     if build.refused:
         return build.refused[1]
     if build.withheld:
-        return "The compiler did not get all headers, see the first lines above. Most likely it misses one of them."
-    return "the compiler's first error is the one to look at; those after it may follow from it"
+        return (
+            "The compiler did not get all headers, as the first lines above say. Most likely it misses one of them. "
+            "Put the header itself into the folder."
+        )
+    return "Fix the first error only, then compile again. The errors after it are often caused by it."
 
 
 HALTED_BY_VFORK = (
-    "vfork() stops the parent until its child ends or starts another program with exec, and this child does "
-    "neither. Until then they share their memory, too. fork() makes a copy, and both run"
+    "Most likely your program calls vfork(). That stops the parent until its child exits or starts another program, "
+    "and this child does neither. Use fork() instead."
 )
 
 
@@ -83,7 +88,7 @@ def halted_by_vfork(o: Observation) -> bool:
 
 @check(read="pause(2)")
 def comes_to_rest(o: Observation) -> Finding:
-    """comes to rest: it waits, and nothing of it changes."""
+    """the program waits and no longer changes."""
     if o.rest.settled:
         return Noted(o.rest.note) if o.rest.note else None
     return Wrong(
@@ -118,23 +123,26 @@ def why_it_does_not_rest(o: Observation) -> str:
             "everything before it waits, and change nothing afterwards."
         )
     return (
-        "a loop in it never ends, or it waits for something that never comes (a write that nobody "
-        "reads, a process that does not end). The other checks judge it as it stands"
+        "Your program is still busy after 8 seconds, or waits for something that never comes. Look for a loop without "
+        "an end. The other checks judge it as it is now."
     )
 
 
-TEST_REVERSED = (
-    'Your program reports "Success" as an error, so a test is the wrong way round. Only -1 means that the call failed.'
-)
+def why_success_is_an_error(o: Observation) -> str:
+    word = next(word for word in SUCCESS if word in said(o))
+    return (
+        f'Your program reports "{word}" as an error, so a test is the wrong way round. '
+        "Only -1 means that the call failed."
+    )
 
 
 @check(read="fork(2)")
 def lives(o: Observation) -> Finding:
-    """the launched process lives on, and no other."""
+    """the first process keeps running, and no other process."""
     if [p.pid for p in o.processes] == [o.job.pid] and o.survivor.state not in "Tt":
         return None
     return Wrong(
-        expected=f"PID {o.job.pid} lives, and nothing else",
+        expected=f"the first process (PID {o.job.pid}) stays, and no other",
         observed=fate(o),
         because=why_it_does_not_live_alone(o),
         verdict=CRASHED if o.job.exec_errno else life_verdict(o),
@@ -145,114 +153,133 @@ def why_it_does_not_live_alone(o: Observation) -> str:
     if o.job.lost_shell:
         return SHELL_LOST
     if o.job.exec_errno:
-        return f"it could not be started: {os.strerror(o.job.exec_errno)}"
+        return why_it_was_not_started(o)
     if crash(o) and not o.processes:
         return crash_cause(o)
     if umask_taken_for_failure(o):
         return UMASK_TAKEN_FOR_FAILURE
     if not o.processes and says_success(o):
-        return TEST_REVERSED
+        return why_success_is_an_error(o)
     if not o.processes and o.job.status and not o.printed.strip():
         return (
-            f"Your program has exited with status {os.waitstatus_to_exitcode(o.job.status)}, and it does not say why. "
+            f"Your program exits with status {os.waitstatus_to_exitcode(o.job.status)} and does not say why. "
             "Most likely it takes a result for an error. umask(), for example, returns the old mask and cannot fail."
         )
     if not o.processes:
-        return (
-            "it came to its end: main() returned, or exit() was called. The program has to wait at the end of "
-            "main(), for ever, as in for (;;) pause();"
-        )
+        return "Your program has exited. Let it wait forever at the end of main(): for (;;) pause();"
     if o.survivor.state in "Tt":
-        return "it is stopped: a signal such as SIGSTOP or SIGTTIN did that"
-    return "it makes another process: fork() is what step 02 adds, and too early here"
+        return STOPPED
+    return (
+        "Your program makes another process. fork() is too early here, because step 02 adds it. "
+        "Let the first process alone keep running."
+    )
+
+
+def why_it_was_not_started(o: Observation) -> str:
+    return (
+        f"The shell could not start your program: {os.strerror(o.job.exec_errno)}. Nothing of it has run. "
+        "Most likely the machine is at fault, so try again."
+    )
+
+
+STOPPED = (
+    "Your program is stopped and does not wait. Most likely a signal such as SIGSTOP or SIGTTIN did that. "
+    "Do not send SIGSTOP, and do not read from the terminal."
+)
 
 
 @check(read="execve(2)")
 def own_program(o: Observation, p: Process) -> Finding:
-    """it runs this program."""
+    """the process runs your program."""
     if p.program == o.world.program:
         return None
     return Wrong(
-        expected="the program that was launched",
-        observed=f"PID {p.pid} runs another one",
+        expected="your program",
+        observed=f"process {p.pid} runs another program",
         because=(
-            "it started another program, with exec or system(), and that one lives on. This program itself has "
-            "to live on"
+            "Your program starts another program, with exec or system(), and only that one stays. "
+            "Let your program itself keep running."
         ),
     )
 
 
 @check(read="getppid(2)", follows=[lives])
 def parent_is_shell(o: Observation, p: Process) -> Finding:
-    """its parent is the shell."""
+    """the parent of the process is the shell."""
     if p.ppid == o.shell.pid:
         return None
     return Wrong(
         expected=f"PPID {o.shell.pid} (the shell)",
         observed=f"PPID {p.ppid} ({role(o, p.ppid)})",
-        because="the process that lives is not the one that was launched: fork() is what step 02 adds",
+        because=("Your program calls fork(). That is step 02. Here the first process itself must keep running."),
     )
 
 
 @check(read="credentials(7)")
 def shell_session(o: Observation, p: Process) -> Finding:
-    """it is in the shell's session, in the launched process's group."""
+    """session and process group are the inherited ones."""
     if p.sid == o.shell.sid and p.pgid == o.job.pid:
         return None
     return Wrong(
-        expected=f"SID {o.shell.sid} (the shell's)  PGID {o.job.pid} (the launched process's)",
-        observed=f"SID {p.sid}  PGID {p.pgid}  (PID {p.pid})",
+        expected=f"SID {o.shell.sid} (the shell's session), PGID {o.job.pid} (the first process)",
+        observed=f"SID {p.sid}, PGID {p.pgid} of process {p.pid}",
         because=why_it_left_the_session_or_group(o, p),
     )
 
 
 def why_it_left_the_session_or_group(o: Observation, p: Process) -> str:
     if p.sid != o.shell.sid:
-        return (
-            "setsid() was called, by the program or in daemon(), which does later steps as well: a session of "
-            "its own is what step 03 adds, and too early here"
-        )
+        return "Your program calls setsid() or daemon(). Both are too early. Step 03 adds the session."
     if p.pgid == p.pid:
-        return "setpgid() or setpgrp() was called: nothing in this step asks for a process group of its own"
-    return "setpgid() moved it into another process group: nothing in this step asks for that"
+        return (
+            "Your program calls setpgid() or setpgrp(), which makes a new process group. "
+            "No step asks for that. Remove the call."
+        )
+    return (
+        "Your program moves the process into another process group with setpgid(). No step asks for that. "
+        "Remove the call."
+    )
 
 
 @check(read="tty(4)", follows=[shell_session])
 def shell_terminal(o: Observation, p: Process) -> Finding:
-    """its controlling terminal is the shell's."""
+    """the controlling terminal is the inherited one."""
     if p.terminal == o.shell.terminal:
         return None
     return Wrong(
-        expected="the terminal that the shell has",
+        expected="the terminal of the shell",
         observed="another terminal" if p.terminal else "none",
-        because="it gave up its terminal (TIOCNOTTY, say): that comes with the session of step 03",
+        because=(
+            "Your program gives up its controlling terminal, for example with TIOCNOTTY. That is too early. "
+            "setsid() does it in step 03."
+        ),
     )
 
 
 @check(read="getcwd(3)")
 def launch_directory(o: Observation, p: Process) -> Finding:
-    """its working directory is the one it was launched in."""
+    """the working directory is the inherited one."""
     if p.cwd == o.shell.cwd:
         return None
     return Wrong(
         expected=o.shell.cwd_text,
         observed=p.cwd_text,
         because=(
-            "chdir() was called, by the program or in daemon(): to move to the root directory is what step 04 "
-            "adds, and too early here"
+            "Your program calls chdir() or daemon(). Both are too early here. Step 04 adds the move to the root "
+            "directory."
         ),
     )
 
 
 @check(read="umask(2)")
 def launch_umask(o: Observation, p: Process) -> Finding:
-    """its umask is the one it was launched with."""
+    """the umask is the inherited one."""
     if p.umask == o.shell.umask:
         return None
     return Wrong(
         expected=f"{o.shell.umask:04o}",
         observed=f"{p.umask:04o}",
-        because="umask() was called: that is what step 01 adds, and too early here",
+        because="Your program calls umask(). That is too early here. Step 01 adds it.",
     )
 
 
@@ -264,13 +291,13 @@ def lost(o: Observation, p: Process) -> dict[int, Descriptor]:
 
 @check(read="proc(5)")
 def launch_files(o: Observation, p: Process) -> Finding:
-    """all that was open at its launch is open."""
+    """every inherited descriptor is still open."""
     gone = lost(o, p)
     if not gone:
         return None
     return Wrong(
         expected=names(o.shell.descriptors),
-        observed=f"no longer open, or replaced: {names(gone)}",
+        observed=f"closed or replaced: {names(gone)}",
         because=why_files_are_lost(o, p),
     )
 
@@ -282,8 +309,8 @@ def why_files_are_lost(o: Observation, p: Process) -> str:
             "makes /dev/null its standard input. Call fork() instead."
         )
     return (
-        "it closes or replaces descriptors, as daemon(0, 0) does too: that is what steps 05 and 06 add, and too early "
-        "here"
+        "Your program closes or replaces descriptors, or daemon(0, 0) does. That is too early here. "
+        "Steps 05 and 06 add it."
     )
 
 

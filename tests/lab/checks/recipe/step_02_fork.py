@@ -1,4 +1,4 @@
-"""Step 02: the launched process ends, its child lives on and is adopted."""
+"""Step 02: the first process exits, its child stays and is adopted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from lab.scene import PID_FILE, Parent, Scene
 
 
 def job_lives(o: Observation) -> bool:
-    """Whether the launched process has not ended."""
+    """Whether the first process has not exited."""
     return o.job.status is None
 
 
@@ -41,7 +41,7 @@ ASKED_FOR = (signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGQUIT, sign
 
 
 def group_was_ended(o: Observation) -> bool:
-    """Whether the same signal ended the launched process and its child."""
+    """Whether the same signal killed the first process and its child."""
     if crash(o) not in (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM):
         return False
     ends = {o.job.status, *o.reaped.values()}
@@ -50,11 +50,11 @@ def group_was_ended(o: Observation) -> bool:
 
 @check(read="fork(2), _exit(2)", replaces=[step_00.lives])
 def one_lives_on(o: Observation) -> Finding:
-    """the launched process ends with status 0, one process lives on."""
+    """the first process exits with status 0, one process stays."""
     if o.job.status == 0 and len(o.processes) == 1 and o.survivor.state not in "Tt":
         return None
     return Wrong(
-        expected=f"PID {o.job.pid} has ended with status 0; one child of it lives on",
+        expected=f"the first process (PID {o.job.pid}) exited with status 0; one child of it stays",
         observed=fate(o),
         because=why_not_just_one_lives_on(o),
         verdict=CRASHED if o.job.exec_errno else life_verdict(o),
@@ -65,35 +65,38 @@ def why_not_just_one_lives_on(o: Observation) -> str:
     if o.job.lost_shell:
         return SHELL_LOST
     if o.job.exec_errno:
-        return f"it could not be started: {os.strerror(o.job.exec_errno)}"
+        return step_00.why_it_was_not_started(o)
     if crash(o) and o.job.status is not None and not o.processes:
         return why_it_was_killed(o)
     if step_00.halted_by_vfork(o):
         return step_00.HALTED_BY_VFORK
     if o.processes and o.survivor.state in "Tt":
-        return "the process is stopped: a signal such as SIGSTOP or SIGTTIN did that"
+        return step_00.STOPPED
     if o.job.status is None:
         return why_the_parent_goes_on(o)
     if not o.processes:
         return why_nothing_lives_on(o)
     if len(o.processes) > 1:
-        return "fork() was called more than once, or in a loop: in this step one child is made"
+        return (
+            "Your program calls fork() more than once, or in a loop. Make one child only, and let nothing but that "
+            "child stay."
+        )
     return (
-        f"the launched process {ended(o.job.status)}: whoever started it takes anything but "
-        "status 0 for a start that failed. The parent ends by _exit(0) once fork() has made the child"
+        f"The first process {ended(o.job.status)}, so the caller takes the start for a failure. "
+        "Call _exit(0) in the parent, right after fork()."
     )
 
 
 def why_it_was_killed(o: Observation) -> str:
     if group_was_ended(o):
         return (
-            f"{signal_name(crash(o))} was sent to parent and child alike, as kill(0, ...) does: it "
-            "reaches the whole process group. The parent ends by _exit(0), the child waits for ever"
+            f"{signal_name(crash(o))} killed both the parent and the child. Most likely your program calls kill(0, "
+            "...), which reaches the whole process group. Call _exit(0) in the parent instead."
         )
     if o.job.status == 0 and crash(o) in ASKED_FOR:
         return (
-            f"{signal_name(crash(o))} killed the child. Most likely the child asked for this signal when its parent "
-            "exits, with PR_SET_PDEATHSIG. Remove that prctl() call, because the daemon has to stay then."
+            f"{signal_name(crash(o))} killed the child. Most likely prctl() with PR_SET_PDEATHSIG asked for this "
+            "signal, which the kernel then sends when the parent exits. Remove that call."
         )
     return crash_cause(o)
 
@@ -101,85 +104,78 @@ def why_it_was_killed(o: Observation) -> str:
 def why_the_parent_goes_on(o: Observation) -> str:
     if len(o.processes) == 1 and o.zombies:
         return (
-            "fork() was called, but the child has ended and the parent goes on, where it should be the other way "
-            "round: fork() gives 0 in the child, and the child's PID in the parent"
+            "Your parent keeps running and your child has exited. Swap the branches: fork() returns 0 in the child "
+            "and the child's PID in the parent."
         )
     if len(o.processes) == 1:
         return (
-            "only the launched process is there: fork() was not called (a thread is no process) or not reached (a "
-            "loop before it never ends), or it failed, or the parent waited for the child to end and then went "
-            "on. fork() gives 0 in the child: it is the child that has to go on"
+            "Only the first process is there. Most likely your program does not call fork(), or waits before the "
+            "call, or waits for a child that has exited. Call fork(), let the parent exit and the child stay."
         )
     if len(o.processes) > 2:
         return (
-            "fork() was called more than once, or in a loop that the children go round as well; and the parent "
-            "goes on. In this step one child is made, and the parent ends as soon as it is there"
+            "Your program calls fork() more than once, or in a loop, and the parent is still running. "
+            "Make one child, and end the parent with _exit(0) right after fork()."
         )
     return (
-        "the parent goes on as well: it waits for its child, or runs on into the code that is the "
-        "child's. It has to end as soon as the child is there. If your code has that, look at the test: "
-        "pid = fork() < 0 stores the result of the comparison, not the PID"
+        "Your parent is still running. It waits for the child, or it runs on into the child's code. "
+        "End it with _exit(0) right after fork()."
     )
 
 
 def why_nothing_lives_on(o: Observation) -> str:
     if says_success(o):
-        return step_00.TEST_REVERSED
+        return step_00.why_success_is_an_error(o)
     if umask_taken_for_failure(o):
         return UMASK_TAKEN_FOR_FAILURE
     if says_why(o, "chdir") and says_why(o, *(os.strerror(error) for error in NOT_THERE)):
         return (
-            "chdir() failed in your program. For / it does not fail, so most likely your program names another "
-            'directory. Use chdir("/").'
+            "Your program exits because chdir() failed. Most likely it names another directory than /, which does not "
+            'exist here or may not be entered. Use chdir("/").'
         )
     if says_why(o, "setsid") and says_why(o, "not permitted"):
         return (
-            "it gave up because setsid() failed (EPERM), as it does in a process that leads a process group. The "
-            "launched process leads one; so does a process after its first setsid(). The child that fork() "
-            "makes does not: call it there, once"
+            "Your program exits because setsid() failed with EPERM (Operation not permitted). It always fails in a "
+            "group leader, such as the first process. Call it once, after fork(), in the child."
         )
     if o.job.status == 0 and any(o.reaped.values()):
         return why_the_child_gave_up(o)
     if o.job.status == 0:
         return (
-            "the child ended too: it returned from main(), or both came to the same exit(), or what it waited for "
-            "came (an end of file, say, which /dev/null gives at once). It has to wait for ever at the end, as in "
-            "for (;;) pause();"
+            "Your child has exited too. Most likely it reaches the end of main(), or both processes reach the same "
+            "exit(). Let it wait forever."
         )
     return (
-        "the launched process gave up, with this status: a call failed (what it printed tells which), or its "
-        "end was meant to be good. Status 0 says so: _exit(0)"
+        "The first process exits with an error. Most likely a call failed, or the parent uses the wrong status for a "
+        "good end. Print the reason of each failure, and end the parent with _exit(0)."
     )
 
 
 def why_the_child_gave_up(o: Observation) -> str:
     if any("1, 2, 3" in message.text for message in o.messages):
         return (
-            "the child gave up: 0 was taken when /dev/null was opened. Either it had not been closed, or the "
-            "socket to the log got it: the first syslog() opens that (with LOG_NDELAY openlog() does). Log once "
-            "/dev/null is open"
+            "Your child exits because descriptor 0 was in use when it opened /dev/null. Most likely 0 was still open, "
+            "or the socket to the log took it. Close 0 first, and log only after /dev/null is open."
         )
     if any(PID_FILE in message.text for message in o.messages):
         return (
-            "the child gave up: it could not open the PID file, or not write to it; the log tells why. A name that "
-            "does not start with / is meant from the directory of the launch, and the daemon has left that"
+            "Your child exits because it cannot open or write the PID file. The log has the reason. Most likely the "
+            "name is relative, and the daemon has left that directory. Make the name absolute before chdir()."
         )
     if o.printed or o.messages:
         return (
-            "the child gave up: a call in it failed, and what it printed or logged tells which. Or it came to its "
-            "end, with this status: there it has to wait for ever"
+            "Your child exits with an error. Most likely a call failed, and the message of your program names it. "
+            "Mend that call, and let the child wait forever at the end."
         )
     return (
-        "the child gave up: a call in it failed, and nothing says which (once 2 is closed it cannot print). "
-        "strace -f does: readdir() fails when its own descriptor is closed, open() where the path is wrong. Or "
-        "what open() and dup() gave was not 0, 1 and 2. Or it came to its end, with this status: there it has "
-        "to wait for ever"
+        "Your child exits with an error and without a message. Most likely a call failed, or a test is the wrong way "
+        "round. Run it under strace -f to see the call. A message can be printed only while 2 is open."
     )
 
 
 @check(read="getppid(2), prctl(2)", replaces=[step_00.parent_is_shell], follows=[one_lives_on])
 def is_adopted(o: Observation, p: Process) -> Finding:
-    """its parent is init, or what adopts orphans in its place."""
+    """the daemon's parent is init (or a subreaper)."""
     if p.ppid == o.world.adopter:
         return None
     return Wrong(
@@ -195,7 +191,7 @@ def why_it_is_not_adopted(o: Observation, p: Process) -> str:
             "Your program made the daemon a child of the shell, and the shell still runs. clone() with CLONE_PARENT "
             "does that. Use fork(), so that the parent is the first process, which exits."
         )
-    return "its parent lives: only an orphan gets a new parent"
+    return "The daemon's parent is still running, so init cannot adopt the daemon. The parent must exit."
 
 
 def is_daemon(o: Observation) -> bool:

@@ -10,7 +10,7 @@ from lab.facts import Observation, Process
 
 @check(read="chdir(2)", replaces=[step_00.launch_directory])
 def in_root_directory(o: Observation, p: Process) -> Finding:
-    """its working directory is the root directory."""
+    """the working directory is the root directory."""
     if p.cwd == o.world.root:
         return None
     return Wrong(expected="/", observed=p.cwd_text, because=why_it_is_not_there(o, p))
@@ -19,14 +19,12 @@ def in_root_directory(o: Observation, p: Process) -> Finding:
 def why_it_is_not_there(o: Observation, p: Process) -> str:
     if p.cwd == o.shell.cwd:
         return (
-            'it is where it was launched: chdir("/") was not called in the process that lives on, or not before it '
-            "waits, or it went back, or another path was given, or the call failed: look at what it returns. In "
-            'another process, such as the parent or the shell of system("cd /"), it moves only that one. '
-            "chroot() and open() move none"
+            "The daemon is still in the directory where you started it. Most likely chdir() was called in another "
+            'process or with another path, or it failed. Call chdir("/") in the daemon and check its return value.'
         )
     if p.cwd_text.endswith(" (deleted)"):
-        return "it is in a directory that has been removed: whatever its name, it is not the root directory"
-    return "it moved, but to another directory: only the root directory is always there"
+        return "The daemon stands in a directory that has been deleted. " 'Call chdir("/") and check its return value.'
+    return "The daemon moved to another directory. Only / can never be removed or unmounted. " 'Use chdir("/").'
 
 
 CHECKS = [

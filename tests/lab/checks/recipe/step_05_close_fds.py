@@ -33,12 +33,12 @@ def copies(o: Observation) -> dict[int, str]:
     return found
 
 
-NOTHING = "none"
+NOTHING = "no descriptor is open"
 
 
 @check(read="close_range(2), proc(5)", replaces=[step_00.launch_files])
 def nothing_open(o: Observation, p: Process) -> Finding:
-    """no descriptor is open, at any number."""
+    """no descriptor is open."""
     if not p.open_files:
         return None
     return Wrong(expected=NOTHING, observed=names(p.open_files), because=why_something_is_open(o, p))
@@ -48,46 +48,50 @@ def why_something_is_open(o: Observation, p: Process) -> str:
     launched, left, gone = set(o.shell.descriptors), inherited(o), closed(o)
     if any(not p.open_files[n].inherited for n in left):
         return (
-            "they are marked close-on-exec (FD_CLOEXEC, CLOSE_RANGE_CLOEXEC): that closes them when the process "
-            "starts another program with exec, and it starts none"
+            "Your program only marks the descriptors close-on-exec. That closes them at execve(), which never comes "
+            "here. Close them now."
         )
     if left == launched and p.state == "R":
         return (
-            "all of them are open, and the process is still busy: a loop that counts down from far above them has not "
-            "got there (from INT_MAX that takes many minutes); or nothing was closed, and it waits in a busy loop"
+            "The daemon is still busy, and all descriptors are open. Most likely it counts down from a huge number, "
+            "which takes many minutes. Use close_range(), or read /proc/self/fd."
         )
     if left == launched:
         return (
-            "all of them are open: nothing was closed in the process that lives on (closing in the parent does nothing "
-            "to the child's copies), or not before it waits, or the call that should do it failed, as close_range() "
-            "does (EINVAL) where first is above last. fcloseall() closes no descriptor"
+            "Your program closes no descriptor in the daemon. Most likely it closes them only in the parent, or "
+            "close_range() fails because first is above last (EINVAL). Call close_range(0, ~0U, 0) in the daemon."
         )
     if left and min(left) > 1024:
         return (
-            f"{min(left)} was opened before the limit on open files was lowered to 256. A loop up to "
-            "that limit (sysconf(_SC_OPEN_MAX), getdtablesize(), RLIMIT_NOFILE) or up to a fixed number such as 1024 "
-            "does not reach it, nor does one that stops at the first number that is not open"
+            f"Descriptor {min(left)} is still open. It was opened before the limit was lowered to 256, so a loop up "
+            "to the limit misses it. Use close_range(), or read /proc/self/fd."
         )
     if left == STANDARD:
-        return "only 3 and up were closed: in this step 0, 1 and 2 have to go too"
+        return "Your program keeps 0, 1 and 2 open. In this step close them too. Step 06 opens them again on /dev/null."
     if gone == STANDARD and STANDARD <= set(p.open_files):
         return (
-            "only 0, 1 and 2 were dealt with: they lead somewhere else now, as after daemon(3), and nothing above them "
-            "was closed. In this step all have to go, these three too"
+            "Your program only redirects 0, 1 and 2, as daemon(0, 0) does. In this step close every descriptor, these "
+            "three and all above them."
         )
     if gone == STANDARD:
-        return "only 0, 1 and 2 were closed: whatever else the caller had open is inherited as well"
+        return (
+            "Your program closes only 0, 1 and 2. It has inherited all other descriptors of its caller as well. "
+            "Close every number, with close_range(0, ~0U, 0)."
+        )
     if left == {0}:
         return (
-            "only 0 is left: a loop that starts at 1, or one that leaves out every name of /proc/self/fd for which "
-            "atoi() gives 0, which are . and .. and 0; or the terminal was opened again after it was closed, and "
-            "open() gave it the lowest free number"
+            "Only descriptor 0 is left. Most likely your loop starts at 1, or it skips every name in /proc/self/fd for "
+            "which atoi() returns 0. Skip . and .. by name, and close 0 too."
         )
     if left and max(gone) < min(left):
-        return f"nothing from {min(left)} up was closed: the loop's bound is too low, or it stopped there"
+        return (
+            f"Your program closes nothing from {min(left)} up. Most likely the loop ends too early. "
+            "Use close_range(), or read /proc/self/fd."
+        )
     if left:
         return (
-            "some were closed and some left: a list or a bound that is not the kernel's own, or one of the calls failed"
+            "Your program closes some descriptors and leaves others open. Most likely it has its own list of numbers, "
+            "or a call failed. Use close_range(), or read /proc/self/fd."
         )
     return why_something_was_opened(o, p)
 
@@ -97,28 +101,31 @@ def why_something_was_opened(o: Observation, p: Process) -> str:
     if again:
         number, at_launch = next(iter(again.items()))
         return (
-            f"{number} leads to where {at_launch} led at the launch: dup() or F_DUPFD made a copy before the others "
-            "were closed, or it was opened again"
+            f"Descriptor {number} leads to where {at_launch} led at the start. Most likely your program made a copy "
+            "with dup(), or opened it again. Close that descriptor too."
         )
     if all(d.kind == "null" for d in p.open_files.values()):
-        return "the program opened the null device: that is what step 06 adds, and too early here"
+        return "Your program opens /dev/null. That is too early here. Step 06 adds it."
     if any(d.kind == "folder" for d in p.open_files.values()):
-        return "the program opened a directory itself and left it open: opendir(), say, without closedir()"
+        return (
+            "Your program opens a directory and leaves it open. Most likely it calls opendir() for /proc/self/fd "
+            "without closedir(). Call closedir() after the last name."
+        )
     return (
-        "the program opened it itself and left it open: a log file, say, or the socket that openlog() and syslog() "
-        "make. In this step nothing at all is open in the end"
+        "Your program opens this descriptor itself and leaves it open. Most likely it is a log file, or the socket of "
+        "syslog(). Close it as well, because in this step every descriptor is closed."
     )
 
 
 @check(read="close_range(2), proc(5)", bonus=True, scene=Scene(fault=Fault.NO_CLOSE_RANGE), expects=NOTHING)
 def no_close_range(o: Observation) -> Finding:
-    """closes all where the kernel has no close_range()."""
+    """it closes every descriptor where the kernel has no close_range()."""
     return closes_all_without(o, "ENOSYS, as on an older kernel")
 
 
 @check(read="close_range(2), proc(5)", bonus=True, scene=Scene(fault=Fault.CLOSE_RANGE_FAILS), expects=NOTHING)
 def close_range_refused(o: Observation) -> Finding:
-    """closes all where a filter refuses close_range()."""
+    """it closes every descriptor where a filter refuses close_range()."""
     return closes_all_without(o, "EPERM, as under a filter")
 
 
@@ -144,18 +151,21 @@ def why_it_gives_up(o: Observation, how: str) -> str:
     )
 
 
-END_OF_FILE = "end of file, once the daemon is there"
+END_OF_FILE = "the reader of the pipe gets end of file"
 
 
 @check(read="pipe(7)", bonus=True, scene=Scene(stdio=Stdio.PIPE), expects=END_OF_FILE)
 def reader_is_let_go(o: Observation, p: Process) -> Finding:
-    """who reads what it prints through a pipe gets end of file."""
+    """a reader of its output gets end of file."""
     if o.piped.is_closed:
         return None
     return Wrong(
         expected=END_OF_FILE,
-        observed="the pipe is still open",
-        because="a write end of it is still open in the daemon: a reader such as cat waits for ever",
+        observed="a write end of the pipe is still open",
+        because=(
+            "The daemon keeps a write end of the pipe open, so a reader such as cat waits forever. Close every "
+            "descriptor, whatever number it has."
+        ),
     )
 
 
