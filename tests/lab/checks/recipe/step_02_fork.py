@@ -81,6 +81,8 @@ def why_not_just_one_lives_on(o: Observation) -> str:
             "Your program calls fork() more than once, or in a loop. Make one child only, and let nothing but that "
             "child stay."
         )
+    if says_success(o):
+        return step_00.why_success_is_an_error(o)
     return (
         f"The first process {ended(o.job.status)}, so the caller takes the start for a failure. "
         "Call _exit(0) in the parent, right after fork()."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.checks.check import Finding, Wrong, check
-from lab.checks.common import crash, crash_cause, fate, life_verdict, names
+from lab.checks.common import crash, crash_cause, fate, life_verdict, names, says_why
 from lab.checks.recipe import step_00_background as step_00
 from lab.facts import Observation, Process
 from lab.faults import Fault
@@ -117,13 +117,13 @@ def why_something_was_opened(o: Observation, p: Process) -> str:
     )
 
 
-@check(read="close_range(2), proc(5)", bonus=True, scene=Scene(fault=Fault.NO_CLOSE_RANGE), expects=NOTHING)
+@check(read="close_range(2), proc(5)", bonus=True, scene=Scene(fault=Fault.NO_CLOSE_RANGE))
 def no_close_range(o: Observation) -> Finding:
     """it closes every descriptor where the kernel has no close_range()."""
     return closes_all_without(o, "ENOSYS, as on an older kernel")
 
 
-@check(read="close_range(2), proc(5)", bonus=True, scene=Scene(fault=Fault.CLOSE_RANGE_FAILS), expects=NOTHING)
+@check(read="close_range(2), proc(5)", bonus=True, scene=Scene(fault=Fault.CLOSE_RANGE_FAILS))
 def close_range_refused(o: Observation) -> Finding:
     """it closes every descriptor where a filter refuses close_range()."""
     return closes_all_without(o, "EPERM, as under a filter")
@@ -134,12 +134,17 @@ def closes_all_without(o: Observation, how: str) -> Finding:
     if o.process is None:
         return Wrong(NOTHING, fate(o), why_it_gives_up(o, how), life_verdict(o))
     finding = nothing_open.judge(o)
-    if isinstance(finding, Wrong) and inherited(o) == set(o.shell.descriptors):
+    if not isinstance(finding, Wrong) or inherited(o) != set(o.shell.descriptors):
+        return finding
+    if says_why(o, "close_range"):
         return finding.instead(
-            f"Most likely your program relies on close_range(), which fails here ({how}). Test what it returns. "
-            "If it fails, read /proc/self/fd and close each descriptor that it lists."
+            f"Your program notices that close_range() fails here ({how}), but then it closes nothing. "
+            "Read /proc/self/fd instead and close each descriptor that it lists."
         )
-    return finding
+    return finding.instead(
+        f"Most likely your program relies on close_range(), which fails here ({how}). Test what it returns. "
+        "If it fails, read /proc/self/fd and close each descriptor that it lists."
+    )
 
 
 def why_it_gives_up(o: Observation, how: str) -> str:
