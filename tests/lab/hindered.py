@@ -34,7 +34,7 @@ def init_ended() -> Hindered:
     """The Hindered for a sandbox whose init is gone, or does not answer."""
     return Hindered(
         "init of a sandbox ended while the lab looked at an answer: something killed it. Try again",
-        "init, the first process of the sandbox, ended or stopped while your program ran",
+        "init of the sandbox (PID 1) exited or stopped while your program ran",
         "Most likely your program sent a signal to init, or took its resources away with prlimit(). "
         "Signal only processes that you know, and change only your own limits.",
     )
@@ -54,7 +54,7 @@ def limits_changed() -> Hindered:
     """The Hindered for an init whose limits are not those that it was started with."""
     return Hindered(
         "something changed the limits of the launcher while it ran. Try again",
-        "the limits of init, the first process of the sandbox, changed while your program ran",
+        "the limits of init of the sandbox (PID 1) changed while your program ran",
         "Your program changed the limits of another process with prlimit(). Give 0 as the first argument: "
         "that is your own process.",
     )

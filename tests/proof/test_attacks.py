@@ -391,7 +391,7 @@ def leaves_no_litter(arena, attack):
         assert done.returncode == PASSED, done.stdout + done.stderr
         left = [str(path) for path in litter if path.exists()] + shared_memory(key)
         if attack.nobody or os.geteuid() != 0:
-            assert "\nAn answer's files in /tmp, /var/tmp and /dev/shm stay there." in done.stdout
+            assert "\nFiles that a program makes in /tmp, /var/tmp and /dev/shm stay there." in done.stdout
         else:
             assert left == []
         arena.await_nothing_left()

@@ -279,14 +279,14 @@ def header(why_no_sandbox: str, unlimited: Sequence[str], is_root: bool) -> list
     lines = []
     if why_no_sandbox:
         lines.append(
-            f"No sandbox: {why_no_sandbox}. Answers are not shut off from the rest of this machine. "
-            "Run none that you do not trust."
+            f"No sandbox: {why_no_sandbox}. Programs are not shut off from the rest of this machine. "
+            "Start none that you do not trust."
         )
         if not is_root:
-            lines.append("An answer's files in /tmp, /var/tmp and /dev/shm stay there. Remove them yourself.")
+            lines.append("Files that a program makes in /tmp, /var/tmp and /dev/shm stay there. Remove them yourself.")
     if unlimited:
         lines.append(
-            f"Nothing here limits the {_in_a_row(unlimited)} that an answer uses as a whole. "
+            f"Nothing here limits the {_in_a_row(unlimited)} that a program uses as a whole. "
             "The README says what a limit needs."
         )
     return lines
