@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -30,6 +31,7 @@
 #include <stdnoreturn.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -39,7 +41,7 @@
 static const char *pid_file;      /* -p FILE */
 static const struct passwd *user; /* -u USER */
 
-/* Where die() tells the reason: standard error, and in the daemon the pipe. */
+/* Where die() writes: standard error, and in the daemon the pipe. */
 static int starter = STDERR_FILENO;
 
 /* Say which call failed and why, and end: no half-made daemon lives on. */
@@ -86,55 +88,81 @@ static void reset_signals(void)
         die("sigprocmask");
 }
 
-/*
- * Only the child returns. The parent leaves by _exit(): exit() would run the
- * handlers and flush the buffers that the child has inherited copies of.
- */
-static void leave_parent(void)
+/* In the first process: exit as the middle process did. */
+static noreturn void wait_for_status(pid_t middle)
 {
-    switch (fork()) {
+    int status = 0;
+    if (waitpid(middle, &status, 0) == -1)
+        die("waitpid");
+    if (WIFEXITED(status))
+        _exit(WEXITSTATUS(status));
+    (void)dprintf(STDERR_FILENO, "the start was killed\n");
+    _exit(EXIT_FAILURE);
+}
+
+/*
+ * Only the child returns. The parent leaves by _exit(), because exit() would
+ * run the handlers and flush the buffers that the child has copies of.
+ */
+static void leave_first_process(void)
+{
+    pid_t child = fork();
+    switch (child) {
     case -1:
         die("fork");
     case 0:
+        /* A start that is given up, with ^C for example, starts nothing. */
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         return;
     default:
-        _exit(EXIT_SUCCESS);
+        wait_for_status(child);
     }
 }
 
-/* In the launched process: end as the daemon's word says. */
-static noreturn void wait_for_word(int pipe_end)
+/*
+ * In the middle process: wait for a line or for the daemon's end, whichever
+ * comes first. Then look into the pipe once more, without waiting: the daemon
+ * may have written its reason and exited. Kernels before 5.3 have no pidfd.
+ * poll() skips the -1, and only end of file tells of the daemon's end.
+ */
+static noreturn void wait_for_word(int pipe_end, pid_t daemon)
 {
+    int pidfd = (int)syscall(SYS_pidfd_open, daemon, 0);
+    struct pollfd watched[] = {{.fd = pipe_end, .events = POLLIN},
+                               {.fd = pidfd, .events = POLLIN}};
     char word[512] = "the daemon ended before it was ready\n";
     FILE *from = fdopen(pipe_end, "r");
-    if (from != NULL && fgets(word, sizeof(word), from) != NULL &&
-        *word == '\n') {
-        (void)wait(NULL); /* until its parent has ended it is no orphan */
+
+    if (from == NULL || poll(watched, 2, -1) == -1)
+        die("poll");
+    if (poll(watched, 1, 0) == 1 && fgets(word, sizeof(word), from) != NULL &&
+        *word == '\n')
         _exit(EXIT_SUCCESS);
-    }
     (void)dprintf(STDERR_FILENO, "%s", word);
     _exit(EXIT_FAILURE);
 }
 
-/* The child's end is above 2, even where 0, 1 and 2 are closed. */
-static void leave_waiting_parent(void)
+/* The daemon's end of the pipe is above 2, even if 0, 1 and 2 are closed. */
+static void leave_middle_process(void)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) == -1)
         die("pipe2");
     int word = fcntl(ends[1], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    (void)close(ends[1]);
     if (word == -1)
         die("fcntl");
-    switch (fork()) {
+    (void)close(ends[1]);
+
+    pid_t child = fork();
+    switch (child) {
     case -1:
         die("fork");
     case 0:
         starter = word;
         return;
     default:
-        (void)close(word); /* else there is never end of file */
-        wait_for_word(ends[0]);
+        (void)close(word); /* or this process itself prevents end of file */
+        wait_for_word(ends[0], child);
     }
 }
 
@@ -243,11 +271,12 @@ static void become(const struct passwd *other)
     }
 }
 
-/* An empty line: nothing was wrong. Where the launched process was ended
-   SIGPIPE ends the daemon, too: a start that was given up starts nothing. */
+/* An empty line: nothing is wrong. If nobody waits at the pipe any more, the
+   start has failed, and SIGPIPE ends the daemon here. */
 static void say_ready(void)
 {
-    (void)dprintf(starter, "\n"); /* who does not get it sees an end */
+    if (dprintf(starter, "\n") < 0)
+        die("the pipe");
     (void)close(starter);
 }
 
@@ -284,9 +313,9 @@ int main(int argc, char *argv[])
     clear_umask();
     ignore_hangup();
     reset_signals();
-    leave_waiting_parent();
+    leave_first_process();
     start_session();
-    leave_parent(); /* and so lead nothing */
+    leave_middle_process(); /* the daemon leads nothing */
     move_to_root();
     close_descriptors();
     open_dev_null();

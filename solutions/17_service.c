@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -89,26 +90,52 @@ static _Noreturn void fail(const char *what, const char *reason)
 }
 #define must(worked, ...) ((worked) ? (void)0 : fail(__VA_ARGS__))
 
-/* Returns in the child; the parent ends as the child's word says: step 12. */
-static void leave_launched_process(void)
+/* Returns in the child. The first process exits as the middle one does, and
+   takes it along if it is killed: a start that is given up starts nothing. */
+static void leave_first_process(void)
 {
-    char word[MAX_TEXT];
+    int status = 0;
+    pid_t child = fork();
+    must(child != -1, "fork", NULL);
+    if (child == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        return;
+    }
+    (void)waitpid(child, &status, 0);
+    must(WIFEXITED(status), "the start", "killed");
+    _exit(WEXITSTATUS(status));
+}
+
+/* For the daemon's word or its end, whichever comes first: step 12. */
+static _Noreturn void wait_for_word(int pipe_end, pid_t daemon)
+{
+    int pidfd = (int)syscall(SYS_pidfd_open, daemon, 0); /* poll() skips -1 */
+    struct pollfd both[] = {{pipe_end, POLLIN, 0}, {pidfd, POLLIN, 0}};
+    char word[MAX_TEXT] = "1the daemon ended before it was ready\n";
+    FILE *from = fdopen(pipe_end, "r");
+    must(from != NULL && poll(both, 2, -1) != -1, "poll", NULL);
+    if (poll(both, 1, 0) == 1) /* at end of file the word stays what it is */
+        (void)!fgets(word, sizeof(word), from);
+    (void)dprintf(2, "%s", *word == '0' ? "" : word + 1);
+    _exit(*word - '0');
+}
+
+/* Returns in the daemon. */
+static void leave_middle_process(void)
+{
     int ends[2];
     must(pipe2(ends, O_CLOEXEC) == 0, "pipe2", NULL);
-    starter = fcntl(ends[1], F_DUPFD_CLOEXEC, 3);
-    must(starter != -1 && close(ends[1]) == 0, "fcntl", NULL);
+    int word = fcntl(ends[1], F_DUPFD_CLOEXEC, 3);
+    must(word != -1 && close(ends[1]) == 0, "fcntl", NULL);
     pid_t child = fork();
     must(child != -1, "fork", NULL);
     is_daemon = child == 0;
-    if (is_daemon)
+    if (is_daemon) {
+        starter = word;
         return;
-    (void)close(starter);
-    (void)waitpid(child, NULL, 0); /* from here on the daemon is an orphan */
-    FILE *from = fdopen(ends[0], "r");
-    if (from == NULL || fgets(word, sizeof(word), from) == NULL)
-        (void)strcpy(word, "1the daemon ended before it was ready\n");
-    (void)dprintf(2, "%s", *word == '0' ? "" : word + 1);
-    _exit(*word - '0');
+    }
+    (void)close(word);
+    wait_for_word(ends[0], child);
 }
 
 /* By its number: musl 1.2.3 has no close_range(). Or as they are listed. */
@@ -134,12 +161,9 @@ static void become_daemon(void)
     for (int number = 1; number <= SIGRTMAX; number++)
         (void)signal(number, number == SIGHUP ? SIG_IGN : SIG_DFL);
     must(clearenv() == 0, "clearenv", NULL);
-    leave_launched_process();
+    leave_first_process();
     must(setsid() != -1, "setsid", NULL);
-    pid_t child = fork();
-    must(child != -1, "fork", NULL);
-    if (child != 0)
-        _exit(EXIT_SUCCESS);
+    leave_middle_process();
     must(chdir("/") == 0, "chdir /", NULL);
     close_inherited();
 }

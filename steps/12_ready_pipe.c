@@ -1,22 +1,26 @@
 /*
  * 12_ready_pipe: a start that can be relied on
  *
- * Until here the launched process ends before the daemon has begun: it returns
- * 0 even if the daemon cannot start, and whoever waits for it finds no PID file
- * yet. So it waits, at a pipe, for the daemon's word: an empty line once all is
- * done, or a line that says what could not be done. If the daemon ends without
- * a word the pipe gives end of file, since nobody has its other end any more.
+ * Until here the first process exits as soon as it has a child. It returns 0
+ * even if the daemon cannot start, and a script that waits for it may look for
+ * the PID file too early.
  *
- * Until the fork die() writes to standard error, afterwards to the pipe. One
- * newline is all that is waited for: end of file would not come if a child of
- * the daemon's had inherited the pipe.
+ * Now each parent waits for its child. The middle process waits for a line from
+ * the daemon, which comes through a pipe. An empty line means "ready". Any
+ * other line is the reason why there is no daemon. The first process waits for
+ * the middle process and exits with its status.
  *
- * This step takes more lines than the others: a pipe has two sides.
+ * The daemon may also die without a word. The pipe then gives end of file, but
+ * only if no other process has its write end. So the middle process watches the
+ * daemon itself, too. It can do that because it is the daemon's parent.
+ *
+ * This step takes more lines than the others: a pipe has two sides, and each
+ * parent has something to wait for.
  *
  * See it:   build/solutions/12_ready_pipe -p my.pid && cat my.pid
  *           build/solutions/12_ready_pipe -p my.pid || echo "not started"
  * End it:   kill $(cat my.pid)
- * Read:     steps/12_ready_pipe.md, pipe(7), daemon(7)
+ * Read:     steps/12_ready_pipe.md, pipe(7), pidfd_open(2), poll(2), daemon(7)
  */
 #define _GNU_SOURCE /* syscall(), asprintf(), program_invocation_short_name */
 #include <dirent.h>
@@ -204,9 +208,10 @@ int main(int argc, char *argv[])
     reset_signals();
 
     /*
-     * TODO: let the launched process wait until the daemon is ready, and then
+     * TODO: let the first process wait until the daemon is ready, and then
      * return 0. If the daemon cannot start, print its reason where the user
-     * reads it, and return another status: also if it ends without a word.
+     * reads it, and return another status. Do so too if the daemon is killed,
+     * even while another process has inherited the pipe.
      */
 
     leave_parent();
