@@ -11,12 +11,12 @@ from lab.checks.beyond import step_08_sighup as step_08
 from lab.checks.beyond import step_09_second_fork as step_09
 from lab.checks.beyond import step_11_pid_file as step_11
 from lab.checks.check import LOG_TO_PASS, Finding, Wrong, check
-from lab.checks.common import bonus_for_failure, crash, ended, fate, started_again
+from lab.checks.common import bonus_for_failure, crash, ended, fate, role, said, signal_name, started_again
 from lab.checks.recipe import step_03_setsid as step_03
 from lab.checks.recipe.step_05_close_fds import inherited
 from lab.checks.recipe.step_06_dev_null import standard_holds, with_access
 from lab.checks.recipe.step_07_syslog import extra, null_and_log
-from lab.facts import Observation, Process
+from lab.facts import Identity, Observation, Process
 from lab.faults import Fault
 from lab.scene import PID_FILE, Device, Scene, Stdio
 
@@ -26,6 +26,9 @@ NO_NULL = ("/dev/null", "-1", os.strerror(errno.ENOENT), "open", "dup")
 USUAL = replace(step_11.USUAL, tells=True)
 
 HELD_OPEN = Scene(fault=Fault.HOLD_CHDIR)
+SLOW = Scene(fault=Fault.SLOW_CHDIR)
+OUTLIVED = Scene(fault=Fault.CHDIR_OUTLIVED)
+UNWRITABLE = replace(step_11.UNWRITABLE, stdio=Stdio.PIPE)  # standard error can be told from standard output then
 NONE_OPEN = Scene(stdio=Stdio.CLOSED)
 NO_CLOSE_RANGE = Scene(fault=Fault.NO_CLOSE_RANGE)
 
@@ -35,6 +38,14 @@ WAITS_FOR_EVER = (
     "A file, or a signal that is waited for alone, tells of no end at all"
 )
 LIVES_ON_UNTOLD = "something lives on that nobody has been told of"
+KILLED_ITSELF = (
+    "A signal killed the first process. Exit with `_exit()` and a status other than 0 where the start fails, so that "
+    "the caller gets a status and a reason."
+)
+ON_STANDARD_OUTPUT = (
+    "Your program prints the reason on standard output. Print it on standard error, descriptor 2, where callers look "
+    "for it."
+)
 OTHER_WAY_OF_CLOSING = "the other way of closing has to leave the pipe out too, and nothing but the pipe"
 
 
@@ -54,6 +65,11 @@ def is_up(o: Observation) -> bool:
     return o.process is not None and o.job.status == 0
 
 
+def is_orphan(o: Observation) -> bool:
+    """Whether the process whose PID was in FILE was an orphan at the moment when the launched process returned."""
+    return o.job.found_parent == o.world.adopter
+
+
 def was_ready(o: Observation) -> bool:
     """Whether the daemon's PID was in FILE at the moment when the launched process said that it is up."""
     return is_up(o) and o.job.found == f"{o.survivor.pid}\n"
@@ -64,10 +80,40 @@ def found_text(o: Observation) -> str:
     return (o.job.found or "").strip()
 
 
-def why_status_does_not_tell(status: int | None, printed: str) -> str | None:
+def pipes(o: Observation, p: Process, access: str) -> set[Identity]:
+    """The pipes of which a process has an end to read ("r") or to write ("w"), but for those that it was given."""
+    given = {each.identity for each in o.shell.descriptors.values()}
+    mine = [each for each in p.descriptors.values() if each.kind == "pipe" and access in each.access]
+    return {each.identity for each in mine} - given
+
+
+def why_it_waits(o: Observation) -> str:
+    """Why a start does not end after the daemon has: who has the write end of the pipe, if that can be seen."""
+    for reader in o.processes:
+        for pipe in pipes(o, reader, "r"):
+            writers = [each.pid for each in o.processes if pipe in pipes(o, each, "w")]
+            if reader.pid in writers:
+                return (
+                    f"Process {reader.pid} waits at the pipe and has its write end open itself, so end of file never "
+                    "comes. Close the write end there before you read."
+                )
+            if writers:
+                return (
+                    f"Process {writers[0]} of your program keeps the write end of the pipe open, so end of file never "
+                    "comes. Close it there, or watch the daemon too: `waitpid()` or a pidfd tells its parent."
+                )
+    if o.scene.fault is Fault.CHDIR_OUTLIVED:
+        return (
+            "Your program waits for end of file only. It never comes while another process has the write end. Let the "
+            "daemon's parent watch the daemon too, for example with a pidfd and `poll()`."
+        )
+    return WAITS_FOR_EVER
+
+
+def why_status_does_not_tell(status: int | None, printed: str, why_it_waits: str) -> str | None:
     """What is wrong where no daemon comes up and the launched process has this status; None if the status is right."""
     if status is None:
-        return WAITS_FOR_EVER
+        return why_it_waits
     if status == 0 and printed.strip():
         return (
             "it says that there is no daemon, and returns 0 all the same: the status is what scripts look at. If it "
@@ -92,7 +138,7 @@ def one_lives_on(o: Observation) -> Finding:
 
 
 def why_the_word_was_not_passed(o: Observation) -> str | None:
-    if o.job.status is None and len(o.processes) == 2:
+    if o.job.status is None and len(o.processes) > 1:
         return (
             "the daemon is up, and the launched process still waits, or has run on: it did not get the daemon's "
             "word. What is written with stdio stays in a buffer until fflush(). And if it reads to end of file, "
@@ -168,20 +214,27 @@ def second_does_not_start(o: Observation) -> Finding:
     follows=[one_lives_on, step_11.pid_file, step_08.survives_hangup],
 )
 def ready_when_it_returns(o: Observation) -> Finding:
-    if was_ready(o):
+    if was_ready(o) and is_orphan(o):
         return None
-    if o.job.status == 0:
+    if was_ready(o):
+        observed = f"at that moment the parent of process {o.survivor.pid} was {role(o, o.job.found_parent)}"
+    elif o.job.status == 0:
         observed = f'at the moment when it returned there was "{found_text(o)}" in {PID_FILE}'
     else:
         observed = fate(o)
     return Wrong(
-        expected=f"status 0, and at that moment the daemon's PID in {PID_FILE}",
+        expected=f"status 0, and at that moment the daemon's PID in {PID_FILE}, and init as its parent",
         observed=observed,
         because=why_it_was_not_ready(o),
     )
 
 
 def why_it_was_not_ready(o: Observation) -> str:
+    if was_ready(o):
+        return (
+            "The process between the two forks was still running when the first process exited, so the daemon was "
+            "still its child. Let the first process wait for that process with `waitpid()`."
+        )
     if o.job.status is not None and o.job.status != 0:
         return (
             f"the launched process {ended(o.job.status)}, although the daemon came up: it did not get "
@@ -193,14 +246,41 @@ def why_it_was_not_ready(o: Observation) -> str:
     )
 
 
+@check(
+    read="pipe(7), daemon(7)",
+    scene=SLOW,
+    follows=[one_lives_on, step_11.pid_file, ready_when_it_returns],
+)
+def slow_start_is_awaited(o: Observation) -> Finding:
+    """the first process waits for a start that takes a second."""
+    if was_ready(o):
+        return None
+    return Wrong(
+        expected=f"chdir() takes a second: status 0, and the daemon's PID in {PID_FILE}",
+        observed=fate(o),
+        because=why_it_did_not_wait(o),
+    )
+
+
+def why_it_did_not_wait(o: Observation) -> str:
+    if o.job.status:
+        return (
+            "The first process stopped waiting although the daemon was still on its way. Nobody knows how long a start "
+            "takes. Wait for the daemon's word or for its end, not for a fixed time."
+        )
+    return why_it_was_not_ready(o)
+
+
 @check(read="pipe(7), stderr(3)", scene=step_11.ONCE_MORE, follows=[one_lives_on, second_does_not_start])
 def second_is_told(o: Observation) -> Finding:
     """a second one is told: a status other than 0, and the reason on its standard error."""
-    status, reason = second(o), started_again(o).printed.strip()
-    if status is not None and os.WIFEXITED(status) and status != 0 and reason:
+    status, again = second(o), started_again(o)
+    if status is not None and os.WIFEXITED(status) and status != 0 and again.errors.strip():
         return None
     how = f"it {ended(status)}" if status is not None else "it has not ended"
-    what = f'printed "{reason[:200]}"' if reason else "printed nothing"
+    reason = " ".join(again.printed.split())
+    where = "standard error" if again.errors.strip() else "standard output"
+    what = f'printed "{reason[:200]}" on {where}' if reason else "printed nothing"
     return Wrong(
         expected="launched once more: a status other than 0, and a reason",
         observed=f"{how}, and {what}",
@@ -209,30 +289,39 @@ def second_is_told(o: Observation) -> Finding:
 
 
 def why_the_second_is_not_told(o: Observation) -> str:
-    cause = why_status_does_not_tell(second(o), started_again(o).printed)
+    again = started_again(o)
+    cause = why_status_does_not_tell(second(o), again.printed, WAITS_FOR_EVER)
     if cause is not None:
         return cause
+    if os.WIFSIGNALED(second(o) or 0):
+        return KILLED_ITSELF
+    if again.printed.strip():
+        return ON_STANDARD_OUTPUT
     return "the reason went to the log, or nowhere: send it through the pipe, and print it where it is read"
 
 
-@check(read="pipe(7), stderr(3), strerror(3)", scene=step_11.UNWRITABLE, follows=[one_lives_on, step_11.pid_file])
+@check(read="pipe(7), stderr(3), strerror(3)", scene=UNWRITABLE, follows=[one_lives_on, step_11.pid_file])
 def caller_is_told(o: Observation) -> Finding:
     """FILE cannot be made: a status other than 0, the reason on standard error, nothing lives on."""
-    if failed_to_start(o) and "No such file" in o.printed:
+    if failed_to_start(o) and "No such file" in o.errors:
         return None
     return Wrong(
-        expected='a status other than 0, and "No such file or directory"',
+        expected='a status other than 0, and "No such file or directory" on standard error',
         observed=f"launched with -p nowhere/{PID_FILE}; {fate(o)}",
         because=why_the_caller_is_not_told(o),
     )
 
 
 def why_the_caller_is_not_told(o: Observation) -> str:
-    cause = why_status_does_not_tell(o.job.status, o.printed)
+    cause = why_status_does_not_tell(o.job.status, o.printed, why_it_waits(o))
     if cause is not None:
         return cause
     if o.processes:
         return LIVES_ON_UNTOLD
+    if os.WIFSIGNALED(o.job.status or 0):
+        return KILLED_ITSELF
+    if "No such file" in o.piped.text:
+        return ON_STANDARD_OUTPUT
     if not o.printed.strip():
         return (
             "the status is right, but the reason is not heard: by then the daemon's standard error is closed, or "
@@ -275,7 +364,7 @@ def tells_of_killed(o: Observation, call: str) -> Finding:
 
 
 def why_it_does_not_tell_of_killed(o: Observation) -> str:
-    cause = why_status_does_not_tell(o.job.status, o.printed)
+    cause = why_status_does_not_tell(o.job.status, o.printed, why_it_waits(o))
     if cause is not None:
         return cause
     return LIVES_ON_UNTOLD
@@ -290,6 +379,12 @@ def killed_early(o: Observation) -> Finding:
 @check(read="pipe(7), wait(2)", scene=Scene(fault=Fault.CHDIR_KILLS), follows=[one_lives_on])
 def killed_later(o: Observation) -> Finding:
     """returns with a status other than 0 when the daemon is killed in chdir()."""
+    return tells_of_killed(o, "chdir")
+
+
+@check(read="pidfd_open(2), poll(2)", scene=OUTLIVED, follows=[one_lives_on, killed_later])
+def killed_though_held(o: Observation) -> Finding:
+    """it exits with an error when the daemon is killed, even while another process has the pipe."""
     return tells_of_killed(o, "chdir")
 
 
@@ -344,10 +439,10 @@ def pipe_fails(o: Observation) -> Finding:
     return says_so_without_pipe.judge(o)
 
 
-@check(read="open(2)", bonus=True, scene=Scene(without=(Device.NULL,)))
+@check(read="open(2)", bonus=True, scene=Scene(stdio=Stdio.PIPE, without=(Device.NULL,)))
 def null_missing(o: Observation) -> Finding:
     """says so when there is no /dev/null, and ends."""
-    if failed_to_start(o) and any(word in o.printed for word in NO_NULL):
+    if failed_to_start(o) and any(word in o.errors for word in NO_NULL):
         return None
     return Wrong(
         expected="the reason on standard error, a status other than 0, nothing that lives on",
@@ -357,6 +452,15 @@ def null_missing(o: Observation) -> Finding:
 
 
 def why_it_does_not_miss_null(o: Observation) -> str:
+    if crash(o):
+        return (
+            f"{signal_name(crash(o))} killed a process of your program. Most likely it used what `open()` or `fopen()` "
+            "returned without a test. Test it, and report the reason."
+        )
+    if o.processes and any(word in said(o) for word in NO_NULL):
+        return "Your program reports the error but keeps running. Exit after the message, with a status other than 0."
+    if any(word in o.piped.text for word in NO_NULL):
+        return ON_STANDARD_OUTPUT
     if o.processes:
         return "what open() or dup() returns is not looked at"
     if not failed_to_start(o):
@@ -370,11 +474,13 @@ CHECKS = [
     null_device_log_and_file,
     second_does_not_start,
     ready_when_it_returns,
+    slow_start_is_awaited,
     second_is_told,
     caller_is_told,
     ready_though_held,
     killed_early,
     killed_later,
+    killed_though_held,
     ready_with_none_open,
     ready_without_close_range,
     pipe_fails,
