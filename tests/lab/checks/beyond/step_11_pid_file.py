@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
+import stat
 
 from lab.checks.beyond import step_09_second_fork as step_09
-from lab.checks.check import LOG_TO_JUDGE, Finding, Wrong, check
-from lab.checks.common import fails_cleanly, fate, says_why, whole_number
+from lab.checks.check import LOG_TO_JUDGE, Check, Finding, Wrong, check
+from lab.checks.common import (
+    Failure,
+    crash,
+    fails_cleanly,
+    fate,
+    said,
+    says_why,
+    signal_name,
+    whole_number,
+    why_it_does_not_give_up,
+)
 from lab.checks.recipe import step_07_syslog as step_07
 from lab.checks.recipe.step_07_syslog import null_device_and
 from lab.facts import Observation, PidFile, Process
@@ -23,13 +36,18 @@ LEFT_BEHIND = Scene(files=((PID_FILE, STALE),))
 MANY_AT_ONCE = Scene(then=(Signal(signal.SIGKILL), StartAgain(AT_ONCE)))
 UNWRITABLE = Scene(arguments=("-p", f"nowhere/{PID_FILE}"))
 DISK_FULL = Scene(fault=Fault.DISK_FULL)
+A_FIFO = Scene(files=((PID_FILE, b"", stat.S_IFIFO | 0o644),))
+A_DEVICE = Scene(arguments=("-p", os.devnull))
+
+NOT_MADE = Failure("open", os.strerror(errno.ENOENT), "Then it runs without a PID file.", ("nowhere",))
+NOT_WRITTEN = Failure("write", os.strerror(errno.ENOSPC), "Then nobody can find it.")
 
 
 def content(file: PidFile | None) -> str:
     """What a PID file holds, in words."""
     if file is None:
         return f"there is no {PID_FILE}"
-    text = file.text[:60].replace("\n", "\\n")
+    text = file.text[:60].replace("\n", "\\n").replace("\0", "\\0")
     return f'{PID_FILE} holds "{text}", mode {file.mode:04o}'
 
 
@@ -75,8 +93,8 @@ def pid_file(o: Observation, p: Process) -> Finding:
 def why_pid_file_is_wrong(o: Observation, p: Process) -> str:
     if o.pid_file is None:
         return (
-            "-p is not looked at, or the file was made elsewhere: a name that does not start with / is meant from "
-            "the directory of the launch, which the daemon has left; or it was removed again"
+            "Most likely your program ignores -p, uses a relative name after chdir(), or calls realpath(). While FILE "
+            "does not exist, realpath() returns NULL. Put the directory of the start, from getcwd(), before the name."
         )
     if o.pid_file.text == "":
         return (
@@ -89,6 +107,18 @@ def why_pid_file_is_wrong(o: Observation, p: Process) -> str:
             "the PID in it is that of the process that was launched, which has ended: it has to be written after "
             "the last fork, by the daemon"
         )
+    if number in (p.ppid, o.world.adopter):
+        return (
+            "The PID in the file is that of the daemon's parent, which has adopted it. Most likely your program calls "
+            "getppid(). Write what getpid() returns in the daemon."
+        )
+    if number == o.shell.pid:
+        return "The PID in the file is the shell's. Write what getpid() returns, in the daemon."
+    if number is not None and number != p.pid and number in (p.sid, p.pgid):
+        return (
+            "The PID in the file is that of the session leader, which has exited. Most likely it was written before "
+            "the last fork(), or comes from getsid() or getpgrp(). Write what getpid() returns in the daemon."
+        )
     if holds_pid(o.pid_file, p.pid):
         return (
             "the mode is not 0644: the file gets the mode that open() is given (octal: 0644, not 644) less the "
@@ -96,11 +126,15 @@ def why_pid_file_is_wrong(o: Observation, p: Process) -> str:
         )
     if number == p.pid:
         return "the PID is right, but what is around it is not: a PID file holds its digits and one newline"
-    if number is not None:
+    if number is not None and number in [each.pid for each in o.processes]:
+        return "The PID in the file is that of another process of your program. Write it in the daemon."
+    if number is not None and number in o.reaped:
         return (
-            "the PID in it is not the daemon's, but that of a process that has ended: it has to be written after "
-            "the last fork"
+            "The PID in the file is that of a process of your program that has exited. Write the file in the daemon, "
+            "after the last fork()."
         )
+    if number is not None:
+        return "The number in the file is no PID of your program. Write what getpid() returns in the daemon."
     return "a PID file holds the digits of the PID and one newline, and nothing else"
 
 
@@ -192,6 +226,11 @@ def why_it_does_not_take_over(o: Observation) -> str:
             "it did not start, since there was a file (O_EXCL), or since the process in it lives: that is init, "
             "and no daemon of this kind. Whether an instance lives the lock tells, not the PID"
         )
+    if o.pid_file is not None and o.pid_file.text.startswith("\0"):
+        return (
+            "NUL bytes stand before the PID. ftruncate() does not move the file offset, so the PID was written where "
+            "your program had read or written to. Call lseek() first, or use pwrite()."
+        )
     if o.pid_file is not None and str(o.process.pid) in o.pid_file.text.split():
         return "what was there before is still in it, or a part of it: ftruncate() it, once it is locked"
     return "it runs, but the file is not its own"
@@ -233,21 +272,13 @@ def why_not_one_of_many(o: Observation) -> str:
 @check(read="open(2), syslog(3)", bonus=True, needs_log=LOG_TO_JUDGE, scene=UNWRITABLE)
 def unwritable_file(o: Observation) -> Finding:
     """tells the log when FILE cannot be made, and ends."""
-    if fails_cleanly(o) and says_why(o, "No such file", "nowhere"):
+    if fails_cleanly(o) and NOT_MADE.is_named(said(o)):
         return None
     return Wrong(
         expected="the reason in the log or on standard error, a status other than 0, nothing that lives on",
         observed=f"launched with -p nowhere/{PID_FILE}; {fate(o)}",
-        because=why_nobody_hears_of_open(o),
+        because=why_it_does_not_give_up(o, NOT_MADE) or "neither the log nor standard error says why",
     )
-
-
-def why_nobody_hears_of_open(o: Observation) -> str:
-    if o.processes:
-        return "what open() returned is not looked at: it lives on without a PID file"
-    if not fails_cleanly(o):
-        return "it ends as if all were well: whoever started it cannot tell"
-    return "neither the log nor standard error says why"
 
 
 @check(read="write(2), dprintf(3)", bonus=True, needs_log=LOG_TO_JUDGE, scene=DISK_FULL)
@@ -258,19 +289,65 @@ def write_fails(o: Observation) -> Finding:
     return Wrong(
         expected="the reason in the log, a status other than 0, nothing that lives on",
         observed=f"write() was made to fail (ENOSPC); {fate(o)}",
-        because=why_nobody_hears_of_write(o),
+        because=why_it_does_not_give_up(o, NOT_WRITTEN) or "the log does not say why",
     )
 
 
-def why_nobody_hears_of_write(o: Observation) -> str:
+def bonus_for_other_kind(name: str, kind: str, scene: Scene) -> Check:
+    """The bonus check of an answer that refuses a FILE that is not a regular file, and leaves it as it was."""
+
+    @check(
+        name=name,
+        says=f"refuses a FILE that is {kind}, and leaves it as it was",
+        read="open(2), fstat(2)",
+        bonus=True,
+        needs_log=LOG_TO_JUDGE,
+        scene=scene,
+    )
+    def other_kind_refused(o: Observation) -> Finding:
+        if fails_cleanly(o) and said(o).strip() and is_as_it_was(o):
+            return None
+        return Wrong(
+            expected="the reason in the log or on standard error, a status other than 0, no process that stays",
+            observed=f"FILE is {kind}; {fate(o)}" + ("" if is_as_it_was(o) else f"; afterwards {content(o.pid_file)}"),
+            because=why_other_kind_is_not_refused(o, kind),
+        )
+
+    return other_kind_refused
+
+
+def is_as_it_was(o: Observation) -> bool:
+    """Whether what had the name of FILE, and was no regular file, still has it."""
+    has_name = any(file[0] == PID_FILE for file in o.scene.files)
+    return not has_name or (o.pid_file is None and PID_FILE in o.after.files)
+
+
+def why_other_kind_is_not_refused(o: Observation, kind: str) -> str:
+    if not is_as_it_was(o):
+        return (
+            "Your program removed or replaced a file that it had not made. Only open what has the name, and exit with "
+            "an error when fstat() shows that it is not a regular file."
+        )
+    waiting = any(doing.call in ("open", "openat") for doing in o.doing)
+    if o.processes and waiting:
+        return (
+            "Your program waits in open(), because nobody has opened the FIFO to read. Open FILE with O_NONBLOCK or "
+            "O_RDWR, and exit with an error when fstat() shows that it is not a regular file."
+        )
     if o.processes:
         return (
-            "what write() or dprintf() returned is not looked at, or that of fflush(), if it is written with "
-            "stdio: it lives on, and nobody can find it"
+            f"Your program runs although FILE is {kind}, from which nobody can read its PID. Exit with an error when "
+            "fstat() shows that it is not a regular file: S_ISREG()."
         )
+    if crash(o):
+        return f"{signal_name(crash(o))} killed your program. Test with fstat() and S_ISREG(), print the reason, and exit."
     if not fails_cleanly(o):
-        return "it ends as if all were well: whoever started it cannot tell"
-    return "the log does not say why"
+        return "Your program exits with status 0. Exit with another status, so that the caller notices."
+    return "Your program exits without a message. Print or log the reason before you exit."
+
+
+fifo_refused = bonus_for_other_kind("fifo_refused", "a FIFO", A_FIFO)
+device_refused = bonus_for_other_kind("device_refused", "a device", A_DEVICE)
 
 
 CHECKS = [
@@ -282,4 +359,6 @@ CHECKS = [
     one_of_many,
     unwritable_file,
     write_fails,
+    fifo_refused,
+    device_refused,
 ]
