@@ -382,12 +382,6 @@ def killed_later(o: Observation) -> Finding:
     return tells_of_killed(o, "chdir")
 
 
-@check(read="pidfd_open(2), poll(2)", scene=OUTLIVED, follows=[one_lives_on, killed_later])
-def killed_though_held(o: Observation) -> Finding:
-    """it exits with an error when the daemon is killed, even while another process has the pipe."""
-    return tells_of_killed(o, "chdir")
-
-
 def comes_out_the_same(o: Observation, because: str) -> Finding:
     """Whether it is the same daemon as always, and its caller knows; else with this cause."""
     if is_up(o) and null_and_log(o):
@@ -397,6 +391,12 @@ def comes_out_the_same(o: Observation, because: str) -> Finding:
         observed=with_access(o) if is_up(o) else fate(o),
         because=because,
     )
+
+
+@check(read="pidfd_open(2), poll(2)", bonus=True, scene=OUTLIVED)
+def killed_though_held(o: Observation) -> Finding:
+    """it exits with an error when the daemon is killed, even while another process has the pipe."""
+    return tells_of_killed(o, "chdir")
 
 
 @check(read="stdin(3), fcntl(2) (F_DUPFD)", bonus=True, scene=NONE_OPEN)

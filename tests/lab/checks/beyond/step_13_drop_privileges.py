@@ -5,15 +5,28 @@ from __future__ import annotations
 import errno
 import os
 from dataclasses import replace
-from typing import Sequence
+from typing import Callable, Sequence
 
 from lab.checks.beyond import step_11_pid_file as step_11
 from lab.checks.beyond import step_12_ready_pipe as step_12
 from lab.checks.check import Check, Finding, Unseen, Wrong, check
-from lab.checks.common import ended, fails_cleanly, fate, says_why
-from lab.facts import Credentials, Observation, Process, Regained
+from lab.checks.common import (
+    Failure,
+    crash,
+    ended,
+    fails_cleanly,
+    fate,
+    holds,
+    reports,
+    said,
+    says_on_error,
+    says_why,
+    signal_name,
+    why_failure_is_not_reported,
+)
+from lab.facts import Credentials, Observation, PidFile, Process, Regained
 from lab.faults import Fault
-from lab.scene import PID_FILE, USER, AskForRoot, Scene
+from lab.scene import PID_FILE, USER, AskForRoot, Scene, Stdio
 
 UID, GID, GROUPS = 70, 80, {81, 82}  # as scene.USERS has them
 NOBODY = "nosuchuser"
@@ -24,9 +37,10 @@ USUAL = replace(step_12.USUAL, as_root=("-u", USER))
 NOT_ALLOWED = (os.strerror(errno.EPERM), os.strerror(errno.EINVAL), "permitted", "root")
 
 AS_ROOT = Scene(root=True, then=(AskForRoot(),))
-UNKNOWN = Scene(root=True, arguments=("-p", PID_FILE, "-u", NOBODY))
-NOT_ROOT = Scene(arguments=("-p", PID_FILE, "-u", "root"))  # a name that is known everywhere
-TO_ROOT = Scene(root=True, arguments=("-p", PID_FILE, "-u", "root"))
+# In these a pipe is standard output, so that standard error can be told from it.
+UNKNOWN = Scene(stdio=Stdio.PIPE, root=True, arguments=("-p", PID_FILE, "-u", NOBODY))
+NOT_ROOT = Scene(stdio=Stdio.PIPE, arguments=("-p", PID_FILE, "-u", "root"))  # a name that is known everywhere
+TO_ROOT = Scene(stdio=Stdio.PIPE, root=True, arguments=("-p", PID_FILE, "-u", "root"))
 
 # What is expected of a daemon that was launched as root.
 FOUR_UIDS = f"real, effective, saved and filesystem UID {UID}"
@@ -45,9 +59,22 @@ def has(o: Observation) -> Credentials:
     return found
 
 
-def extra_groups(o: Observation) -> frozenset[int]:
+def extra_groups(who: Credentials) -> frozenset[int]:
     """The supplementary groups; the main group may be among them, and says nothing new."""
-    return has(o).groups - {GID}
+    return who.groups - {GID}
+
+
+def other_thread(o: Observation, is_well: Callable[[Credentials], bool]) -> Credentials | None:
+    """Who a thread of the process is that is not as it should be, where the first one is; None if there is none."""
+    if not is_well(has(o)):
+        return None
+    return next((each for each in o.survivor.of_threads if not is_well(each)), None)
+
+
+ONE_THREAD = (
+    "One thread of the daemon has kept its rights. A system call made with syscall() changes only the thread that calls "
+    "it. Use setresuid() and setresgid() from libc, or give up the rights before you start a thread."
+)
 
 
 def ids(numbers: Sequence[int]) -> str:
@@ -58,9 +85,9 @@ def ids(numbers: Sequence[int]) -> str:
     return f"real {real}, effective {effective}, saved {saved}, filesystem {filesystem}"
 
 
-def capabilities(o: Observation) -> str:
+def capabilities(who: Credentials) -> str:
     """The capability sets that are not empty, as /proc/PID/status shows them."""
-    sets = [f"Cap{name} {bits:x}" for name, bits in has(o).capabilities.items() if bits]
+    sets = [f"Cap{name} {bits:x}" for name, bits in who.capabilities.items() if bits]
     return ", ".join(sets) or "none"
 
 
@@ -81,16 +108,30 @@ def refused(o: Observation) -> bool:
     follows=[step_12.one_lives_on, step_11.pid_file],
 )
 def written_as_root(o: Observation) -> Finding:
-    if o.job.status == 0 and len(o.processes) == 1 and step_11.holds_pid(o.pid_file, o.survivor.pid):
+    is_written = o.job.status == 0 and len(o.processes) == 1 and step_11.holds_pid(o.pid_file, o.survivor.pid)
+    if is_written and is_safe(o.pid_file):
         return None
+    owner = f", of user {o.pid_file.owner}" if o.pid_file else ""
     return Wrong(
-        expected=f"launched by root with -u {USER}: status 0, a daemon, and its PID in {PID_FILE}",
-        observed=f"{fate(o)}; {step_11.content(o.pid_file)}",
+        expected=f"launched by root with -u {USER}: status 0, a daemon, and its PID in {PID_FILE}, which is root's",
+        observed=f"{fate(o)}; {step_11.content(o.pid_file)}{owner}",
         because=why_it_was_not_written_as_root(o),
     )
 
 
+def is_safe(file: PidFile | None) -> bool:
+    """Whether nobody but root can write another PID into it."""
+    return file is not None and file.owner == 0 and not file.mode & 0o022
+
+
 def why_it_was_not_written_as_root(o: Observation) -> str:
+    if o.processes and o.pid_file is not None and o.pid_file.owner != 0:
+        return (
+            f"The PID file belongs to user {o.pid_file.owner}, who can write any PID into it. Then root's "
+            "`kill $(cat FILE)` ends a stranger's process. Write the file as root, and never give it away."
+        )
+    if o.processes and not is_safe(o.pid_file) and o.pid_file is not None:
+        return "Others than root may write into the PID file, and so name any process in it. Give it mode 0644."
     if not o.processes and says_why(o, "invalid option", "usage"):
         return "-u is not known: it has to be among the letters for getopt(), with a colon: a name comes after it"
     if not o.processes and o.pid_file is None and says_why(o, "Permission denied"):
@@ -114,6 +155,9 @@ def why_it_was_not_written_as_root(o: Observation) -> str:
     expects=FOUR_UIDS,
 )
 def user_ids(o: Observation, p: Process) -> Finding:
+    thread = other_thread(o, lambda who: who.uids == (UID,) * 4)
+    if thread:
+        return Wrong(expected=FOUR_UIDS, observed=f"one of its threads: {ids(thread.uids)}", because=ONE_THREAD)
     if has(o).uids == (UID,) * 4:
         return None
     return Wrong(expected=FOUR_UIDS, observed=ids(has(o).uids), because=why_it_has_other_user_ids(o))
@@ -149,6 +193,9 @@ def why_it_has_other_user_ids(o: Observation) -> str:
     expects=FOUR_GIDS,
 )
 def group_ids(o: Observation, p: Process) -> Finding:
+    thread = other_thread(o, lambda who: who.gids == (GID,) * 4)
+    if thread:
+        return Wrong(expected=FOUR_GIDS, observed=f"one of its threads: {ids(thread.gids)}", because=ONE_THREAD)
     if has(o).gids == (GID,) * 4:
         return None
     return Wrong(expected=FOUR_GIDS, observed=ids(has(o).gids), because=why_it_has_other_group_ids(o))
@@ -179,10 +226,22 @@ def why_it_has_other_group_ids(o: Observation) -> str:
     expects=ITS_GROUPS,
 )
 def supplementary_groups(o: Observation, p: Process) -> Finding:
-    if extra_groups(o) == GROUPS:
+    thread = other_thread(o, lambda who: extra_groups(who) == GROUPS)
+    if thread:
+        return Wrong(
+            expected=ITS_GROUPS,
+            observed=f"one of its threads: {groups_in_words(thread)}",
+            because="One thread of the daemon is in other groups. A system call made with syscall() changes only the "
+            "thread that calls it. Use initgroups() from libc, or call it before you start a thread.",
+        )
+    if extra_groups(has(o)) == GROUPS:
         return None
-    groups = ", ".join(str(gid) for gid in sorted(has(o).groups)) or "none"
-    return Wrong(expected=ITS_GROUPS, observed=f"groups {groups}", because=why_it_is_in_other_groups(o))
+    return Wrong(expected=ITS_GROUPS, observed=groups_in_words(has(o)), because=why_it_is_in_other_groups(o))
+
+
+def groups_in_words(who: Credentials) -> str:
+    """All supplementary groups."""
+    return f"groups {', '.join(str(gid) for gid in sorted(who.groups)) or 'none'}"
 
 
 def why_it_is_in_other_groups(o: Observation) -> str:
@@ -191,7 +250,7 @@ def why_it_is_in_other_groups(o: Observation) -> str:
             "root's own groups are still there: setuid() and setgid() leave the supplementary ones alone. "
             "initgroups() sets them, and only root may call it"
         )
-    if not extra_groups(o):
+    if not extra_groups(has(o)):
         return (
             f"none of root's is left, but {USER} is in other groups too, as /etc/group says: initgroups() looks "
             "them up and sets them"
@@ -202,11 +261,16 @@ def why_it_is_in_other_groups(o: Observation) -> str:
 @check(read="capabilities(7)", scene=AS_ROOT, follows=[written_as_root, user_ids], expects=NO_CAPABILITIES)
 def no_capabilities(o: Observation, p: Process) -> Finding:
     """no capability is left."""
+    thread = other_thread(o, lambda who: not any(who.capabilities.values()))
+    if thread:
+        return Wrong(
+            expected=NO_CAPABILITIES, observed=f"one of its threads: {capabilities(thread)}", because=ONE_THREAD
+        )
     if not any(has(o).capabilities.values()):
         return None
     return Wrong(
         expected=NO_CAPABILITIES,
-        observed=capabilities(o),
+        observed=capabilities(has(o)),
         because="when all user IDs change from 0 to others the kernel takes the capabilities away, unless it was told "
         "not to: prctl(PR_SET_KEEPCAPS) or a securebit. Each capability is a part of root's rights",
     )
@@ -236,7 +300,7 @@ def no_way_back(o: Observation, p: Process) -> Finding:
 @check(read="getpwnam(3)", scene=UNKNOWN, follows=[step_12.one_lives_on])
 def unknown_user(o: Observation) -> Finding:
     """-u with a name that nobody has: says so, nothing is started."""
-    if refused(o) and NOBODY in o.printed:
+    if refused(o) and NOBODY in o.errors:
         return None
     return Wrong(
         expected=f"launched with -u {NOBODY}: a status other than 0, a message that names {NOBODY}, "
@@ -247,6 +311,11 @@ def unknown_user(o: Observation) -> Finding:
 
 
 def why_unknown_user_is_not_told(o: Observation) -> str:
+    if o.processes and NOBODY in said(o):
+        return (
+            "Your program says that there is no such user, but it goes on, and its daemon runs as root. Exit with a "
+            "status other than 0 after the message."
+        )
     if o.processes:
         return (
             "it runs, and as root: getpwnam() was asked for another name, or nobody looked whether it gave NULL, "
@@ -259,6 +328,10 @@ def why_unknown_user_is_not_told(o: Observation) -> str:
         )
     if not refused(o):
         return ENDS_AS_IF_WELL
+    if NOBODY in o.piped.text:
+        return step_12.ON_STANDARD_OUTPUT
+    if not o.printed.strip():
+        return "Your program exits without a message on standard error. Print the name there before you exit."
     return (
         "the message does not help whoever has mistyped the name. perror() is no help either: errno may be 0 "
         "then, which prints as Success. Print the name"
@@ -268,8 +341,7 @@ def why_unknown_user_is_not_told(o: Observation) -> str:
 @check(read="initgroups(3), setgroups(2)", scene=NOT_ROOT, follows=[step_12.one_lives_on])
 def not_root(o: Observation) -> Finding:
     """-u where it is not root: says so, nothing is started."""
-    own_words = o.printed.replace(o.name, "")
-    if refused(o) and any(word in own_words for word in NOT_ALLOWED):
+    if refused(o) and says_on_error(o, *NOT_ALLOWED):
         return None
     return Wrong(
         expected="launched by an ordinary user with -u root: a status other than 0, the reason on "
@@ -280,46 +352,55 @@ def not_root(o: Observation) -> Finding:
 
 
 def why_it_does_not_miss_root(o: Observation) -> str:
+    if o.processes and says_why(o, *NOT_ALLOWED):
+        return (
+            "Your program says that it may not become that user, but a daemon keeps running. Give up the rights in the "
+            "daemon, before it is ready, and exit after the message."
+        )
     if o.processes:
         return (
             "it runs, and not as the user that was asked for: -u is not looked at, or the calls failed and nobody "
             "looked, or another process made them"
         )
+    if killed_by(o):
+        return killed_by(o)
     if not refused(o):
         return ENDS_AS_IF_WELL
+    if holds(o.piped.text.replace(o.name, ""), *NOT_ALLOWED):
+        return step_12.ON_STANDARD_OUTPUT
     return "the message does not say that it takes root to become somebody else"
+
+
+def killed_by(o: Observation) -> str:
+    """The cause where a signal has ended the program; "" where none has."""
+    if not crash(o):
+        return ""
+    return f"{signal_name(crash(o))} killed your program. Test what the call returns, print the reason, and exit."
 
 
 def bonus_for_rights(call: str, what: str, error: str, half: str) -> Check:
     """The bonus check of an answer that does not go on with rights that it should have given up.
 
     `error` is the errno that the call is made to give, by name; `what` is what
-    the answer would do with it, and `half` what becomes of one that does not look.
+    the answer would do with it, and `half` a sentence on one that goes on.
     """
-    reason = os.strerror(getattr(errno, error))
+    failure = Failure(call, os.strerror(getattr(errno, error)), half)
 
     @check(
         name=f"{call}_fails",
         says=f"says so when {what} fails, and ends",
         read=f"{call}(2)",
         bonus=True,
-        scene=Scene(root=True, fault=Fault.called(f"{call}-{error}")),
+        scene=Scene(stdio=Stdio.PIPE, root=True, fault=Fault.called(f"{call}-{error}")),
     )
     def call_fails(o: Observation) -> Finding:
-        if refused(o) and says_why(o, call, reason):
+        if refused(o) and reports(o, failure):
             return None
         return Wrong(
             expected="the reason on standard error, a status other than 0, nothing that lives on",
             observed=f"{what} was made to fail ({error}); {fate(o)}",
-            because=why_not(o),
+            because=why_failure_is_not_reported(o, failure) if refused(o) or o.processes else ENDS_AS_IF_WELL,
         )
-
-    def why_not(o: Observation) -> str:
-        if o.processes:
-            return f"what it returns is not looked at: {half}"
-        if not refused(o):
-            return ENDS_AS_IF_WELL
-        return "it does not say why it ends"
 
     return call_fails
 
@@ -327,7 +408,7 @@ def bonus_for_rights(call: str, what: str, error: str, half: str) -> Check:
 @check(read="setuid(2), capabilities(7)", bonus=True, scene=TO_ROOT)
 def root_named(o: Observation) -> Finding:
     """-u root: says that there is a way back, and ends."""
-    if refused(o) and o.printed.strip():
+    if refused(o) and o.errors.strip():
         return None
     return Wrong(
         expected="launched by root with -u root: a reason on standard error, a status other than 0, nothing "
@@ -343,8 +424,12 @@ def why_root_is_not_refused(o: Observation) -> str:
             "it runs as root, with -u: nobody has looked whether root's rights are gone. Besides -u root there "
             "are other ways to keep them, an inherited securebit, say: try setuid(0), which has to fail"
         )
+    if killed_by(o):
+        return killed_by(o)
     if not refused(o):
         return ENDS_AS_IF_WELL
+    if o.piped.text.strip():
+        return step_12.ON_STANDARD_OUTPUT
     return "it does not say why it ends"
 
 
@@ -358,14 +443,14 @@ CHECKS = [
     unknown_user,
     not_root,
     bonus_for_rights(
-        "setgroups", "initgroups()", "EPERM", "it goes on in root's groups, and what they may read and write it may"
+        "setgroups", "initgroups()", "EPERM", "Then it stays in root's groups, and may do what they may."
     ),
-    bonus_for_rights("setgid", "setting the group ID", "EPERM", "it goes on in root's group"),
+    bonus_for_rights("setgid", "setting the group ID", "EPERM", "Then it stays in root's group."),
     bonus_for_rights(
         "setuid",
         "setting the user ID",
         "EAGAIN",
-        "it goes on as root. It can fail for root too: setresuid(2) names EAGAIN, for a user who runs too much already",
+        "Then it stays root. The call can fail for root too.",
     ),
     root_named,
 ]

@@ -23,7 +23,7 @@ from lab.checks.modern.step_17_service.daemon import DAEMON_AGAIN
 from lab.checks.modern.step_17_service.foreground import FOREGROUND_AGAIN
 from lab.checks.modern.step_17_service.launches import DAEMON, NOT_CONFIGURED, foreground_check, remains
 from lab.checks.modern.step_17_service.statuses import leaves_nothing, no_config, unless_it_exits
-from lab.facts import Observation, Process
+from lab.facts import Credentials, Observation, Process
 from lab.scene import CONFIG, PID_FILE, SOCKET, USER, Connect, Scene, Signal
 
 BY_HAND = ("-l", SOCKET, "-p", PID_FILE)
@@ -103,6 +103,12 @@ def groups_in_words(groups: Iterable[int]) -> str:
 ALL_OF_USER = f"UID {UID}, GID {GID}, groups {groups_in_words(GROUPS)}, no capabilities"
 
 
+def has_given_up(who: Credentials) -> bool:
+    """Whether nothing of root is left to it."""
+    has_ids = who.uids == (UID,) * 4 and who.gids == (GID,) * 4
+    return has_ids and extra_groups(who) == GROUPS and not any(who.capabilities.values())
+
+
 @foreground_check(
     says=f"without -d: -u {USER} gives up all rights of root",
     read="initgroups(3), setresuid(2)",
@@ -118,14 +124,14 @@ ALL_OF_USER = f"UID {UID}, GID {GID}, groups {groups_in_words(GROUPS)}, no capab
 )
 def by_hand_user(o: Observation, p: Process) -> Finding:
     """As step 13 asks for it of a daemon."""
-    has_ids = has(o).uids == (UID,) * 4 and has(o).gids == (GID,) * 4
-    if has_ids and extra_groups(o) == GROUPS and capabilities(o) == "none":
+    wrong = next((who for who in (has(o), *o.survivor.of_threads) if not has_given_up(who)), None)
+    if wrong is None:
         return None
     return Wrong(
         expected=ALL_OF_USER,
         observed=(
-            f"UID {ids(has(o).uids)}, GID {ids(has(o).gids)}, groups {groups_in_words(extra_groups(o))}, "
-            f"capabilities {capabilities(o)}"
+            f"UID {ids(wrong.uids)}, GID {ids(wrong.gids)}, groups {groups_in_words(extra_groups(wrong))}, "
+            f"capabilities {capabilities(wrong)}"
         ),
         because="-u counts in the foreground too: whoever starts it as root relies on that",
     )
