@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
+
 from lab.checks.check import Finding, Wrong, check
-from lab.checks.common import fails_cleanly, fate, names
+from lab.checks.common import (
+    TELLING,
+    Failure,
+    crash,
+    crash_cause,
+    fails_cleanly,
+    fate,
+    holds,
+    life_verdict,
+    names,
+    said,
+    why_it_does_not_give_up,
+)
 from lab.checks.recipe import step_05_close_fds as step_05
 from lab.checks.recipe.step_05_close_fds import inherited
 from lab.facts import Descriptor, Observation, Process
@@ -34,14 +50,24 @@ def others(p: Process) -> dict[int, Descriptor]:
     return {n: d for n, d in p.open_files.items() if n not in STANDARD}
 
 
+def not_inherited(p: Process) -> list[int]:
+    """The standard descriptors that a program which it starts does not get: they are close-on-exec."""
+    return [n for n in STANDARD if n in p.open_files and not p.open_files[n].inherited]
+
+
 def standard_holds(o: Observation) -> bool:
-    """Whether 0, 1 and 2 are the null device, each good for what it is there for."""
-    return all(is_null(o.survivor, n) for n in STANDARD) and not wrong_access(o.survivor)
+    """Whether 0, 1 and 2 are the null device, each good for what it is there for, also in a program that it starts."""
+    p = o.survivor
+    return all(is_null(p, n) for n in STANDARD) and not wrong_access(p) and not not_inherited(p)
 
 
 def with_access(o: Observation) -> str:
     """What is open, and for what, in words."""
-    words = [f"{d} ({d.access or 'neither to read nor to write'})" for d in o.survivor.open_files.values()]
+    closed_on_exec = not_inherited(o.survivor)
+    words = []
+    for number, descriptor in o.survivor.open_files.items():
+        access = descriptor.access or "neither to read nor to write"
+        words.append(f"{descriptor} ({access}{', close-on-exec' if number in closed_on_exec else ''})")
     return ", ".join(words) or "none"
 
 
@@ -100,6 +126,12 @@ def why_it_is_not_the_null_device(o: Observation, p: Process) -> str:
             f"{wrong_access(p)[0]} cannot be written: it was opened O_RDONLY, or is a duplicate of one that was. "
             "O_RDWR serves all three"
         )
+    if not_inherited(p):
+        number = not_inherited(p)[0]
+        return (
+            f"Descriptor {number} is closed when your daemon starts another program. Most likely open() got O_CLOEXEC. "
+            "Leave it out here: 0, 1 and 2 are there to be inherited."
+        )
     if all(d.kind == "null" for d in others(p).values()):
         return (
             "one more descriptor of the null device is open: what open() returned, beside its duplicates (close it if "
@@ -110,6 +142,14 @@ def why_it_is_not_the_null_device(o: Observation, p: Process) -> str:
     return "the program opened something more and left it open"
 
 
+NO_NULL_DEVICE = Failure(
+    "open",
+    os.strerror(errno.ENOENT),
+    "Descriptors 0, 1 and 2 do not lead to /dev/null.",
+    words=("/dev/null", "dev_null", "null device"),
+)
+
+
 @check(read="open(2)", bonus=True, scene=Scene(without=(Device.NULL,)))
 def no_dev_null(o: Observation) -> Finding:
     """ends with a status other than 0 where there is no /dev/null."""
@@ -118,31 +158,51 @@ def no_dev_null(o: Observation) -> Finding:
     return Wrong(
         expected="a status other than 0, nothing that lives on",
         observed=fate(o),
-        because=why_it_does_not_give_up(o),
+        because=why_it_does_not_end_without_null(o),
     )
 
 
-def why_it_does_not_give_up(o: Observation) -> str:
-    if o.processes:
-        return "what open() returned is not looked at: it lives on without 0, 1 and 2"
-    return "it ends as if all were well: whoever started it cannot tell"
+def why_it_does_not_end_without_null(o: Observation) -> str:
+    if crash(o) == signal.SIGSEGV and not o.processes:
+        return (
+            "SIGSEGV killed your program, because /dev/null could not be opened. Most likely fopen() returned NULL and "
+            "your program used it. Test the result and exit."
+        )
+    if o.processes and not NO_NULL_DEVICE.is_named(said(o)) and not holds(said(o), *TELLING):
+        return (
+            "open() failed and returned -1, but your program keeps running. Compare its result with -1 and exit. A "
+            "test such as !fd finds 0, which is a good descriptor, and not -1."
+        )
+    return why_it_does_not_give_up(o, NO_NULL_DEVICE)
 
 
 ONLY_THESE = "0, 1 and 2 are the null device, and nothing else is open"
 
 
-@check(read="stdin(3)", bonus=True, scene=Scene(stdio=Stdio.CLOSED), expects=ONLY_THESE)
-def started_with_none_open(o: Observation, p: Process) -> Finding:
+@check(read="stdin(3)", bonus=True, scene=Scene(stdio=Stdio.CLOSED))
+def started_with_none_open(o: Observation) -> Finding:
     """comes out the same when 0, 1 and 2 are closed at its start."""
-    if standard_holds(o) and not others(p):
+    if o.process is not None and standard_holds(o) and not others(o.process):
         return None
     return Wrong(
         expected=ONLY_THESE,
-        observed=names(p.open_files),
-        because=(
-            "what it opens on its way gets the lowest free number: where 0, 1 and 2 are closed at the start, "
-            "that is one of them"
-        ),
+        observed=names(o.process.open_files) if o.process else fate(o),
+        because=why_it_needs_them_open(o),
+        verdict=life_verdict(o),
+    )
+
+
+def why_it_needs_them_open(o: Observation) -> str:
+    if o.process is None and crash(o):
+        return crash_cause(o)
+    if o.process is None:
+        return (
+            "Your program exits when 0, 1 and 2 are closed at its start. Most likely it takes descriptor 0 for an "
+            "error, as a test such as !fd or fd > 0 does. Only -1 is one."
+        )
+    return (
+        "what it opens on its way gets the lowest free number: where 0, 1 and 2 are closed at the start, "
+        "that is one of them"
     )
 
 
