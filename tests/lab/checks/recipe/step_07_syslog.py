@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from typing import Callable, Sequence
+import re
+from itertools import count
+from typing import Callable, NamedTuple, Sequence
 
 from lab.checks.check import LOG_TO_JUDGE, LOG_TO_PASS, Check, Finding, Wrong, check
-from lab.checks.common import fails_cleanly, fate, parsed, says_why
+from lab.checks.common import (
+    FORM,
+    Failure,
+    crash,
+    crash_cause,
+    fails_cleanly,
+    fate,
+    holds,
+    life_verdict,
+    parsed,
+    why_it_does_not_give_up,
+)
 from lab.checks.recipe import step_06_dev_null as step_06
 from lab.checks.recipe.step_05_close_fds import inherited
 from lab.checks.recipe.step_06_dev_null import (
@@ -62,7 +76,13 @@ def null_device_and(
 def why_not_just_null_device_and_log(o: Observation, p: Process) -> str:
     if set(extra(o)) <= o.sockets.log_peers and len(extra(o)) > 1:
         return "more than one socket to the log is open: one is enough, and syslog() opens its own"
-    if any(n in o.sockets.log_peers for n in STANDARD if n in p.open_files):
+    taken = [n for n in STANDARD if n in p.open_files and n in o.sockets.log_peers]
+    if taken and all(is_null(p, n) for n in STANDARD if n not in taken) and not others(p):
+        return (
+            f"Descriptor {taken[0]} was free when your program opened the log, so the socket got that number. Most "
+            "likely your program closed it again, for example with fclose(stdin). Keep 0, 1 and 2 open."
+        )
+    if taken:
         return (
             "the socket to the log took one of the numbers 0, 1, 2: the first message was sent, or LOG_NDELAY "
             "given, while they were closed. Both belong after the opening of /dev/null"
@@ -113,13 +133,56 @@ def quoted(o: Observation) -> str:
     return ", ".join(words)
 
 
+class Entry(NamedTuple):
+    """A message to the log, and all that stands in front of its text."""
+
+    facility: int
+    level: int
+    tag: str
+    named: int | None  # the PID that it names behind the tag
+    sender: int | None
+    text: str
+
+
+def entries(o: Observation) -> list[Entry]:
+    """All messages to the log that begin with a priority."""
+    result = []
+    for message in o.messages:
+        match = FORM.match(message.text)
+        if match:
+            priority = int(match["priority"])
+            behind = RFC_5424_PID if RFC_5424.match(message.text) else PID_IN_BRACKETS
+            pid = behind.match(message.text, match.end())
+            named = int(pid[1]) if pid else None
+            _, _, text = message.text.partition((pid or match)[0])
+            result.append(Entry(priority >> 3, priority & 7, match["tag"], named, message.sender, text))
+    return result
+
+
+PID_IN_BRACKETS = re.compile(r"\[(\d{1,10})\]")
+RFC_5424 = re.compile(r"<\d{1,3}>1 ")
+RFC_5424_PID = re.compile(r" (\d{1,10})(?= )")
+EMERGENCY, WARNING = 0, 4  # levels: syslog(3)
+
+
+def forged(o: Observation) -> Entry | None:
+    """A message that names the PID of another process than its sender's, if there is one."""
+    named = [each for each in entries(o) if each.named is not None and each.sender is not None]
+    return next((each for each in named if each.named != each.sender), None)
+
+
+def is_emergency(o: Observation) -> bool:
+    """Whether a message has the level of a system that is unusable."""
+    return any(each.level == EMERGENCY for each in entries(o))
+
+
 @check(read="syslog(3)", needs_log=LOG_TO_JUDGE)
 def reports_to_log(o: Observation, p: Process) -> Finding:
     """a message of facility daemon, tagged with its name, has reached the log."""
-    if (DAEMON, o.name, p.pid) in parsed(o):
+    if (DAEMON, o.name, p.pid) in parsed(o) and not is_emergency(o) and not forged(o):
         return None
     return Wrong(
-        expected=f'facility daemon ({DAEMON}), tag "{o.name}", sent by process {p.pid}',
+        expected=f'facility daemon ({DAEMON}), a level other than 0, tag "{o.name}", sent by process {p.pid}',
         observed=quoted(o),
         because=why_nothing_was_reported(o, p),
     )
@@ -144,6 +207,17 @@ def why_nothing_was_reported(o: Observation, p: Process) -> str:
             "another process sent it: the launched one, before the fork or in the part that is the parent's, or "
             "a child or a program that was started to send it. The daemon itself has to"
         )
+    if is_emergency(o):
+        return (
+            "A message of your program has level 0 (LOG_EMERG), and loggers show that on every terminal. LOG_DAEMON is "
+            "a facility, and sets no level. Give a level too, such as LOG_INFO."
+        )
+    lie = forged(o)
+    if lie is not None:
+        return (
+            f"A log message names PID {lie.named}, but process {lie.sender} sent it. Most likely your program puts the "
+            "PID into the tag before fork(). Leave it out, or use LOG_PID in openlog()."
+        )
     if not facilities:
         return "it does not start with a priority: <30>, say, which is 8 * facility + level. syslog() writes it"
     if DAEMON not in facilities:
@@ -164,36 +238,80 @@ def why_nothing_was_reported(o: Observation, p: Process) -> str:
 SAME_DAEMON = "the same daemon; the message is lost"
 
 
-@check(read="syslog(3)", bonus=True, scene=Scene(without=(Device.LOG,)), expects=SAME_DAEMON)
-def nobody_listens(o: Observation, p: Process) -> Finding:
+@check(read="syslog(3)", bonus=True, scene=Scene(without=(Device.LOG,)))
+def nobody_listens(o: Observation) -> Finding:
     """lives on where nobody listens at /dev/log."""
-    if null_and_log(o) and o.job.status == 0:
+    if o.process is not None and null_and_log(o) and o.job.status == 0:
         return None
+    is_open = f"; open: {with_access(o)}" if o.process else ""
     return Wrong(
         expected=SAME_DAEMON,
-        observed=f"{fate(o)}; open: {with_access(o)}",
-        because="it depends on the log: a logger that is restarted would take it down",
+        observed=f"{fate(o)}{is_open}",
+        because=why_it_needs_a_listener(o),
+        verdict=life_verdict(o),
     )
+
+
+def why_it_needs_a_listener(o: Observation) -> str:
+    if o.process is None and crash(o):
+        return crash_cause(o)
+    if o.process is not None and o.job.status == 0:
+        return why_not_just_null_device_and_log(o, o.process)
+    return (
+        "Your program gives up when nobody listens at /dev/log, so a restart of the logger would stop it. Keep "
+        "running: syslog() reports no error, and the message is lost."
+    )
+
+
+CHDIR_FAILURE = Failure("chdir", os.strerror(errno.EACCES), "The daemon is still in the directory of its start.")
+
+
+def reasons_in_log(o: Observation) -> list[Entry]:
+    """The messages to the log that tell why chdir() failed."""
+    return [each for each in entries(o) if holds(each.text, CHDIR_FAILURE.reason, "EACCES")]
+
+
+def is_an_error(entry: Entry) -> bool:
+    """Whether its level is that of an error or a warning."""
+    return EMERGENCY < entry.level <= WARNING
 
 
 @check(read="syslog(3)", bonus=True, needs_log=LOG_TO_JUDGE, scene=Scene(fault=Fault.CHDIR_FAILS))
 def logs_failures(o: Observation) -> Finding:
     """tells the log as well when a call fails."""
-    if fails_cleanly(o) and any("denied" in message.text for message in o.messages):
+    if fails_cleanly(o) and any(map(is_an_error, reasons_in_log(o))):
         return None
     return Wrong(
-        expected="the reason in the log, a status other than 0, nothing that lives on",
+        expected="the reason in the log, as an error or a warning; a status other than 0, nothing that lives on",
         observed=f"chdir() was made to fail (EACCES); {fate(o)}; in the log: {quoted(o)}",
         because=why_the_log_has_no_reason(o),
     )
 
 
 def why_the_log_has_no_reason(o: Observation) -> str:
-    if o.processes:
-        return "what chdir() returns is not looked at"
+    if o.processes and reasons_in_log(o):
+        return (
+            "Your program logs that chdir() failed, but it keeps running in the directory where you started it. Exit "
+            "with a status other than 0 after the message."
+        )
     if not fails_cleanly(o):
-        return "it ends as if all were well: whoever started it cannot tell"
-    return "nobody reads standard error of a daemon: what die() prints has to go to the log too, with the reason"
+        return why_it_does_not_give_up(o, CHDIR_FAILURE)
+    if reasons_in_log(o):
+        return (
+            f"Your program logs the reason at level {reasons_in_log(o)[0].level}. That level is not for errors. Use "
+            "LOG_ERR, so that the message is kept and found."
+        )
+    if o.messages:
+        return (
+            "Your log message does not name the reason. Add it with %m, or with strerror(errno) as an argument for %s. "
+            "Save errno before another call changes it."
+        )
+    if o.printed.strip():
+        return (
+            "Your message went only to standard error, and nobody reads that of a daemon. Call syslog() in die() too, "
+            "with the reason."
+        )
+    return "Your program exits without a message in the log. Call syslog() before you exit, with the reason (%m)."
 
 
 def came_out_right(o: Observation) -> bool:
@@ -201,16 +319,38 @@ def came_out_right(o: Observation) -> bool:
     return o.process is not None and all(is_null(o.process, n) for n in STANDARD)
 
 
-def gave_up(o: Observation) -> bool:
-    """Whether it ended with status 1, and named a number that is none of 0, 1 and 2."""
-    ended_with_1 = any(os.WIFEXITED(status) and os.WEXITSTATUS(status) == 1 for status in o.reaped.values())
-    return not o.processes and ended_with_1 and says_why(o, *"3456789")
+FAR = 8  # what is opened first where nothing can be closed gets no number that is further from the lowest free one
+
+
+def names_the_numbers(o: Observation, text: str) -> bool:
+    """Whether a text names the numbers that open() and dup() gave, where nothing could be closed before.
+
+    None is below the lowest that was free at the start. There are three of
+    them; a program that looks at each at once names the first alone.
+    """
+    taken = set(o.shell.descriptors)
+    lowest = next(n for n in count() if n not in taken)
+    words = re.findall(r"(?<![\d.])(?:0|[1-9]\d*)(?![\d.]*\d)", text.replace(o.name, ""))
+    found = {int(word) for word in words if len(word) < 5} - {o.job.pid, *o.reaped}
+    beyond = {n for n in found if n >= lowest}
+    return len(beyond) >= len(STANDARD) or any(n < lowest + FAR for n in beyond)
+
+
+def with_the_numbers(o: Observation) -> list[Entry]:
+    """The messages to the log that name them."""
+    return [each for each in entries(o) if names_the_numbers(o, each.text)]
+
+
+def ended_with_1(o: Observation) -> bool:
+    """Whether a process has exited with status 1, and none stays."""
+    statuses = [s for s in (o.job.status, *o.reaped.values()) if s is not None]
+    return fails_cleanly(o) and any(os.WIFEXITED(s) and os.WEXITSTATUS(s) == 1 for s in statuses)
 
 
 @check(read="syslog(3), dup(2)", bonus=True, needs_log=LOG_TO_JUDGE, scene=Scene(fault=Fault.CLOSE_IGNORED))
 def names_wrong_numbers(o: Observation) -> Finding:
     """logs the numbers and ends with 1 if they are not 0, 1 and 2."""
-    if came_out_right(o) or gave_up(o):
+    if came_out_right(o) or (ended_with_1(o) and any(map(is_an_error, with_the_numbers(o)))):
         return None
     return Wrong(
         expected="an error in the log that names the numbers, status 1, nothing that lives on",
@@ -220,11 +360,25 @@ def names_wrong_numbers(o: Observation) -> Finding:
 
 
 def why_the_numbers_are_not_named(o: Observation) -> str:
+    if o.processes and with_the_numbers(o):
+        return (
+            "Your program logs the wrong numbers, but it keeps running with them. Exit with status 1 after the message."
+        )
     if o.processes:
-        return "the numbers that open() and dup() gave are not compared with 0, 1 and 2"
+        return (
+            "Your program keeps running with the wrong numbers. Compare what open() and dup() return with 0, 1 and 2. "
+            "Log the numbers and exit with status 1 if they differ."
+        )
+    if crash(o):
+        return crash_cause(o)
     if not o.messages:
-        return "it ends without a word in the log"
-    return "the message does not name the numbers, or the status is not 1"
+        return "Your program exits without a message in the log. Log the three numbers with syslog() before you exit."
+    if ended_with_1(o) and with_the_numbers(o):
+        return (
+            f"Your program logs the numbers at level {with_the_numbers(o)[0].level}. That level is not for errors. Use "
+            "LOG_ERR, so that the message is kept and found."
+        )
+    return "Your log message does not contain the three numbers, or the exit status is not 1. Both are needed."
 
 
 CHECKS = [
