@@ -20,7 +20,10 @@ class Instead(Enum):
 
 
 class Fault(Enum):
-    """A row: its name on the wire and in reports, what happens instead of the calls, and the calls."""
+    """A row: its name on the wire and in reports, what happens instead of the calls, and the calls.
+
+    A call with a colon, such as rt_sigaction:SIGHUP, is one with that first argument.
+    """
 
     FORK_FAILS = ("fork-EAGAIN", errno.EAGAIN, "clone clone3 fork vfork")
     PIPE_FAILS = ("pipe-EMFILE", errno.EMFILE, "pipe pipe2 socketpair")
@@ -34,7 +37,8 @@ class Fault(Enum):
     DISK_FULL = ("write-ENOSPC", errno.ENOSPC, "write writev pwrite64")
     SETSID_KILLS = ("setsid-killed", Instead.KILLED, "setsid")
     CHDIR_KILLS = ("chdir-killed", Instead.KILLED, "chdir fchdir")
-    HOLD_SETSID = ("setsid-held", Instead.HELD, "setsid")
+    # The first calls with which a child can get away from its parent's hang-up.
+    HOLD_CHILD = ("child-held", Instead.HELD, "setsid rt_sigaction:SIGHUP rt_sigprocmask")
     HOLD_CHDIR = ("chdir-held", Instead.HELD, "chdir fchdir")
     SLOW_CHDIR = ("chdir-slow", Instead.HELD, "chdir fchdir")
     CHDIR_OUTLIVED = ("chdir-outlived", Instead.HELD, "chdir fchdir")

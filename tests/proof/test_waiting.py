@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from lab.kernel.waiting import awaited_signals, call_of, timeout, waits_for_good, waits_to_write
+from lab.kernel.waiting import awaited_signals, call_of, timeout, waits_for_others, waits_to_write
 
 # As the launcher tells them: {number: (kind, argument)}.
 CALLS = {1: ("-", 0), 2: ("m", 2), 3: ("n", 0), 4: ("u", 0), 5: ("c", 2), 6: ("f", 3), 7: ("s", 2)}
@@ -110,8 +110,7 @@ def test_signals_that_are_waited_for_are_in_memory(thread):
 
 
 def test_who_waits_to_write_waits_for_nothing_to_come(process):
-    folder = process(in_call(99))
-    assert waits_to_write(folder, CALLS) and not waits_for_good(folder, CALLS)
+    assert waits_to_write(process(in_call(99)), CALLS)
 
 
 def test_it_may_be_another_thread_that_waits_to_write(process):
@@ -121,13 +120,32 @@ def test_it_may_be_another_thread_that_waits_to_write(process):
 
 def test_who_waits_for_something_to_come_does_not_wait_to_write(process):
     folder = process(in_call(1), in_call(1))
-    assert waits_for_good(folder, CALLS) and not waits_to_write(folder, CALLS)
+    assert waits_for_others(folder, CALLS) and not waits_to_write(folder, CALLS)
 
 
 def test_who_runs_waits_for_nothing(process):
     folder = process(in_call(1), state="R")
-    assert not waits_for_good(folder, CALLS) and not waits_to_write(folder, CALLS)
+    assert not waits_for_others(folder, CALLS) and not waits_to_write(folder, CALLS)
 
 
 def test_who_is_gone_waits_for_nothing(tmp_path):
-    assert not waits_for_good(str(tmp_path), CALLS) and not waits_to_write(str(tmp_path), CALLS)
+    assert not waits_for_others(str(tmp_path), CALLS) and not waits_to_write(str(tmp_path), CALLS)
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "is_so"),
+    [
+        (in_call(2, 0, 1, 1500), "S", True),
+        (in_call(2, 0, 0, 1500), "S", False),
+        (in_call(2, 0, 0, -1), "S", True),
+        (in_call(3, 8), "S", False),
+        (in_call(5, 0, 0, 8), "S", False),
+        (in_call(99), "S", True),
+        (in_call(99), "D", True),
+        (f"-1 {STACK}", "D", False),
+        ("running", "R", False),
+    ],
+    ids=["poll", "poll of none", "for ever", "sleep", "sleep by a clock", "a lock", "vfork", "memory", "it runs"],
+)
+def test_who_sleeps_does_not_wait_for_others(text, state, is_so, process):
+    assert waits_for_others(process(text, state=state), CALLS) == is_so

@@ -106,13 +106,20 @@ def _faults() -> Iterator[str]:
     yield "\n/* What happens instead of a call, where it is no errno. */"
     yield f"enum {{ {', '.join(f'{each.value} = {number}' for each, number in INSTEAD_OF_ERRNO.items())} }};"
     yield f"enum {{ MAX_FAULT_CALLS = {max(len(fault.calls) for fault in Fault)} }};"
-    yield "\n/* FAULT(name, what happens instead, how many calls, the calls) */"
+    yield "\n/* FAULT(name, what happens instead, how many calls, the calls); of each call the"
+    yield "   first argument that counts. */"
     rows = []
     for fault in Fault:
         instead = fault.instead.value if isinstance(fault.instead, Instead) else errno.errorcode[fault.instead]
-        calls = ", ".join(f"SYS_{call}" for call in fault.calls)
+        calls = ", ".join(map(_fault_call, fault.calls))
         rows.append(f'FAULT("{fault.word}", {instead}, {len(fault.calls)}, {calls})')
     yield from _macro("FAULTS(FAULT)", rows)
+
+
+def _fault_call(call: str) -> str:
+    """A call and its first argument, for C."""
+    name, _, argument = call.partition(":")
+    return f"{{SYS_{name}, {argument or 'ANY_ARGUMENT'}}}"
 
 
 # ---- orders ----------------------------------------------------------------------

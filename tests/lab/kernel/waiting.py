@@ -25,7 +25,7 @@ Calls = Mapping[int, Tuple[str, int]]
 Call = Tuple[str, ...]  # the words of /proc/PID/syscall: the number, then the arguments
 
 FOR_EVER, UNKNOWN = "-", "?"  # kinds: it has no timeout; it is none of Calls
-MILLISECONDS, MICROSECONDS, CLOCK, FUTEX, SIGNALS = "m", "u", "c", "f", "s"
+MILLISECONDS, MICROSECONDS, NANOSECONDS, CLOCK, FUTEX, SIGNALS = "m", "u", "n", "c", "f", "s"
 
 _TIMER_ABSTIME = 1  # time.h
 # linux/futex.h: what is waited for up to a moment and not for a time; and which clock that is meant by.
@@ -67,14 +67,30 @@ def timeout(thread: str, call: Call, calls: Calls) -> float:
         return 0.0  # a clock that is not everybody's: of a process, or of a device
 
 
-def waits_for_good(folder: str, calls: Calls) -> bool:
-    """Whether a process waits for something to happen, however long that takes."""
+def waits_for_others(folder: str, calls: Calls) -> bool:
+    """Whether a process waits for something that another one does, and not for some time to pass."""
     try:
-        if procfs.read_stat(folder).state != "S":
-            return False
+        state = procfs.read_stat(folder).state
     except ProcessLookupError:
         return False
-    return timeout(folder, call_of(folder), calls) == math.inf
+    call = call_of(folder)
+    if not call or int(call[0]) < 0:  # it runs, or waits for memory
+        return False
+    if state == "D":  # for its child, after vfork()
+        return True
+    return state == "S" and (not _is_sleep(call, calls) or timeout(folder, call, calls) == math.inf)
+
+
+def _is_sleep(call: Call, calls: Calls) -> bool:
+    """Whether nothing but a signal or the time can end a call: a sleep, or a poll() or select() of no descriptor."""
+    kind, argument = calls.get(int(call[0]), (UNKNOWN, 0))
+    if kind == CLOCK or (kind, argument) == (NANOSECONDS, 0):
+        return True
+    if kind in (MILLISECONDS, NANOSECONDS) and argument == 2:  # poll(), ppoll()
+        return _as_int(int(call[2], 16)) == 0
+    if kind in (MICROSECONDS, NANOSECONDS) and argument == 4:  # select(), pselect()
+        return _as_int(int(call[1], 16)) == 0
+    return False
 
 
 def waits_to_write(folder: str, calls: Calls) -> bool:

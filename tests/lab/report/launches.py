@@ -87,6 +87,8 @@ def fault_in_words(fault: Fault) -> str:
     call, _, how = fault.word.rpartition("-")
     if call == "telling":
         return "it is held whenever it tells something"
+    if call == "child":
+        return "its child is held until the parent has ended or waits for it"
     ways = {
         "killed": f"it is killed in {call}()",
         "held": f"it is held for a while in {call}()",

@@ -14,12 +14,14 @@ from typing import Callable, Mapping
 from lab.facts import Held
 from lab.faults import Fault
 from lab.kernel import procfs
-from lab.kernel.waiting import waits_for_good
+from lab.kernel.waiting import waits_for_others
 from lab.sandbox.launch import HeldCall, Launch
 from lab.watch.look import held_signals
 
 SLOW_TIME = 1.0  # seconds that a start takes whose call is held
-HOLD_TIME = 0.3  # seconds for which a child's setsid() is held while its parent does neither end nor wait
+# Seconds for which a child is held while its parent neither ends nor waits for anybody. A parent that sleeps for longer
+# has arrived, as far as the lab knows (LONG_SLEEP in rest.py); one that asks again and again is let have its answer.
+HOLD_TIME = 3.5
 MAX_PIPES = 64  # of an answer's that are kept open
 
 
@@ -30,6 +32,7 @@ class Holder:
         self.accept_failed = False
         self.looks: list[tuple[int, frozenset[int] | None]] = []  # what was seen, after how many notices
         self.pipes: list[int] = []  # descriptors
+        self.free: set[int] = set()  # PIDs of children, as the lab sees them, that have been held long enough
 
     def __enter__(self) -> Holder:
         return self
@@ -57,13 +60,17 @@ class Holder:
     def _hold_child(self, launch: Launch, call: HeldCall) -> None:
         """A child goes on when its parent has ended, or waits for it, or does not come to either."""
         is_over = time.monotonic() > call.since + HOLD_TIME
-        if call.pid == launch.job or is_over or self._is_parent_placed(launch):
-            launch.let_go(call)
+        if call.pid != launch.job and not is_over and call.outer not in self.free:
+            if not self._is_parent_placed(launch):
+                return
+        if call.pid != launch.job:
+            self.free.add(call.outer)
+        launch.let_go(call)
 
     @staticmethod
     def _is_parent_placed(launch: Launch) -> bool:
-        """Whether the process that the shell started has ended, or waits however long that takes."""
-        return launch.job_status is not None or waits_for_good(f"{launch.proc}/{launch.job}", launch.calls)
+        """Whether the process that the shell started has ended, or waits for what others do."""
+        return launch.job_status is not None or waits_for_others(f"{launch.proc}/{launch.job}", launch.calls)
 
     def _hold_start(self, launch: Launch, call: HeldCall) -> None:
         """A call of the daemon goes on after SLOW_TIME, or when nobody waits for it any more."""
@@ -115,7 +122,7 @@ class Holder:
 
 
 AT_CALL: Mapping[Fault, Callable[[Holder, Launch, HeldCall], None]] = {
-    Fault.HOLD_SETSID: Holder._hold_child,
+    Fault.HOLD_CHILD: Holder._hold_child,
     Fault.HOLD_CHDIR: Holder._keep_pipes_open,
     Fault.SLOW_CHDIR: Holder._hold_start,
     Fault.CHDIR_OUTLIVED: Holder._outlive,

@@ -12,9 +12,9 @@ from lab.faults import Fault
 from lab.scene import Scene
 
 TIMES = 3  # the lab holds the order that counts, see LEADING: more launches would show nothing else
-# The child gets no further than its setsid() until its parent has ended, or waits for it: else chance says which comes
-# first, and on a busy machine most often the same.
-LEADING = Scene(leads=True, fault=Fault.HOLD_SETSID)
+# The child gets no further than the first call that could save it until its parent has ended, or waits for it: else
+# chance says which comes first, and on a busy machine most often the same.
+LEADING = Scene(leads=True, fault=Fault.HOLD_CHILD)
 
 
 @check(read="signal(7), sigaction(2)")
@@ -79,9 +79,9 @@ def why_it_did_not_survive(o: Observation) -> str:
         )
     if any(was_hung_up(status) for status in o.reaped.values()):
         return (
-            "when a session leader ends, the kernel sends SIGHUP to the group in the foreground of its terminal. "
-            "The child is in it until its setsid(), and the signal came (or was unblocked) before it was "
-            "ignored. Ignore it before the first fork; the child inherits that"
+            "SIGHUP killed the child before your program ignored it. The kernel sent it when the first process, the "
+            "session leader, exited. A sleep there only makes that rarer. Ignore SIGHUP before the first fork(), and "
+            "the child inherits that."
         )
     if o.job.status is None:
         return (

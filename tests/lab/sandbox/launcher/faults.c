@@ -8,6 +8,8 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -63,11 +65,16 @@ enum { LOW_HALF = 0, HIGH_HALF = 4 };
 
 enum { X32_CALLS = 0x40000000 }; /* __X32_SYSCALL_BIT in asm/unistd.h */
 
+enum { ANY_ARGUMENT = -1 };
+
 static const struct fault {
     const char *name;
     int instead; /* the errno that a call fails with, or a FAULT_ of protocol.h */
     int count;
-    int calls[MAX_FAULT_CALLS];
+    struct {
+        int number;
+        int argument; /* the first one; of any other value it goes on */
+    } calls[MAX_FAULT_CALLS];
 } faults[] = {
 #define ROW(name, instead, count, ...) {name, instead, count, {__VA_ARGS__}},
     FAULTS(ROW)
@@ -116,7 +123,7 @@ void inject_fault(const struct request *request)
         return;
     const struct fault *fault = find_fault(request);
 
-    struct sock_filter filter[2 * MAX_FAULT_CALLS + 16];
+    struct sock_filter filter[5 * MAX_FAULT_CALLS + 16];
     unsigned short length = 0;
     /* A program may call the kernel in another machine's way as well (int 0x80,
        x32). A call that is made to fail works then, which fools nobody; one
@@ -148,8 +155,15 @@ void inject_fault(const struct request *request)
         LOAD(offsetof(struct seccomp_data, nr));
     }
     for (int i = 0; i < fault->count; i++) {
-        UNLESS_EQUAL_PASS(fault->calls[i], 1);
+        bool any = fault->calls[i].argument == ANY_ARGUMENT;
+        UNLESS_EQUAL_PASS(fault->calls[i].number, any ? 1 : 4);
+        if (!any) {
+            LOAD(offsetof(struct seccomp_data, args) + LOW_HALF);
+            UNLESS_EQUAL_PASS(fault->calls[i].argument, 1);
+        }
         RETURN(action(fault));
+        if (!any)
+            LOAD(offsetof(struct seccomp_data, nr));
     }
     RETURN(SECCOMP_RET_ALLOW);
 #undef UNLESS_EQUAL_PASS

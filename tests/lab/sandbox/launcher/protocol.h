@@ -53,27 +53,28 @@ enum { KIND_JOB, KIND_SHELL, KIND_TOOL };
 enum { FAULT_NOTHING = 0, FAULT_KILLED = -1, FAULT_HELD = -2 };
 enum { MAX_FAULT_CALLS = 6 };
 
-/* FAULT(name, what happens instead, how many calls, the calls) */
+/* FAULT(name, what happens instead, how many calls, the calls); of each call the
+   first argument that counts. */
 #define FAULTS(FAULT) \
-    FAULT("fork-EAGAIN", EAGAIN, 4, SYS_clone, SYS_clone3, SYS_fork, SYS_vfork) \
-    FAULT("pipe-EMFILE", EMFILE, 3, SYS_pipe, SYS_pipe2, SYS_socketpair) \
-    FAULT("setsid-EPERM", EPERM, 1, SYS_setsid) \
-    FAULT("setgroups-EPERM", EPERM, 1, SYS_setgroups) \
-    FAULT("setgid-EPERM", EPERM, 3, SYS_setgid, SYS_setresgid, SYS_setregid) \
-    FAULT("setuid-EAGAIN", EAGAIN, 3, SYS_setuid, SYS_setresuid, SYS_setreuid) \
-    FAULT("chdir-EACCES", EACCES, 2, SYS_chdir, SYS_fchdir) \
-    FAULT("close_range-ENOSYS", ENOSYS, 1, SYS_close_range) \
-    FAULT("close_range-EPERM", EPERM, 1, SYS_close_range) \
-    FAULT("write-ENOSPC", ENOSPC, 3, SYS_write, SYS_writev, SYS_pwrite64) \
-    FAULT("setsid-killed", FAULT_KILLED, 1, SYS_setsid) \
-    FAULT("chdir-killed", FAULT_KILLED, 2, SYS_chdir, SYS_fchdir) \
-    FAULT("setsid-held", FAULT_HELD, 1, SYS_setsid) \
-    FAULT("chdir-held", FAULT_HELD, 2, SYS_chdir, SYS_fchdir) \
-    FAULT("chdir-slow", FAULT_HELD, 2, SYS_chdir, SYS_fchdir) \
-    FAULT("chdir-outlived", FAULT_HELD, 2, SYS_chdir, SYS_fchdir) \
-    FAULT("accept-once", FAULT_HELD, 2, SYS_accept, SYS_accept4) \
-    FAULT("telling-held", FAULT_HELD, 6, SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_write, SYS_writev, SYS_socketcall) \
-    FAULT("close-ignored", FAULT_NOTHING, 2, SYS_close, SYS_close_range)
+    FAULT("fork-EAGAIN", EAGAIN, 4, {SYS_clone, ANY_ARGUMENT}, {SYS_clone3, ANY_ARGUMENT}, {SYS_fork, ANY_ARGUMENT}, {SYS_vfork, ANY_ARGUMENT}) \
+    FAULT("pipe-EMFILE", EMFILE, 3, {SYS_pipe, ANY_ARGUMENT}, {SYS_pipe2, ANY_ARGUMENT}, {SYS_socketpair, ANY_ARGUMENT}) \
+    FAULT("setsid-EPERM", EPERM, 1, {SYS_setsid, ANY_ARGUMENT}) \
+    FAULT("setgroups-EPERM", EPERM, 1, {SYS_setgroups, ANY_ARGUMENT}) \
+    FAULT("setgid-EPERM", EPERM, 3, {SYS_setgid, ANY_ARGUMENT}, {SYS_setresgid, ANY_ARGUMENT}, {SYS_setregid, ANY_ARGUMENT}) \
+    FAULT("setuid-EAGAIN", EAGAIN, 3, {SYS_setuid, ANY_ARGUMENT}, {SYS_setresuid, ANY_ARGUMENT}, {SYS_setreuid, ANY_ARGUMENT}) \
+    FAULT("chdir-EACCES", EACCES, 2, {SYS_chdir, ANY_ARGUMENT}, {SYS_fchdir, ANY_ARGUMENT}) \
+    FAULT("close_range-ENOSYS", ENOSYS, 1, {SYS_close_range, ANY_ARGUMENT}) \
+    FAULT("close_range-EPERM", EPERM, 1, {SYS_close_range, ANY_ARGUMENT}) \
+    FAULT("write-ENOSPC", ENOSPC, 3, {SYS_write, ANY_ARGUMENT}, {SYS_writev, ANY_ARGUMENT}, {SYS_pwrite64, ANY_ARGUMENT}) \
+    FAULT("setsid-killed", FAULT_KILLED, 1, {SYS_setsid, ANY_ARGUMENT}) \
+    FAULT("chdir-killed", FAULT_KILLED, 2, {SYS_chdir, ANY_ARGUMENT}, {SYS_fchdir, ANY_ARGUMENT}) \
+    FAULT("child-held", FAULT_HELD, 3, {SYS_setsid, ANY_ARGUMENT}, {SYS_rt_sigaction, SIGHUP}, {SYS_rt_sigprocmask, ANY_ARGUMENT}) \
+    FAULT("chdir-held", FAULT_HELD, 2, {SYS_chdir, ANY_ARGUMENT}, {SYS_fchdir, ANY_ARGUMENT}) \
+    FAULT("chdir-slow", FAULT_HELD, 2, {SYS_chdir, ANY_ARGUMENT}, {SYS_fchdir, ANY_ARGUMENT}) \
+    FAULT("chdir-outlived", FAULT_HELD, 2, {SYS_chdir, ANY_ARGUMENT}, {SYS_fchdir, ANY_ARGUMENT}) \
+    FAULT("accept-once", FAULT_HELD, 2, {SYS_accept, ANY_ARGUMENT}, {SYS_accept4, ANY_ARGUMENT}) \
+    FAULT("telling-held", FAULT_HELD, 6, {SYS_sendto, ANY_ARGUMENT}, {SYS_sendmsg, ANY_ARGUMENT}, {SYS_sendmmsg, ANY_ARGUMENT}, {SYS_write, ANY_ARGUMENT}, {SYS_writev, ANY_ARGUMENT}, {SYS_socketcall, ANY_ARGUMENT}) \
+    FAULT("close-ignored", FAULT_NOTHING, 2, {SYS_close, ANY_ARGUMENT}, {SYS_close_range, ANY_ARGUMENT})
 
 /* ORDER(word, form, arguments of the function order_word()). Each letter of the
    form is a word: a number, a text, or a list of all numbers that are left. */
