@@ -83,7 +83,9 @@ def test_the_first_wrong_answer_is_explained_last(answers):
     edit(answers / SETSID.file, "    start_session();\n", "")
     printed = run_lab("check", "--answers", answers).stdout
     places = [printed.index(f"{name}: ") for name in (UMASK.name, f"\n{FORK.name}", f"\n{SETSID.name}")]
-    places += [printed.index(says) for says in ("NO   the daemon leads its own", f"NO   {FORK.name}: the umask is 0000\n")]
+    places += [
+        printed.index(says) for says in ("NO   the daemon leads", f"NO   {FORK.name}: the umask is 0000\n")
+    ]
     assert places == sorted(places)
     assert printed.endswith(f"       Read steps/{FORK.name}.md and umask(2).\n\n1 of 3 steps done. Next: {FORK.name}\n")
 
