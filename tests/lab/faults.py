@@ -37,8 +37,8 @@ class Fault(Enum):
     DISK_FULL = ("write-ENOSPC", errno.ENOSPC, "write writev pwrite64")
     SETSID_KILLS = ("setsid-killed", Instead.KILLED, "setsid")
     CHDIR_KILLS = ("chdir-killed", Instead.KILLED, "chdir fchdir")
-    # The first calls with which a child can get away from its parent's hang-up.
-    HOLD_CHILD = ("child-held", Instead.HELD, "setsid rt_sigaction:SIGHUP rt_sigprocmask")
+    # The first calls with which a child can get away from its parent's hang-up: few, for each takes the lab time.
+    HOLD_CHILD = ("child-held", Instead.HELD, "setsid rt_sigaction:SIGHUP rt_sigprocmask:SIG_BLOCK")
     HOLD_CHDIR = ("chdir-held", Instead.HELD, "chdir fchdir")
     SLOW_CHDIR = ("chdir-slow", Instead.HELD, "chdir fchdir")
     CHDIR_OUTLIVED = ("chdir-outlived", Instead.HELD, "chdir fchdir")

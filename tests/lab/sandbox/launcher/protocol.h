@@ -68,7 +68,7 @@ enum { MAX_FAULT_CALLS = 6 };
     FAULT("write-ENOSPC", ENOSPC, 3, {SYS_write, ANY_ARGUMENT}, {SYS_writev, ANY_ARGUMENT}, {SYS_pwrite64, ANY_ARGUMENT}) \
     FAULT("setsid-killed", FAULT_KILLED, 1, {SYS_setsid, ANY_ARGUMENT}) \
     FAULT("chdir-killed", FAULT_KILLED, 2, {SYS_chdir, ANY_ARGUMENT}, {SYS_fchdir, ANY_ARGUMENT}) \
-    FAULT("child-held", FAULT_HELD, 3, {SYS_setsid, ANY_ARGUMENT}, {SYS_rt_sigaction, SIGHUP}, {SYS_rt_sigprocmask, ANY_ARGUMENT}) \
+    FAULT("child-held", FAULT_HELD, 3, {SYS_setsid, ANY_ARGUMENT}, {SYS_rt_sigaction, SIGHUP}, {SYS_rt_sigprocmask, SIG_BLOCK}) \
     FAULT("chdir-held", FAULT_HELD, 2, {SYS_chdir, ANY_ARGUMENT}, {SYS_fchdir, ANY_ARGUMENT}) \
     FAULT("chdir-slow", FAULT_HELD, 2, {SYS_chdir, ANY_ARGUMENT}, {SYS_fchdir, ANY_ARGUMENT}) \
     FAULT("chdir-outlived", FAULT_HELD, 2, {SYS_chdir, ANY_ARGUMENT}, {SYS_fchdir, ANY_ARGUMENT}) \
