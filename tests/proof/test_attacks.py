@@ -279,7 +279,7 @@ def ready_too_soon(arena, attack, examine):
 
 D = [
     Attack(16, "limits_of_init", judged, "16_limits_of_init.c", step="pid_file", beside="setsid"),
-    Attack(17, "forged_sender", judged, "17_forged_sender.c", step="syslog", says="NO   .*has reached the log"),
+    Attack(17, "forged_sender", judged, "17_forged_sender.c", step="syslog", says="NO   .*the daemon logs a message"),
     Attack(
         18,
         "daemon_in_a_pid_namespace",

@@ -19,11 +19,11 @@ LEADING = Scene(leads=True, fault=Fault.HOLD_CHILD)
 
 @check(read="signal(7), sigaction(2)")
 def ignores_hangup(o: Observation, p: Process) -> Finding:
-    """SIGHUP is ignored."""
+    """the daemon ignores SIGHUP."""
     if signal.SIGHUP in p.ignored:
         return None
-    blocked = "blocked, and " if signal.SIGHUP in p.blocked else ""
-    action = "caught by a handler" if signal.SIGHUP in p.caught else "not ignored"
+    blocked = "blocked and " if signal.SIGHUP in p.blocked else ""
+    action = "handled" if signal.SIGHUP in p.caught else "not ignored"
     return Wrong(
         expected="SIGHUP in the set SigIgn of /proc/PID/status",
         observed=f"SIGHUP is {blocked}{action}",
@@ -34,17 +34,17 @@ def ignores_hangup(o: Observation, p: Process) -> Finding:
 def why_it_is_not_ignored(p: Process) -> str:
     if signal.SIGHUP in p.caught:
         return (
-            "a handler is installed for it. execve() sets it back to the default, and a handler interrupts "
-            "calls such as pause() and sleep(). SIG_IGN in its place lasts through execve() and interrupts nothing"
+            "Your program handles SIGHUP. Ignore it with SIG_IGN instead. That survives execve(), and it never "
+            "interrupts a call."
         )
     if signal.SIGHUP in p.blocked:
         return (
-            "a blocked signal is kept back, not discarded: it is pending, and ends the process once it is "
-            "unblocked. SIG_IGN as its action discards it"
+            "Your program only blocks SIGHUP. A blocked signal stays pending, and it kills the daemon when it is "
+            "unblocked. Ignore it with SIG_IGN, which discards it."
         )
     return (
-        "SIGHUP still has its default action in this process, which is to end it: SIG_IGN was not set, or "
-        "for another signal, or in another process (after the fork each has its own), or it was set back"
+        "SIGHUP still has its default action in the daemon, which kills it. Most likely SIG_IGN was set in another "
+        "process, or for another signal, or was undone later. Ignore SIGHUP before fork()."
     )
 
 
@@ -54,7 +54,7 @@ def was_hung_up(status: int | None) -> bool:
 
 
 @check(
-    says=f"lives on when a session leader starts it, {TIMES} times of {TIMES}",
+    says=f"it stays when the first process leads the session, {TIMES} times of {TIMES}",
     read="setsid(2), signal(7)",
     scene=LEADING,
     times=TIMES,
@@ -64,9 +64,8 @@ def survives_hangup(o: Observation) -> Finding:
     if o.job.status == 0 and len(o.processes) == 1:
         return None
     return Wrong(
-        expected="launched as the leader of a terminal's session, as by ssh -t: it ends with status 0, and "
-        "one process lives on, every time",
-        observed=f"first that failed: {fate(o)}",
+        expected="started as a session leader: exit status 0, and one process stays, every time",
+        observed=f"the first start that failed: {fate(o)}",
         because=why_it_did_not_survive(o),
     )
 
@@ -74,8 +73,8 @@ def survives_hangup(o: Observation) -> Finding:
 def why_it_did_not_survive(o: Observation) -> str:
     if was_hung_up(o.job.status):
         return (
-            "SIGHUP ended the launched process itself: a session leader that gives up its terminal (TIOCNOTTY) "
-            "sends it to the group in the foreground, and so to itself"
+            "SIGHUP killed the first process itself. Most likely it gave up its terminal with TIOCNOTTY, and a session "
+            "leader then sends SIGHUP to its own group. Leave that out: setsid() is enough."
         )
     if any(was_hung_up(status) for status in o.reaped.values()):
         return (
@@ -85,17 +84,17 @@ def why_it_did_not_survive(o: Observation) -> str:
         )
     if o.job.status is None:
         return (
-            "the launched process goes on where it leads its session: whoever started it waits for its end. It "
-            "has to end there too, and leave its child behind"
+            "The first process stays when it is a session leader, and its caller waits for it. Exit in the parent "
+            "right after fork(), also there."
         )
     if o.job.status != 0:
         return (
-            f"the launched process {ended(o.job.status)}: here it leads its session, where setpgid() "
-            "fails with EPERM, as setsid() does in the leader of any group. Neither is needed before the fork"
+            f"The first process {ended(o.job.status)}. Most likely setpgid() or setsid() failed with EPERM, because a "
+            "session leader may call neither. Call setsid() in the child only."
         )
     return (
-        "the child ended in some other way: in a handler for SIGHUP, or since a call failed. When its leader "
-        "ends, a session loses its terminal: open() of /dev/tty fails with ENXIO, tcgetpgrp() with ENOTTY"
+        "The child exited by itself. Most likely a handler for SIGHUP ended it, or a call failed because the session "
+        "has lost its terminal. Ignore SIGHUP, and do not use the terminal."
     )
 
 

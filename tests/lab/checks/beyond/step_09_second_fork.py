@@ -15,7 +15,7 @@ from lab.facts import Observation, Opened, Process
 from lab.scene import OpenTerminal, Parent, Scene
 
 # What is expected where the lab makes it open a terminal.
-GETS_NONE = "no controlling terminal after the lab has made it open one (with ptrace, O_RDWR)"
+GETS_NONE = "no controlling terminal, after the lab made the daemon open one (ptrace, O_RDWR)"
 
 
 def leads(p: Process) -> bool:
@@ -30,12 +30,12 @@ def session_leader_lives(o: Observation, p: Process) -> bool:
 
 @check(read="fork(2), _exit(2)", replaces=[step_02.one_lives_on], adds_nothing=True)
 def one_lives_on(o: Observation) -> Finding:
-    """the launched process ends with status 0, one process lives on."""
+    """the first process exits with status 0, one process stays."""
     finding = step_02.one_lives_on.judge(o)
     if not isinstance(finding, Wrong):
         return finding
     # What holds is the same, but here two forks are asked for.
-    expected = f"PID {o.job.pid} has ended with status 0; of what it has forked, one process lives on"
+    expected = f"PID {o.job.pid} has exited with status 0, and one of its descendants stays"
     return replace(finding, expected=expected).instead(why_two_forks_leave_more(o))
 
 
@@ -44,30 +44,30 @@ def why_two_forks_leave_more(o: Observation) -> str | None:
         return None  # step 02 has the causes of these
     if job_lives(o) and len(o.processes) > 1:
         return (
-            "the launched process goes on as well: it waits for its child, or runs on into the code that is the "
-            "child's. After each of the two forks the parent has to end"
+            "The first process is still running. It waits for its child, or it runs on into the child's code. After "
+            "each of the two forks, exit in the parent with _exit(0)."
         )
     if o.process is not None and session_leader_lives(o, o.process):
         return (
-            "the session leader lives on beside the process that it forked. It has to end as soon as the second "
-            "fork has made its child, without waiting for it. fork() gives the child's PID in the parent"
+            "The session leader is still running. It must exit right after the second fork(), without waiting for its "
+            "child. fork() returns the child's PID in the parent."
         )
     if len(o.processes) > 1:
         return (
-            "more than one process lives on: there was a fork after the second one, or in a loop, and its parent "
-            "and its child both go on"
+            "More than one process stays. Most likely fork() is called a third time, or in a loop. Call it twice, and "
+            "exit in the parent each time."
         )
     return None
 
 
 @check(read="setsid(2), credentials(7)", replaces=[step_03.leads_session])
 def leads_nothing(o: Observation, p: Process) -> Finding:
-    """SID = PGID, and no process with that PID lives."""
+    """the daemon leads neither a session nor a process group."""
     living = [each.pid for each in o.processes]
     if p.sid == p.pgid != o.shell.sid and p.sid not in living:
         return None
     return Wrong(
-        expected=f"SID and PGID the same, of a process that has ended, not {p.pid}",
+        expected=f"SID and PGID the same, of a process that has exited, not {p.pid}",
         observed=group_words(o),
         because=why_it_leads_something(o, p),
     )
@@ -76,27 +76,31 @@ def leads_nothing(o: Observation, p: Process) -> Finding:
 def why_it_leads_something(o: Observation, p: Process) -> str:
     if p.sid == o.shell.sid:
         return (
-            "this process is still in the shell's session: setsid() was not called in it or in what forked it, "
-            "or it failed"
+            "The daemon is still in the shell's session. setsid() was not called in it or in its parent, or it failed. "
+            "Call it in the child of the first fork()."
         )
     if leads(p) and o.zombies:
         return (
-            "it leads its session, and a child of it has ended. After the second fork the child has to go on, and "
-            "the parent to end: fork() gives 0 in the child, and the child's PID in the parent"
+            "The daemon is still the session leader, and its child has exited. Swap the branches of the second fork(): "
+            "it returns 0 in the child, which must stay. The parent must exit."
         )
     if leads(p) and o.reaped:
         return (
-            "it leads its session, though one more process was forked on the way and has ended: the second fork "
-            "came before setsid(), or setsid() was called once more after it, which makes a leader again"
+            "The daemon leads its session although your program forked twice. Most likely setsid() comes after the "
+            "second fork(), or is called again there. Call it once, between the two."
         )
     if leads(p):
         return (
-            "it leads its session: there was no fork after setsid(), or the child of that fork is not the one "
-            "that lives on. O_NOCTTY, SIGHUP ignored, or another thread change nothing about that"
+            "The daemon is still the session leader. Most likely there is no fork() after setsid(), or the child of "
+            "that fork() has exited. Fork again, and exit in the parent."
         )
     if session_leader_lives(o, p):
-        return "the session leader lives on beside it: after the second fork the parent has to end"
-    return "it was put into a process group of its own: setpgid() or setpgrp() did that, and nothing asks for it"
+        return (
+            "The session leader is still running beside the daemon. Exit in the parent right after the second fork()."
+        )
+    return (
+        "The daemon leads a process group of its own. Most likely setpgid() or setpgrp() made it. Leave that call out."
+    )
 
 
 @check(
@@ -106,17 +110,17 @@ def why_it_leads_something(o: Observation, p: Process) -> str:
     expects=GETS_NONE,
 )
 def gets_no_terminal(o: Observation, p: Process) -> Finding:
-    """opening a terminal without O_NOCTTY does not get it one."""
+    """opening a terminal does not make it the controlling one."""
     opened = o.came(Opened)
     if opened and opened.result < 0:
-        return Unseen(f"the lab could not make it open a terminal: {os.strerror(-opened.result)}")
+        return Unseen(f"the lab could not make the daemon open a terminal: {os.strerror(-opened.result)}")
     if not o.after.terminal:
         return None
     return Wrong(
         expected=GETS_NONE,
-        observed="the terminal that it opened is its controlling terminal now",
-        because="a session leader without a controlling terminal gets the first one that it opens, and with it SIGHUP "
-        "and SIGINT. Only a second fork makes a process that cannot",
+        observed="the terminal that it opened is now its controlling terminal",
+        because="The lab made your daemon open a terminal, and now it has one. That happens only to a session leader. "
+        "Call fork() again after setsid().",
     )
 
 

@@ -64,7 +64,7 @@ def observed_sets(o: Observation) -> str:
 
 @check(read="signal(7), execve(2)", scene=HELD, follows=[step_08.ignores_hangup, step_09.one_lives_on])
 def signals_reset(o: Observation) -> Finding:
-    """launched with all signals ignored and blocked: afterwards only SIGHUP is ignored."""
+    """only SIGHUP stays ignored, and no signal stays blocked."""
     if stands_alone(o) and not o.survivor.blocked and o.survivor.ignored == {signal.SIGHUP}:
         return None
     return Wrong(
@@ -94,7 +94,10 @@ def why_signals_are_not_reset(o: Observation) -> str:
             "More than one process stays when SIGCHLD is ignored at the start. Most likely one repeats waitpid(), "
             "which then fails with ECHILD. Reset the signals before the first fork()."
         )
-    return "SIGHUP was set back too, after it had been ignored: first undo, then ignore"
+    return (
+        "Most likely your program ignores SIGHUP first and then resets all signals, SIGHUP too. Reset first, then "
+        "ignore SIGHUP. Unblock last."
+    )
 
 
 def why_the_first_process_does_not_exit_well(o: Observation) -> str:
@@ -149,8 +152,8 @@ def why_signals_are_ignored(ignored: Collection[int]) -> str:
         )
     if len(ignored) < FEW:
         return (
-            "these signals were left ignored, or the program ignores them itself: set to SIG_DFL, each has its "
-            "default action again"
+            "These signals are still ignored. Either your program leaves them out, or it ignores them itself later. "
+            "Set each of them to SIG_DFL."
         )
     if last < min(LIBCS_OWN):
         return (
@@ -158,8 +161,8 @@ def why_signals_are_ignored(ignored: Collection[int]) -> str:
             "signal() fails, because libc keeps 32 and 33. Ignore that error and go on to 1."
         )
     return (
-        "the action of these signals was not set to SIG_DFL: it has to be for each from 1 to SIGRTMAX, and "
-        "the loop has to go on past those that cannot be set (SIGKILL, SIGSTOP, and libc's own 32 and 33)"
+        "These signals are still ignored. Set each signal from 1 to SIGRTMAX to SIG_DFL. Go on where that fails: for "
+        "SIGKILL, SIGSTOP, 32 and 33."
     )
 
 
@@ -172,14 +175,13 @@ def has_the_mask_of_the_start(p: Process) -> bool:
 def why_signals_are_blocked(o: Observation, p: Process) -> str:
     if kept(o) and has_the_mask_of_the_start(p):
         return (
-            "what is ignored and what is blocked is inherited through fork() and execve(): both have to be undone "
-            "in the process that lives on, or before it is forked, by SIG_DFL for every signal and by an empty "
-            "mask"
+            "The daemon has the signals of its start. Ignored and blocked signals pass through fork() and execve(). "
+            "Before the first fork(), set every signal to SIG_DFL and empty the mask."
         )
     if p.thread_count > 1:
         return (
-            "each thread has a mask of its own, and what all of them block is kept from the process: what only one "
-            "takes the others may block, but the rest has to be let through by one of them, pthread_sigmask(3)"
+            "All threads of your program block these signals, and each thread has its own mask. Unblock the signals in "
+            "one thread, with pthread_sigmask()."
         )
     if has_the_mask_of_the_start(p):
         return (
@@ -200,8 +202,8 @@ def why_signals_are_blocked(o: Observation, p: Process) -> str:
         )
     if len(p.blocked) < FEW:
         return (
-            "these signals were left blocked, or the program blocks them itself: sigprocmask(SIG_SETMASK) with an "
-            "empty set leaves none"
+            "These signals are still blocked. Most likely your program blocks them itself after it has emptied the "
+            "mask. Leave that out, or unblock them again."
         )
     return (
         "Your program unblocks only some of the signals. SIG_UNBLOCK removes what is in its set, and nothing else. "
@@ -211,23 +213,31 @@ def why_signals_are_blocked(o: Observation, p: Process) -> str:
 
 @check(read="signal(7), kill(2)", scene=HELD, follows=[signals_reset, step_09.one_lives_on])
 def sigterm_ends(o: Observation) -> Finding:
-    """SIGTERM ends it then."""
+    """SIGTERM ends the daemon."""
     if o.process is not None and not o.after.left:
         return None
-    living = " and ".join(str(pid) for pid in o.after.left) or "nothing"
+    if o.process is None:
+        observed = fate(o)
+    else:
+        observed = (
+            f"after kill -TERM {' and '.join(map(str, o.after.left))} still run{'s' if len(o.after.left) == 1 else ''}"
+        )
     return Wrong(
-        expected="nothing lives on after kill -TERM",
-        observed=f"{living} lives on after kill -TERM",
+        expected="no process stays after kill -TERM",
+        observed=observed,
         because=why_sigterm_does_not_end_it(o),
     )
 
 
 def why_sigterm_does_not_end_it(o: Observation) -> str:
     if o.after.left and o.survivor.pid not in o.after.left:
-        return "SIGTERM ended this process, and another goes on in its place: what is told to end has to be gone"
+        return (
+            "SIGTERM ended the daemon, but another process of your program stays. Most likely a handler called fork(). "
+            "Exit in the handler, and start nothing."
+        )
     return (
-        "SIGTERM does not end it: it catches the signal and goes on, or sigwait() takes it. What is used to "
-        "stop daemons sends SIGTERM first, and SIGKILL after a while"
+        "SIGTERM does not end the daemon. Most likely a handler or sigwait() takes the signal, and the program runs "
+        "on. Exit there: whoever stops a daemon sends SIGTERM first."
     )
 
 

@@ -71,13 +71,16 @@ def with_access(o: Observation) -> str:
     return ", ".join(words) or "none"
 
 
+INHERITED = "Inherited descriptors are still open beside /dev/null. Close them all first, as in step 05."
+
+
 @check(read="null(4), dup(2)", replaces=[step_05.nothing_open])
 def null_device(o: Observation, p: Process) -> Finding:
-    """exactly 0, 1 and 2 are open, on the null device."""
+    """0, 1 and 2 lead to /dev/null, and nothing else is open."""
     if standard_holds(o) and not others(p):
         return None
     return Wrong(
-        expected="0 to read, 1 and 2 to write, all three the null device, and nothing else",
+        expected="0 to read, 1 and 2 to write, all on /dev/null, nothing else open",
         observed=with_access(o),
         because=why_it_is_not_the_null_device(o, p),
     )
@@ -88,43 +91,45 @@ def why_it_is_not_the_null_device(o: Observation, p: Process) -> str:
     standard = [files[n] for n in STANDARD if n in files]
     if not files:
         return (
-            "nothing is open: /dev/null was not opened in the process that lives on, or not before it waits, or open() "
-            "failed, or it was opened before all was closed"
+            "Nothing is open in the daemon. Most likely open() was not called there, or step 05 closed everything "
+            "after it, or the path is wrong. Open /dev/null in the daemon, last of all."
         )
     if any(d.kind == "terminal" for d in standard):
         return (
-            "a standard descriptor is still the terminal: it was neither closed before /dev/null was opened, as step "
-            "05 closes all, nor replaced by dup2(); or the terminal was opened again"
+            "A standard descriptor still leads to the terminal. Most likely it was not closed before open(), and "
+            "dup2() did not replace it. Close everything first, as in step 05."
         )
     if any(d.kind != "null" for d in standard) and inherited(o):
-        return "inherited descriptors are still open beside it: step 05 closes them all"
+        return INHERITED
     if any(d.kind != "null" for d in standard):
         return (
-            "only /dev/null reads as empty and swallows what is written: /dev/zero gives zeros without end, "
-            "/dev/full fails every write, a file fills up"
+            "Your program opened something else than /dev/null. Only /dev/null reads as empty and accepts every write. "
+            "/dev/zero never ends, /dev/full fails every write, and a file grows."
         )
     if missing(p) == [0]:
         return (
-            "0 is missing: it was not opened, or it was closed again. Where nothing is open, open() returns 0 itself: "
-            "close what it returned only if that is above 2"
+            "Descriptor 0 is closed. Most likely open() itself returned 0, and your program closed it afterwards. "
+            "Close that descriptor only if its number is above 2."
         )
     if missing(p):
         return (
-            "not all three are there, and it takes one call for each of the three: open() and dup() give the lowest "
-            "free number, dup2(old, new) makes new a duplicate of old. Or one of the calls failed: what they return "
-            "tells"
+            "Not all three descriptors are open. Each needs a call of its own: open() for 0, then dup() for 1 and for "
+            "2. Check what each call returns."
         )
     if any(not d.access for d in files.values()):
         return (
-            "what was opened can neither be read nor written: O_PATH, or an access mode that is none of O_RDONLY, "
-            "O_WRONLY and O_RDWR"
+            "A descriptor can be neither read nor written. Most likely it was opened with O_PATH, or with a wrong "
+            "access mode. Open /dev/null with O_RDWR."
         )
     if 0 in wrong_access(p):
-        return "0 cannot be read: it was opened O_WRONLY, or is a duplicate of one that was. O_RDWR serves all three"
+        return (
+            "Descriptor 0 cannot be read. It was opened with O_WRONLY, or it is a duplicate of one that was. Open "
+            "/dev/null with O_RDWR, which serves all three."
+        )
     if wrong_access(p):
         return (
-            f"{wrong_access(p)[0]} cannot be written: it was opened O_RDONLY, or is a duplicate of one that was. "
-            "O_RDWR serves all three"
+            f"Descriptor {wrong_access(p)[0]} cannot be written. It was opened with O_RDONLY, or it is a duplicate of "
+            "one that was. Open /dev/null with O_RDWR, which serves all three."
         )
     if not_inherited(p):
         number = not_inherited(p)[0]
@@ -133,13 +138,10 @@ def why_it_is_not_the_null_device(o: Observation, p: Process) -> str:
             "Leave it out here: 0, 1 and 2 are there to be inherited."
         )
     if all(d.kind == "null" for d in others(p).values()):
-        return (
-            "one more descriptor of the null device is open: what open() returned, beside its duplicates (close it if "
-            "it is above 2), or a call too many"
-        )
+        return "A fourth descriptor leads to /dev/null. Close the one that open() returned, if its number is above 2."
     if inherited(o):
-        return "inherited descriptors are still open: step 05 closes them all"
-    return "the program opened something more and left it open"
+        return INHERITED
+    return "Your program opened something more and left it open. Close it: in the end only 0, 1 and 2 are open."
 
 
 NO_NULL_DEVICE = Failure(
@@ -152,11 +154,11 @@ NO_NULL_DEVICE = Failure(
 
 @check(read="open(2)", bonus=True, scene=Scene(without=(Device.NULL,)))
 def no_dev_null(o: Observation) -> Finding:
-    """ends with a status other than 0 where there is no /dev/null."""
+    """without /dev/null it exits with an error."""
     if fails_cleanly(o):
         return None
     return Wrong(
-        expected="a status other than 0, nothing that lives on",
+        expected="an exit status other than 0, no process that stays",
         observed=fate(o),
         because=why_it_does_not_end_without_null(o),
     )
@@ -176,12 +178,12 @@ def why_it_does_not_end_without_null(o: Observation) -> str:
     return why_it_does_not_give_up(o, NO_NULL_DEVICE)
 
 
-ONLY_THESE = "0, 1 and 2 are the null device, and nothing else is open"
+ONLY_THESE = "0, 1 and 2 lead to /dev/null, and nothing else is open"
 
 
 @check(read="stdin(3)", bonus=True, scene=Scene(stdio=Stdio.CLOSED))
 def started_with_none_open(o: Observation) -> Finding:
-    """comes out the same when 0, 1 and 2 are closed at its start."""
+    """it comes out the same when 0, 1 and 2 start closed."""
     if o.process is not None and standard_holds(o) and not others(o.process):
         return None
     return Wrong(
@@ -201,8 +203,8 @@ def why_it_needs_them_open(o: Observation) -> str:
             "error, as a test such as !fd or fd > 0 does. Only -1 is one."
         )
     return (
-        "what it opens on its way gets the lowest free number: where 0, 1 and 2 are closed at the start, "
-        "that is one of them"
+        "Something else has one of the numbers 0, 1 and 2, or one of them is closed. What is opened first gets the "
+        "lowest free number. Close everything before you open /dev/null."
     )
 
 

@@ -65,7 +65,7 @@ def null_device_and(
         if holds(o):
             return None
         return Wrong(
-            expected=f"0 to read, 1 and 2 to write, all three the null device, and {expected}",
+            expected=f"0 to read, 1 and 2 to write, all on /dev/null, and {expected}",
             observed=with_access(o),
             because=why_not_just_null_device_and_log(o, p),
         )
@@ -75,7 +75,10 @@ def null_device_and(
 
 def why_not_just_null_device_and_log(o: Observation, p: Process) -> str:
     if set(extra(o)) <= o.sockets.log_peers and len(extra(o)) > 1:
-        return "more than one socket to the log is open: one is enough, and syslog() opens its own"
+        return (
+            "More than one socket to the log is open. Most likely your program opened one itself, and syslog() opened "
+            "another. One is enough, so close yours."
+        )
     taken = [n for n in STANDARD if n in p.open_files and n in o.sockets.log_peers]
     if taken and all(is_null(p, n) for n in STANDARD if n not in taken) and not others(p):
         return (
@@ -84,20 +87,20 @@ def why_not_just_null_device_and_log(o: Observation, p: Process) -> str:
         )
     if taken:
         return (
-            "the socket to the log took one of the numbers 0, 1, 2: the first message was sent, or LOG_NDELAY "
-            "given, while they were closed. Both belong after the opening of /dev/null"
+            f"The socket to the log took descriptor {taken[0]}, which was closed when the log was opened. Open "
+            "/dev/null first. Send a message, or use LOG_NDELAY, after that."
         )
     if standard_holds(o) and not inherited(o) and sockets(p) - o.sockets.log_peers:
         return (
-            "a socket is open that is not connected to /dev/log. That is a Unix datagram socket: connect() one of "
-            "this kind to it, or close yours once the message is sent"
+            "A socket is open that is not connected to /dev/log. Connect a Unix datagram socket to it, or close yours "
+            "after the message is sent."
         )
     return why_it_is_not_the_null_device(o, p)
 
 
 null_device_and_log = null_device_and(
     "null_device_and_log",
-    "0, 1 and 2 are the null device; beside them at most a socket to the log",
+    "0, 1 and 2 lead to /dev/null, beside at most a log socket",
     "at most one socket to /dev/log",
     replaces=[step_06.null_device],
 )
@@ -178,7 +181,7 @@ def is_emergency(o: Observation) -> bool:
 
 @check(read="syslog(3)", needs_log=LOG_TO_JUDGE)
 def reports_to_log(o: Observation, p: Process) -> Finding:
-    """a message of facility daemon, tagged with its name, has reached the log."""
+    """the daemon logs a message with facility daemon and its name."""
     if (DAEMON, o.name, p.pid) in parsed(o) and not is_emergency(o) and not forged(o):
         return None
     return Wrong(
@@ -193,19 +196,18 @@ def why_nothing_was_reported(o: Observation, p: Process) -> str:
     facilities = [message.facility for message in own if message.facility is not None]
     if not o.messages:
         return (
-            "nothing reached /dev/log: syslog() was not called in the process that lives on, or not before it "
-            "waits; or setlogmask() holds the message back; or the socket that it was written to had been "
-            "closed with the other descriptors"
+            "No message reached /dev/log. Most likely the daemon does not call syslog() before it waits. Or "
+            "setlogmask() holds the message back, or the socket to the log was closed."
         )
     if not own and p.sid not in (p.pid, o.shell.sid):
         return (
-            "another process sent it: what forked this one, before the last fork, or a child or a program that was "
-            "started to send it. The daemon itself has to, and the last child is the daemon"
+            "Another process sent the message, and not the daemon. Most likely it was sent before the last fork(), or "
+            "by a child. Log in the daemon itself, after the last fork()."
         )
     if not own:
         return (
-            "another process sent it: the launched one, before the fork or in the part that is the parent's, or "
-            "a child or a program that was started to send it. The daemon itself has to"
+            "Another process sent the message, and not the daemon. Most likely the first process sent it, or a child "
+            "did. Log in the daemon itself, after fork()."
         )
     if is_emergency(o):
         return (
@@ -219,28 +221,32 @@ def why_nothing_was_reported(o: Observation, p: Process) -> str:
             "PID into the tag before fork(). Leave it out, or use LOG_PID in openlog()."
         )
     if not facilities:
-        return "it does not start with a priority: <30>, say, which is 8 * facility + level. syslog() writes it"
-    if DAEMON not in facilities:
-        usual = ", which is what syslog() takes if nobody says otherwise" if facilities[0] == 1 else ""
         return (
-            f"its facility is {facility_name(facilities[0])}{usual}: LOG_DAEMON belongs into openlog(), as the third "
-            "argument, or into the priority"
+            "The message does not begin with a priority such as <30>, which is 8 * facility + level. Call syslog(), "
+            "which writes it."
+        )
+    if DAEMON not in facilities:
+        usual = " That is the default." if facilities[0] == 1 else ""
+        return (
+            f"The facility of your message is {facility_name(facilities[0])}.{usual} Give LOG_DAEMON to openlog() as "
+            "the third argument, or add it to the priority."
         )
     if all(message.tag != o.name for message in own):
         return (
-            f'its tag is "{own[0].tag}": that is what stands before the PID, or else before the first '
-            "colon or blank. syslog() writes the first argument of openlog() there; it keeps the pointer and no "
-            "copy, so the text has to stay as it is"
+            f'The tag of your message is "{own[0].tag}", not the name of your program. Give the name to openlog() as '
+            "the first argument. openlog() keeps only the pointer, so the text must stay as it is."
         )
-    return "facility and tag are right, but never both in one message"
+    return (
+        "Facility and tag are right, but never in the same message. Call openlog() with both before the first message."
+    )
 
 
-SAME_DAEMON = "the same daemon; the message is lost"
+SAME_DAEMON = "the same daemon, and the message is lost"
 
 
 @check(read="syslog(3)", bonus=True, scene=Scene(without=(Device.LOG,)))
 def nobody_listens(o: Observation) -> Finding:
-    """lives on where nobody listens at /dev/log."""
+    """it keeps running when nobody listens at /dev/log."""
     if o.process is not None and null_and_log(o) and o.job.status == 0:
         return None
     is_open = f"; open: {with_access(o)}" if o.process else ""
@@ -278,11 +284,11 @@ def is_an_error(entry: Entry) -> bool:
 
 @check(read="syslog(3)", bonus=True, needs_log=LOG_TO_JUDGE, scene=Scene(fault=Fault.CHDIR_FAILS))
 def logs_failures(o: Observation) -> Finding:
-    """tells the log as well when a call fails."""
+    """when chdir() fails, it logs why and exits."""
     if fails_cleanly(o) and any(map(is_an_error, reasons_in_log(o))):
         return None
     return Wrong(
-        expected="the reason in the log, as an error or a warning; a status other than 0, nothing that lives on",
+        expected="the reason in the log as an error, an exit status other than 0",
         observed=f"chdir() was made to fail (EACCES); {fate(o)}; in the log: {quoted(o)}",
         because=why_the_log_has_no_reason(o),
     )
@@ -349,12 +355,12 @@ def ended_with_1(o: Observation) -> bool:
 
 @check(read="syslog(3), dup(2)", bonus=True, needs_log=LOG_TO_JUDGE, scene=Scene(fault=Fault.CLOSE_IGNORED))
 def names_wrong_numbers(o: Observation) -> Finding:
-    """logs the numbers and ends with 1 if they are not 0, 1 and 2."""
+    """if the numbers are not 0, 1 and 2, it logs them and exits."""
     if came_out_right(o) or (ended_with_1(o) and any(map(is_an_error, with_the_numbers(o)))):
         return None
     return Wrong(
-        expected="an error in the log that names the numbers, status 1, nothing that lives on",
-        observed=f"closing was made to do nothing; {fate(o)}; {quoted(o)}",
+        expected="the numbers in the log as an error, exit status 1, no process that stays",
+        observed=f"close() was made to do nothing; {fate(o)}; in the log: {quoted(o)}",
         because=why_the_numbers_are_not_named(o),
     )
 
