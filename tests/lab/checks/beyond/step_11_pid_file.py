@@ -40,6 +40,7 @@ A_FIFO = Scene(files=((PID_FILE, b"", stat.S_IFIFO | 0o644),))
 A_DEVICE = Scene(arguments=("-p", os.devnull))
 
 NOT_MADE = Failure("open", os.strerror(errno.ENOENT), "Then it runs without a PID file.", ("nowhere",))
+NOT_SAID = "The log does not say why your program exits. Call syslog() with the file's name and the reason from errno."
 NOT_WRITTEN = Failure("write", os.strerror(errno.ENOSPC), "Then nobody can find it.")
 
 
@@ -64,15 +65,15 @@ def number_in(file: PidFile) -> int | None:
 def left(o: Observation) -> str:
     """Who lives on after what was done, in words."""
     if not o.after.left:
-        return "nobody lives on"
+        return "no process stays"
     if len(o.after.left) == 1:
-        return f"{o.after.left[0]} lives on"
-    return " and ".join(str(pid) for pid in o.after.left) + " live on"
+        return f"process {o.after.left[0]} stays"
+    return "processes " + " and ".join(str(pid) for pid in o.after.left) + " stay"
 
 
 null_device_log_and_file = null_device_and(
     "null_device_log_and_file",
-    "0, 1 and 2 are the null device; beside them at most a socket to the log, and FILE",
+    "0, 1 and 2 lead to /dev/null; only the log and the PID file are open besides",
     "at most one socket to /dev/log and the PID file",
     replaces=[step_07.null_device_and_log],
 )
@@ -80,11 +81,11 @@ null_device_log_and_file = null_device_and(
 
 @check(read="getpid(2), open(2), umask(2)")
 def pid_file(o: Observation, p: Process) -> Finding:
-    """-p FILE: FILE holds its PID and a newline, mode 0644."""
+    """the PID file holds the daemon's PID and a newline, mode 0644."""
     if o.pid_file is not None and holds_pid(o.pid_file, p.pid) and o.pid_file.mode == 0o644:
         return None
     return Wrong(
-        expected=f'launched with -p {PID_FILE}: it holds "{p.pid}\\n", mode 0644',
+        expected=f'with -p {PID_FILE}: it holds "{p.pid}\\n", mode 0644',
         observed=content(o.pid_file),
         because=why_pid_file_is_wrong(o, p),
     )
@@ -98,14 +99,14 @@ def why_pid_file_is_wrong(o: Observation, p: Process) -> str:
         )
     if o.pid_file.text == "":
         return (
-            "the file was made, but nothing is in it: what is written with stdio stays in a buffer until fflush() "
-            "or fclose()"
+            "The PID file is empty. Most likely your program writes with stdio, and the text is still in a buffer. "
+            "Call fflush() after you write."
         )
     number = number_in(o.pid_file)
     if number == o.job.pid:
         return (
-            "the PID in it is that of the process that was launched, which has ended: it has to be written after "
-            "the last fork, by the daemon"
+            "The file holds the PID of the first process, which has exited. Write the file in the daemon, after the "
+            "last fork()."
         )
     if number in (p.ppid, o.world.adopter):
         return (
@@ -121,11 +122,11 @@ def why_pid_file_is_wrong(o: Observation, p: Process) -> str:
         )
     if holds_pid(o.pid_file, p.pid):
         return (
-            "the mode is not 0644: the file gets the mode that open() is given (octal: 0644, not 644) less the "
-            "umask of that moment, and from fopen() 0666"
+            "The mode is not 0644. open() takes away what the umask has at that moment, and fopen() asks for 0666. "
+            "Pass 0644 to open(), with the leading 0, after umask(0)."
         )
     if number == p.pid:
-        return "the PID is right, but what is around it is not: a PID file holds its digits and one newline"
+        return "The PID is right, but something else is in the file too. Write only its digits and one newline."
     if number is not None and number in [each.pid for each in o.processes]:
         return "The PID in the file is that of another process of your program. Write it in the daemon."
     if number is not None and number in o.reaped:
@@ -135,17 +136,17 @@ def why_pid_file_is_wrong(o: Observation, p: Process) -> str:
         )
     if number is not None:
         return "The number in the file is no PID of your program. Write what getpid() returns in the daemon."
-    return "a PID file holds the digits of the PID and one newline, and nothing else"
+    return "The file does not hold a number. Write the digits of the PID and one newline, for example with dprintf()."
 
 
 @check(read="flock(2), fcntl(2)", follows=[pid_file])
 def pid_file_locked(o: Observation, p: Process) -> Finding:
-    """FILE is locked while it lives."""
+    """the PID file is locked while the daemon runs."""
     if o.pid_file is not None and o.pid_file.locked:
         return None
     return Wrong(
-        expected="neither flock() nor fcntl(F_SETLK) on it succeeds for others",
-        observed="anybody can lock it" if o.pid_file is not None else "there is no file",
+        expected="for another process flock() or fcntl(F_SETLK) fails on the PID file",
+        observed="the lab could lock it with both" if o.pid_file is not None else f"there is no {PID_FILE}",
         because=why_it_is_not_locked(o, p),
     )
 
@@ -154,67 +155,65 @@ def why_it_is_not_locked(o: Observation, p: Process) -> str:
     opened = [each.identity for each in p.descriptors.values()]
     if o.pid_file is not None and o.pid_file.identity not in opened:
         return (
-            "the file is not open in the daemon: it was closed, on purpose or with all others (step 05), or opened "
-            "in another process. With its last descriptor the lock goes"
+            "The daemon does not have the file open, so the lock is gone. Open it after step 05, and keep it open."
         )
     return (
-        "the file is open, but it was not locked (O_EXCL is no lock, nor is a look at the PID in it), or the "
-        "lock is gone: one of flock() goes by LOCK_UN in any process that shares it; one of fcntl() goes when "
-        "any descriptor of the file is closed, and fork() does not pass it on"
+        "The daemon has the file open, but no lock on it. Most likely it never called flock(). Or the lock is lost: by "
+        "LOCK_UN, or for fcntl() by fork() or any close() of the file."
     )
 
 
 @check(read="flock(2), open(2)", scene=ONCE_MORE, follows=[step_09.one_lives_on, pid_file, pid_file_locked])
 def second_does_not_start(o: Observation) -> Finding:
-    """a second one does not start, and leaves FILE alone."""
+    """a second instance does not start, and leaves the PID file alone."""
     if o.process is not None and o.after.left == (o.process.pid,) and o.after.pid_file == o.pid_file:
         return None
     return Wrong(
-        expected=f"launched once more: the first lives on, and {PID_FILE} is as before",
-        observed=f"after it {left(o)}; {content(o.after.pid_file)}",
+        expected=f"started once more: only the first daemon stays, and {PID_FILE} is as before",
+        observed=f"afterwards {left(o)}; {content(o.after.pid_file)}",
         because=why_the_second_interferes(o),
     )
 
 
 def why_the_second_interferes(o: Observation) -> str:
     if o.process is None:
-        return "the first did not live on"
+        return "There is no first daemon. See why it does not stay when your program is started once."
     if o.process.pid not in o.after.left:
         return (
-            "the first is gone: the second one ended it, or took something away from it. A daemon that runs is to "
-            "be left alone"
+            "The first daemon has exited. Most likely the second instance killed it. Let the second instance exit, and "
+            "leave a daemon that runs alone."
         )
     before, after = o.pid_file, o.after.pid_file
     if after is None:
-        return "the second one removed the file: whoever does not have the lock leaves it alone"
+        return "The second instance removed the PID file. Only the process that has the lock may touch it."
     if len(o.after.left) == 1:
         return (
-            "the file was changed by one that has no right to it: lock it first, then truncate and write. O_TRUNC "
-            "and fopen() with w empty it before there is a lock"
+            "The second instance changed the PID file without the lock. O_TRUNC and fopen() with w empty a file when "
+            "they open it. Lock first, then truncate and write."
         )
     if before is not None and after.identity != before.identity:
         return (
-            "both live, and each has a file of its own: the second one removed the first one's, or put another in "
-            "its place (rename()). A lock is on a file, not on a name"
+            "Both daemons run, and each has a file of its own. The second instance removed or renamed the first one's "
+            "file. A lock is on a file, not on a name, so lock the file that is there."
         )
     if before is None or after.text != before.text:
         return (
-            "both live, and the second has written: whether it got the lock is not looked at, or a lock is shared "
-            "(LOCK_SH, F_RDLCK), which many may have at once"
+            "Both daemons run, and the second one has written its PID. Most likely it ignores what flock() returns. Or "
+            "the lock is shared (LOCK_SH, F_RDLCK): use LOCK_EX."
         )
     return (
-        "both live: without the lock the second one waits for it (LOCK_NB is missing, or it is F_SETLKW and "
-        "not F_SETLK), or goes on without it. It has to end"
+        "The second instance still runs. Most likely it waits for the lock, or it goes on without the lock. Use "
+        "LOCK_NB (or F_SETLK), and exit when the call fails."
     )
 
 
 @check(read="flock(2), ftruncate(2)", scene=LEFT_BEHIND, follows=[step_09.one_lives_on, pid_file])
 def takes_over(o: Observation) -> Finding:
-    """takes over a FILE that a dead one has left, whatever PID is in it."""
+    """the daemon takes over a stale PID file, whatever PID is in it."""
     if o.process is not None and holds_pid(o.pid_file, o.process.pid):
         return None
     return Wrong(
-        expected=f"{PID_FILE} was there, with PID 1 in it and unlocked: afterwards it holds the daemon's",
+        expected=f"{PID_FILE} was there, with PID 1 in it and unlocked: now it holds the daemon's PID",
         observed=content(o.pid_file) if o.process is not None else fate(o),
         because=why_it_does_not_take_over(o),
     )
@@ -223,8 +222,8 @@ def takes_over(o: Observation) -> Finding:
 def why_it_does_not_take_over(o: Observation) -> str:
     if o.process is None:
         return (
-            "it did not start, since there was a file (O_EXCL), or since the process in it lives: that is init, "
-            "and no daemon of this kind. Whether an instance lives the lock tells, not the PID"
+            "Your program refused to start because of an old file. Most likely it used O_EXCL, or it believed the PID "
+            "in it. Only a lock shows that a daemon is running."
         )
     if o.pid_file is not None and o.pid_file.text.startswith("\0"):
         return (
@@ -232,12 +231,15 @@ def why_it_does_not_take_over(o: Observation) -> str:
             "your program had read or written to. Call lseek() first, or use pwrite()."
         )
     if o.pid_file is not None and str(o.process.pid) in o.pid_file.text.split():
-        return "what was there before is still in it, or a part of it: ftruncate() it, once it is locked"
-    return "it runs, but the file is not its own"
+        return "A part of the old text is still in the file. Call ftruncate() once you have the lock, then write."
+    return (
+        "The daemon runs, but its PID is not in the file. Most likely it did not write, because there was a file. Lock "
+        "the file that is there, truncate it, and write."
+    )
 
 
 @check(
-    says=f"of {AT_ONCE} started at once, one lives on",
+    says=f"of {AT_ONCE} instances started at once, one stays",
     read="flock(2)",
     scene=MANY_AT_ONCE,
     follows=[step_09.one_lives_on, pid_file, pid_file_locked, second_does_not_start],
@@ -246,50 +248,49 @@ def one_of_many(o: Observation) -> Finding:
     if o.process is not None and len(o.after.left) == 1 and holds_pid(o.after.pid_file, o.after.left[0]):
         return None
     return Wrong(
-        expected=f"after kill -KILL, {AT_ONCE} are started: one lives on, and {PID_FILE} holds its PID",
-        observed=f"{len(o.after.left)} live on; {content(o.after.pid_file)}",
+        expected=f"after kill -KILL, {AT_ONCE} are started: one process stays, and {PID_FILE} holds its PID",
+        observed=f"{len(o.after.left)} stay; {content(o.after.pid_file)}",
         because=why_not_one_of_many(o),
     )
 
 
 def why_not_one_of_many(o: Observation) -> str:
     if o.process is None:
-        return "the first did not live on"
+        return "There is no first daemon. See why it does not stay when your program is started once."
     if not o.after.left:
         return (
-            "none does: what the killed one has left keeps all from starting. A lock is gone with its holder; a "
-            "file is not"
+            "No instance starts after the first daemon was killed, because its file is still there. The file alone "
+            "says nothing. Only a lock shows that a daemon is running."
         )
     if len(o.after.left) > 1:
         return (
-            "between looking and taking there is time for others: O_EXCL, unlink() or a PID in the file do not "
-            "help where a lock does. And a file that was removed meanwhile is another one: compare the inode "
-            "after locking"
+            "Several instances run. Between a look at the file and the next step, another instance can act. Take a "
+            "lock, and compare the inode afterwards: the file may have been replaced meanwhile."
         )
-    return "one lives on, but the file is not its own: only who has the lock may write"
+    return "The PID in the file is not that of the daemon that stays. Only the process that has the lock may write."
 
 
 @check(read="open(2), syslog(3)", bonus=True, needs_log=LOG_TO_JUDGE, scene=UNWRITABLE)
 def unwritable_file(o: Observation) -> Finding:
-    """tells the log when FILE cannot be made, and ends."""
+    """when the PID file cannot be made, it logs why and exits."""
     if fails_cleanly(o) and NOT_MADE.is_named(said(o)):
         return None
     return Wrong(
-        expected="the reason in the log or on standard error, a status other than 0, nothing that lives on",
-        observed=f"launched with -p nowhere/{PID_FILE}; {fate(o)}",
-        because=why_it_does_not_give_up(o, NOT_MADE) or "neither the log nor standard error says why",
+        expected="the reason in the log or on standard error, an exit status other than 0, no process that stays",
+        observed=f"started with -p nowhere/{PID_FILE}; {fate(o)}",
+        because=why_it_does_not_give_up(o, NOT_MADE) or NOT_SAID,
     )
 
 
 @check(read="write(2), dprintf(3)", bonus=True, needs_log=LOG_TO_JUDGE, scene=DISK_FULL)
 def write_fails(o: Observation) -> Finding:
-    """tells the log when FILE cannot be written, and ends."""
+    """when the PID file cannot be written, it logs why and exits."""
     if fails_cleanly(o) and says_why(o, "No space"):
         return None
     return Wrong(
-        expected="the reason in the log, a status other than 0, nothing that lives on",
-        observed=f"write() was made to fail (ENOSPC); {fate(o)}",
-        because=why_it_does_not_give_up(o, NOT_WRITTEN) or "the log does not say why",
+        expected="the reason in the log, an exit status other than 0, no process that stays",
+        observed=f"write() was made to fail (ENOSPC, No space left on device); {fate(o)}",
+        because=why_it_does_not_give_up(o, NOT_WRITTEN) or NOT_SAID,
     )
 
 
@@ -298,7 +299,7 @@ def bonus_for_other_kind(name: str, kind: str, scene: Scene) -> Check:
 
     @check(
         name=name,
-        says=f"refuses a FILE that is {kind}, and leaves it as it was",
+        says=f"it refuses a PID file that is {kind}, and leaves that alone",
         read="open(2), fstat(2)",
         bonus=True,
         needs_log=LOG_TO_JUDGE,
@@ -308,7 +309,7 @@ def bonus_for_other_kind(name: str, kind: str, scene: Scene) -> Check:
         if fails_cleanly(o) and said(o).strip() and is_as_it_was(o):
             return None
         return Wrong(
-            expected="the reason in the log or on standard error, a status other than 0, no process that stays",
+            expected="the reason in the log or on standard error, an exit status other than 0, no process that stays",
             observed=f"FILE is {kind}; {fate(o)}" + ("" if is_as_it_was(o) else f"; afterwards {content(o.pid_file)}"),
             because=why_other_kind_is_not_refused(o, kind),
         )
@@ -340,7 +341,9 @@ def why_other_kind_is_not_refused(o: Observation, kind: str) -> str:
             "fstat() shows that it is not a regular file: S_ISREG()."
         )
     if crash(o):
-        return f"{signal_name(crash(o))} killed your program. Test with fstat() and S_ISREG(), print the reason, and exit."
+        return (
+            f"{signal_name(crash(o))} killed your program. Test with fstat() and S_ISREG(), print the reason, and exit."
+        )
     if not fails_cleanly(o):
         return "Your program exits with status 0. Exit with another status, so that the caller notices."
     return "Your program exits without a message. Print or log the reason before you exit."

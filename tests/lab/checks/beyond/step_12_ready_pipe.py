@@ -1,4 +1,4 @@
-"""Step 12: the launched process returns when the daemon is ready, or says why it is not."""
+"""Step 12: the first process returns when the daemon is ready, or says why it is not."""
 
 from __future__ import annotations
 
@@ -33,24 +33,29 @@ NONE_OPEN = Scene(stdio=Stdio.CLOSED)
 NO_CLOSE_RANGE = Scene(fault=Fault.NO_CLOSE_RANGE)
 
 WAITS_FOR_EVER = (
-    "the launched process waits for ever, for what does not come from a daemon that has ended. A pipe gives end of "
-    "file only when nobody has a write end any more, and the launched process has one itself until it closes it. "
-    "A file, or a signal that is waited for alone, tells of no end at all"
+    "The first process waits forever for a daemon that has exited. Most likely it has the write end of the pipe open "
+    "itself, or it waits for a signal or a file only. Close that end, and watch the daemon too."
 )
-LIVES_ON_UNTOLD = "something lives on that nobody has been told of"
+LIVES_ON_UNTOLD = (
+    "The start has failed, but a process of your program keeps running, and nobody knows of it. Let every process exit "
+    "when the start fails."
+)
 KILLED_ITSELF = (
-    "A signal killed the first process. Exit with `_exit()` and a status other than 0 where the start fails, so that "
+    "A signal killed the first process. Exit with _exit() and a status other than 0 where the start fails, so that "
     "the caller gets a status and a reason."
 )
 ON_STANDARD_OUTPUT = (
     "Your program prints the reason on standard output. Print it on standard error, descriptor 2, where callers look "
     "for it."
 )
-OTHER_WAY_OF_CLOSING = "the other way of closing has to leave the pipe out too, and nothing but the pipe"
+OTHER_WAY_OF_CLOSING = (
+    "Your program closes descriptors in another way when close_range() fails. Leave the pipe out there too, and close "
+    "everything else."
+)
 
 
 def failed_to_start(o: Observation) -> bool:
-    """Whether the launched process told its caller so: it exited with a status other than 0, and nothing lives."""
+    """Whether the first process told its caller so: it exited with a status other than 0, and nothing lives."""
     return o.job.status is not None and os.WIFEXITED(o.job.status) and o.job.status != 0 and not o.processes
 
 
@@ -61,17 +66,17 @@ def second(o: Observation) -> int | None:
 
 
 def is_up(o: Observation) -> bool:
-    """Whether there is a daemon, and the launched process has told its caller so."""
+    """Whether there is a daemon, and the first process has told its caller so."""
     return o.process is not None and o.job.status == 0
 
 
 def is_orphan(o: Observation) -> bool:
-    """Whether the process whose PID was in FILE was an orphan at the moment when the launched process returned."""
+    """Whether the process whose PID was in FILE was an orphan at the moment when the first process returned."""
     return o.job.found_parent == o.world.adopter
 
 
 def was_ready(o: Observation) -> bool:
-    """Whether the daemon's PID was in FILE at the moment when the launched process said that it is up."""
+    """Whether the daemon's PID was in FILE at the moment when the first process said that it is up."""
     return is_up(o) and o.job.found == f"{o.survivor.pid}\n"
 
 
@@ -94,43 +99,42 @@ def why_it_waits(o: Observation) -> str:
             writers = [each.pid for each in o.processes if pipe in pipes(o, each, "w")]
             if reader.pid in writers:
                 return (
-                    f"Process {reader.pid} waits at the pipe and has its write end open itself, so end of file never "
+                    f"Process {reader.pid} reads the pipe and has its write end open itself, so end of file never "
                     "comes. Close the write end there before you read."
                 )
             if writers:
                 return (
                     f"Process {writers[0]} of your program keeps the write end of the pipe open, so end of file never "
-                    "comes. Close it there, or watch the daemon too: `waitpid()` or a pidfd tells its parent."
+                    "comes. Close it there, or watch the daemon too: waitpid() or a pidfd tells its parent."
                 )
     if o.scene.fault is Fault.CHDIR_OUTLIVED:
         return (
             "Your program waits for end of file only. It never comes while another process has the write end. Let the "
-            "daemon's parent watch the daemon too, for example with a pidfd and `poll()`."
+            "daemon's parent watch the daemon too, for example with a pidfd and poll()."
         )
     return WAITS_FOR_EVER
 
 
 def why_status_does_not_tell(status: int | None, printed: str, why_it_waits: str) -> str | None:
-    """What is wrong where no daemon comes up and the launched process has this status; None if the status is right."""
+    """What is wrong where no daemon comes up and the first process has this status; None if the status is right."""
     if status is None:
         return why_it_waits
     if status == 0 and printed.strip():
         return (
-            "it says that there is no daemon, and returns 0 all the same: the status is what scripts look at. If it "
-            "hands on what wait(2) gave it: that is no exit status, and _exit() takes the lower 8 bits of it. "
-            "WEXITSTATUS() is one"
+            "Your program reports the error but exits with status 0. Exit with another status. If you pass on a status "
+            "from waitpid(), use WEXITSTATUS(): _exit() keeps only the lower 8 bits."
         )
     if status == 0:
         return (
-            "it returned 0 although no daemon came of it: it did not wait for the daemon's word, or whatever comes "
-            "through the pipe counts as good. End of file without a word means that the daemon has ended"
+            "The first process exited with status 0 although there is no daemon. Most likely it does not wait, or it "
+            "takes any text or end of file for \"ready\". End of file without a word means failure."
         )
     return None
 
 
 @check(read="fork(2), _exit(2)", replaces=[step_09.one_lives_on], adds_nothing=True)
 def one_lives_on(o: Observation) -> Finding:
-    """the launched process ends with status 0, one process lives on."""
+    """the first process exits with status 0, one process stays."""
     finding = step_09.one_lives_on.judge(o)
     if not isinstance(finding, Wrong):
         return finding
@@ -140,21 +144,18 @@ def one_lives_on(o: Observation) -> Finding:
 def why_the_word_was_not_passed(o: Observation) -> str | None:
     if o.job.status is None and len(o.processes) > 1:
         return (
-            "the daemon is up, and the launched process still waits, or has run on: it did not get the daemon's "
-            "word. What is written with stdio stays in a buffer until fflush(). And if it reads to end of file, "
-            "somebody still has a write end: the daemon, a child of it, or the launched process itself. One "
-            "newline is enough"
+            "The daemon runs, but the first process still waits. Most likely the word is in a stdio buffer (call "
+            "fflush()), or it waits for end of file while a process has the write end. Read one line only."
         )
     if o.job.status and os.WIFEXITED(o.job.status) and len(o.processes) == 1:
         return (
-            "the daemon is up, and the launched process says that it is not: it got end of file without a word, or "
-            "took the word for a failure. The daemon's end was closed with the other descriptors, or before it was "
-            "used"
+            "The daemon runs, but the first process reports a failure. Most likely the daemon closed its end of the "
+            "pipe with the other descriptors, before it wrote. Leave that end out in step 05."
         )
     if crash(o) == signal.SIGPIPE and not o.processes:
         return (
-            "SIGPIPE ended the daemon: it gave its word to a pipe whose read end nobody has any more. The pipe was "
-            "made after the fork, so that each has one of its own; or the launched process did not wait"
+            "SIGPIPE killed the daemon, because no process had the read end of its pipe any more. Make the pipe before "
+            "fork(), and let the parent wait at its read end."
         )
     return None
 
@@ -168,13 +169,13 @@ def why_the_word_was_not_passed(o: Observation) -> str | None:
     adds_nothing=True,
 )
 def gets_no_terminal(o: Observation, p: Process) -> Finding:
-    """opening a terminal without O_NOCTTY does not get it one."""
+    """opening a terminal does not make it the controlling one."""
     return step_09.gets_no_terminal.judge(o)
 
 
 @check(read="null(4), syslog(3)", needs_log=LOG_TO_PASS, replaces=[step_11.null_device_log_and_file], adds_nothing=True)
 def null_device_log_and_file(o: Observation, p: Process) -> Finding:
-    """0, 1 and 2 are the null device; beside them at most a socket to the log, and FILE."""
+    """0, 1 and 2 lead to /dev/null; only the log and the PID file are open besides."""
     finding = step_11.null_device_log_and_file.judge(o)
     if not isinstance(finding, Wrong):
         return finding
@@ -185,8 +186,8 @@ def why_a_pipe_is_open(o: Observation) -> str | None:
     has_pipe = any(each.kind == "pipe" for each in extra(o).values())
     if has_pipe and standard_holds(o) and not inherited(o):
         return (
-            "an end of the pipe is still open: the read end is the launched process's alone, and the write end has "
-            "done its work once the word is given"
+            "The daemon still has an end of the pipe. Close the read end after fork(), and the write end once the "
+            "daemon has written its word."
         )
     return None
 
@@ -199,7 +200,7 @@ def why_a_pipe_is_open(o: Observation) -> str | None:
     adds_nothing=True,
 )
 def second_does_not_start(o: Observation) -> Finding:
-    """a second one does not start, and leaves FILE alone."""
+    """a second instance does not start, and leaves the PID file alone."""
     finding = step_11.second_does_not_start.judge(o)
     if isinstance(finding, Wrong) and started_again(o).statuses and second(o) is None:
         return finding.instead(WAITS_FOR_EVER)
@@ -207,7 +208,7 @@ def second_does_not_start(o: Observation) -> Finding:
 
 
 @check(
-    says=f"when the launched process returns 0, FILE is complete, {step_08.TIMES} times of {step_08.TIMES}",
+    says=f"when the first process returns 0, the PID file is complete ({step_08.TIMES} of {step_08.TIMES} times)",
     read="pipe(7)",
     scene=step_08.LEADING,
     times=step_08.TIMES,
@@ -219,7 +220,7 @@ def ready_when_it_returns(o: Observation) -> Finding:
     if was_ready(o):
         observed = f"at that moment the parent of process {o.survivor.pid} was {role(o, o.job.found_parent)}"
     elif o.job.status == 0:
-        observed = f'at the moment when it returned there was "{found_text(o)}" in {PID_FILE}'
+        observed = f'status 0, and at that moment "{found_text(o)}" in {PID_FILE}'
     else:
         observed = fate(o)
     return Wrong(
@@ -233,16 +234,16 @@ def why_it_was_not_ready(o: Observation) -> str:
     if was_ready(o):
         return (
             "The process between the two forks was still running when the first process exited, so the daemon was "
-            "still its child. Let the first process wait for that process with `waitpid()`."
+            "still its child. Let the first process wait for that process with waitpid()."
         )
     if o.job.status is not None and o.job.status != 0:
         return (
-            f"the launched process {ended(o.job.status)}, although the daemon came up: it did not get "
-            "the daemon's word, or took it for a failure"
+            "The first process reports a failure although the daemon runs. Most likely the daemon's word did not "
+            "reach it, or it took the word for an error."
         )
     return (
-        "the launched process did not wait for the daemon, or the daemon gave its word too early: the last "
-        "thing that can fail comes first, then the word"
+        "The first process exited before the PID file was complete. Report \"ready\" after the last step that can "
+        "fail, and let the first process wait for that report."
     )
 
 
@@ -273,7 +274,7 @@ def why_it_did_not_wait(o: Observation) -> str:
 
 @check(read="pipe(7), stderr(3)", scene=step_11.ONCE_MORE, follows=[one_lives_on, second_does_not_start])
 def second_is_told(o: Observation) -> Finding:
-    """a second one is told: a status other than 0, and the reason on its standard error."""
+    """a second instance exits with an error, and prints why on standard error."""
     status, again = second(o), started_again(o)
     if status is not None and os.WIFEXITED(status) and status != 0 and again.errors.strip():
         return None
@@ -282,7 +283,7 @@ def second_is_told(o: Observation) -> Finding:
     where = "standard error" if again.errors.strip() else "standard output"
     what = f'printed "{reason[:200]}" on {where}' if reason else "printed nothing"
     return Wrong(
-        expected="launched once more: a status other than 0, and a reason",
+        expected="started once more: an exit status other than 0, and a reason on standard error",
         observed=f"{how}, and {what}",
         because=why_the_second_is_not_told(o),
     )
@@ -297,17 +298,20 @@ def why_the_second_is_not_told(o: Observation) -> str:
         return KILLED_ITSELF
     if again.printed.strip():
         return ON_STANDARD_OUTPUT
-    return "the reason went to the log, or nowhere: send it through the pipe, and print it where it is read"
+    return (
+        "The second instance exits without a message on standard error. Send the reason through the pipe, and print it "
+        "where the pipe is read."
+    )
 
 
 @check(read="pipe(7), stderr(3), strerror(3)", scene=UNWRITABLE, follows=[one_lives_on, step_11.pid_file])
 def caller_is_told(o: Observation) -> Finding:
-    """FILE cannot be made: a status other than 0, the reason on standard error, nothing lives on."""
+    """when the PID file cannot be made, it prints why and exits with an error."""
     if failed_to_start(o) and "No such file" in o.errors:
         return None
     return Wrong(
-        expected='a status other than 0, and "No such file or directory" on standard error',
-        observed=f"launched with -p nowhere/{PID_FILE}; {fate(o)}",
+        expected='an exit status other than 0, and "No such file or directory" on standard error',
+        observed=f"started with -p nowhere/{PID_FILE}; {fate(o)}",
         because=why_the_caller_is_not_told(o),
     )
 
@@ -324,20 +328,20 @@ def why_the_caller_is_not_told(o: Observation) -> str:
         return ON_STANDARD_OUTPUT
     if not o.printed.strip():
         return (
-            "the status is right, but the reason is not heard: by then the daemon's standard error is closed, or "
-            "the null device. Send it through the pipe, for the launched process to print"
+            "The exit status is right, but your program prints no reason. By then the daemon's standard error is "
+            "/dev/null. Send the reason through the pipe, and print it where the pipe is read."
         )
-    return "what it prints is not the daemon's own reason: send the text, not only that it failed"
+    return "The message does not contain the daemon's own reason. Send its text through the pipe, and print that."
 
 
 @check(read="pipe(7), read(2)", scene=HELD_OPEN, follows=[one_lives_on, step_11.pid_file, ready_when_it_returns])
 def ready_though_held(o: Observation) -> Finding:
-    """returns when the daemon is ready, even if a child of it holds the pipe."""
+    """the first process returns although another process has the pipe open."""
     if was_ready(o):
         return None
     return Wrong(
-        expected="the lab keeps open every pipe that there is when it calls chdir(): it returns 0, "
-        f"and its PID is in {PID_FILE}",
+        expected="the lab has every pipe open that the daemon has in chdir(): status 0, "
+        f"and the daemon's PID in {PID_FILE}",
         observed=f'status 0, and "{found_text(o)}" in {PID_FILE}' if o.job.status == 0 else fate(o),
         because=why_it_is_not_ready_though_held(o),
     )
@@ -346,18 +350,18 @@ def ready_though_held(o: Observation) -> Finding:
 def why_it_is_not_ready_though_held(o: Observation) -> str:
     if o.job.status is None:
         return (
-            "the launched process waits for end of file, which does not come as long as anybody has the write "
-            "end: a helper that the daemon has started on its way, say. One byte that says it is ready is enough"
+            "Your program waits for end of file. It does not come while another process has the write end, for "
+            "example a helper of the daemon. Send a line that means \"ready\", and read only that."
         )
-    return "when the end of the pipe does not come, it takes something else for the word"
+    return "The first process returned without the daemon's word. Let it wait until a line has come through the pipe."
 
 
 def tells_of_killed(o: Observation, call: str) -> Finding:
-    """Whether a daemon that is killed half-way, in `call`, is no daemon for the caller either."""
+    """Whether a daemon that is killed half-way, in call, is no daemon for the caller either."""
     if o.job.status not in (None, 0) and not o.processes:
         return None
     return Wrong(
-        expected="the launched process ends with a status other than 0, and nothing lives on",
+        expected="the first process exits with a status other than 0, and no process stays",
         observed=f"{call}() was made to kill its caller; {fate(o)}",
         because=why_it_does_not_tell_of_killed(o),
     )
@@ -372,13 +376,13 @@ def why_it_does_not_tell_of_killed(o: Observation) -> str:
 
 @check(read="pipe(7), wait(2)", scene=Scene(fault=Fault.SETSID_KILLS), follows=[one_lives_on])
 def killed_early(o: Observation) -> Finding:
-    """returns with a status other than 0 when the child is killed in setsid()."""
+    """the first process exits with an error when its child is killed in setsid()."""
     return tells_of_killed(o, "setsid")
 
 
 @check(read="pipe(7), wait(2)", scene=Scene(fault=Fault.CHDIR_KILLS), follows=[one_lives_on])
 def killed_later(o: Observation) -> Finding:
-    """returns with a status other than 0 when the daemon is killed in chdir()."""
+    """the first process exits with an error when the daemon is killed in chdir()."""
     return tells_of_killed(o, "chdir")
 
 
@@ -387,7 +391,7 @@ def comes_out_the_same(o: Observation, because: str) -> Finding:
     if is_up(o) and null_and_log(o):
         return None
     return Wrong(
-        expected="status 0, and a daemon with 0, 1 and 2 on the null device",
+        expected="status 0, and a daemon with 0, 1 and 2 on /dev/null",
         observed=with_access(o) if is_up(o) else fate(o),
         because=because,
     )
@@ -395,31 +399,31 @@ def comes_out_the_same(o: Observation, because: str) -> Finding:
 
 @check(read="pidfd_open(2), poll(2)", bonus=True, scene=OUTLIVED)
 def killed_though_held(o: Observation) -> Finding:
-    """it exits with an error when the daemon is killed, even while another process has the pipe."""
+    """it exits with an error when a daemon is killed whose pipe another process has."""
     return tells_of_killed(o, "chdir")
 
 
 @check(read="stdin(3), fcntl(2) (F_DUPFD)", bonus=True, scene=NONE_OPEN)
 def ready_with_none_open(o: Observation) -> Finding:
-    """comes out the same when 0, 1 and 2 are closed at its start."""
+    """the daemon is the same when 0, 1 and 2 are closed at the start."""
     return comes_out_the_same(o, why_none_open_makes_a_difference(o))
 
 
 def why_none_open_makes_a_difference(o: Observation) -> str:
     if is_up(o) and standard_holds(o):
         return (
-            "0, 1 and 2 are as they should be, and something else is open: what is closed has to be the same whatever "
-            "0, 1 and 2 were at its start"
+            "0, 1 and 2 are right, but something else is open. Close the same descriptors, whatever 0, 1 and 2 were at "
+            "the start."
         )
     return (
-        "the pipe got one of the numbers 0, 1, 2, which were free: a copy above 2 is out of the way "
-        "(F_DUPFD_CLOEXEC)"
+        "Most likely the pipe got one of the numbers 0, 1 and 2, which were free. Make a copy above 2 with fcntl() and "
+        "F_DUPFD_CLOEXEC, and close the other one."
     )
 
 
 @check(read="close_range(2), proc(5)", bonus=True, scene=NO_CLOSE_RANGE)
 def ready_without_close_range(o: Observation) -> Finding:
-    """comes out the same where close_range() is refused."""
+    """the daemon is the same when close_range() fails."""
     return comes_out_the_same(o, OTHER_WAY_OF_CLOSING)
 
 
@@ -441,11 +445,11 @@ def pipe_fails(o: Observation) -> Finding:
 
 @check(read="open(2)", bonus=True, scene=Scene(stdio=Stdio.PIPE, without=(Device.NULL,)))
 def null_missing(o: Observation) -> Finding:
-    """says so when there is no /dev/null, and ends."""
+    """without /dev/null it prints why and exits with an error."""
     if failed_to_start(o) and any(word in o.errors for word in NO_NULL):
         return None
     return Wrong(
-        expected="the reason on standard error, a status other than 0, nothing that lives on",
+        expected="the reason on standard error, an exit status other than 0, no process that stays",
         observed=f"there was no /dev/null; {fate(o)}",
         because=why_it_does_not_miss_null(o),
     )
@@ -454,7 +458,7 @@ def null_missing(o: Observation) -> Finding:
 def why_it_does_not_miss_null(o: Observation) -> str:
     if crash(o):
         return (
-            f"{signal_name(crash(o))} killed a process of your program. Most likely it used what `open()` or `fopen()` "
+            f"{signal_name(crash(o))} killed a process of your program. Most likely it used what open() or fopen() "
             "returned without a test. Test it, and report the reason."
         )
     if o.processes and any(word in said(o) for word in NO_NULL):
@@ -462,10 +466,13 @@ def why_it_does_not_miss_null(o: Observation) -> str:
     if any(word in o.piped.text for word in NO_NULL):
         return ON_STANDARD_OUTPUT
     if o.processes:
-        return "what open() or dup() returns is not looked at"
+        return (
+            "Most likely your program ignores what open() or dup() returned, so the daemon runs without 0, 1 and 2. "
+            "Test it, report the reason, and exit."
+        )
     if not failed_to_start(o):
-        return "it ends as if all were well: whoever started it cannot tell"
-    return "what could not be done has not got to whoever waits: the log alone tells, or nothing does"
+        return "Your program exits with status 0. Exit with another status, so that the caller notices."
+    return "The reason does not reach standard error. Send it through the pipe, and print it where the pipe is read."
 
 
 CHECKS = [

@@ -13,7 +13,6 @@ from lab.checks.check import Check, Finding, Unseen, Wrong, check
 from lab.checks.common import (
     Failure,
     crash,
-    ended,
     fails_cleanly,
     fate,
     holds,
@@ -47,9 +46,11 @@ FOUR_UIDS = f"real, effective, saved and filesystem UID {UID}"
 FOUR_GIDS = f"real, effective, saved and filesystem GID {GID}"
 ITS_GROUPS = f"groups {', '.join(str(gid) for gid in sorted(GROUPS))}, and perhaps {GID}, which is the main one"
 NO_CAPABILITIES = "the sets Inh, Prm, Eff and Amb of /proc/PID/status are empty"
-NO_WAY_BACK = "made to call them by the lab (with ptrace), it gets EPERM from both"
+NO_WAY_BACK = "the lab makes the daemon call both (with ptrace), and both fail with EPERM"
 
-ENDS_AS_IF_WELL = "it ends as if all were well: whoever started it cannot tell"
+ENDS_AS_IF_WELL = (
+    "The first process exits with status 0. Exit with another status, so that the caller notices the failure."
+)
 
 
 def has(o: Observation) -> Credentials:
@@ -72,8 +73,8 @@ def other_thread(o: Observation, is_well: Callable[[Credentials], bool]) -> Cred
 
 
 ONE_THREAD = (
-    "One thread of the daemon has kept its rights. A system call made with syscall() changes only the thread that calls "
-    "it. Use setresuid() and setresgid() from libc, or give up the rights before you start a thread."
+    "One thread of the daemon has kept its rights. A system call made with syscall() changes only the thread that "
+    "calls it. Use setresuid() and setresgid() from libc, or give up the rights before you start a thread."
 )
 
 
@@ -102,7 +103,7 @@ def refused(o: Observation) -> bool:
 
 
 @check(
-    says=f"-u {USER}: a daemon lives on, and FILE was written as root",
+    says=f"with -u {USER} a daemon stays, and the PID file is root's",
     read="initgroups(3), setresuid(2)",
     scene=AS_ROOT,
     follows=[step_12.one_lives_on, step_11.pid_file],
@@ -113,7 +114,7 @@ def written_as_root(o: Observation) -> Finding:
         return None
     owner = f", of user {o.pid_file.owner}" if o.pid_file else ""
     return Wrong(
-        expected=f"launched by root with -u {USER}: status 0, a daemon, and its PID in {PID_FILE}, which is root's",
+        expected=f"started by root with -u {USER}: status 0, a daemon, and its PID in {PID_FILE}, which is root's",
         observed=f"{fate(o)}; {step_11.content(o.pid_file)}{owner}",
         because=why_it_was_not_written_as_root(o),
     )
@@ -128,27 +129,30 @@ def why_it_was_not_written_as_root(o: Observation) -> str:
     if o.processes and o.pid_file is not None and o.pid_file.owner != 0:
         return (
             f"The PID file belongs to user {o.pid_file.owner}, who can write any PID into it. Then root's "
-            "`kill $(cat FILE)` ends a stranger's process. Write the file as root, and never give it away."
+            "kill $(cat FILE) ends a stranger's process. Write the file as root, and never give it away."
         )
     if o.processes and not is_safe(o.pid_file) and o.pid_file is not None:
         return "Others than root may write into the PID file, and so name any process in it. Give it mode 0644."
     if not o.processes and says_why(o, "invalid option", "usage"):
-        return "-u is not known: it has to be among the letters for getopt(), with a colon: a name comes after it"
+        return (
+            "Your program does not know -u. Add the letter to the options of getopt(), with a colon behind it, "
+            "because a name follows."
+        )
     if not o.processes and o.pid_file is None and says_why(o, "Permission denied"):
         return (
-            "the rights were given up too early: in a directory of root's only root can make a file. What takes "
-            "root comes first, then the drop"
+            "Your program gave up root's rights too early. Only root can make a file in this directory. Write the PID "
+            "file first, and become the user afterwards."
         )
     if not o.processes:
         return (
-            "it did not get through to its end. The order is: the groups, the group ID, the user ID. Once the "
-            "user ID is gone nothing else can be set"
+            "Your program exits when it gives up its rights. Most likely the order is wrong. Set the groups first, "
+            "then the group ID, and the user ID last. Only root may set the others."
         )
-    return "as root and with -u it does not do what it does without"
+    return "With -u, started by root, your program does not do what it does without it. Only its user may be another."
 
 
 @check(
-    says=f"its four user IDs are those of {USER}",
+    says=f"all four user IDs are those of {USER}",
     read="setresuid(2), credentials(7)",
     scene=AS_ROOT,
     follows=[written_as_root],
@@ -167,26 +171,26 @@ def why_it_has_other_user_ids(o: Observation) -> str:
     uids = set(has(o).uids)
     if uids == {0} and any(has(o).capabilities.values()):
         return (
-            "it is root as before: -u is not looked at, or the call was made in another process, or it failed and "
-            "nobody looked, or it was undone (as seteuid(0) does)"
+            "The daemon is still root. Most likely your program ignores -u, calls setresuid() in another process, or "
+            "undoes it later. Call it in the daemon, and test what it returns."
         )
     if uids == {0}:
         return (
-            "the capabilities are gone, and it is root all the same: what belongs to root is its own, without any of "
-            "them"
+            "The daemon has no capabilities, but it is still user 0, and everything that belongs to root is its own. "
+            "Change the user IDs too, with setresuid()."
         )
     if UID in uids:
         return (
-            "one of them is still root's: seteuid() and setreuid() can leave the saved one, and setuid() sets all "
-            "only while it is called by root. setresuid(UID, UID, UID) says what it does"
+            "One of the four user IDs is still root's. seteuid() and setreuid() can leave the saved one. Use "
+            "setresuid() with the same ID three times."
         )
     if uids == {GID}:
-        return "that is the group's ID: pw_uid is another number than pw_gid"
-    return f"that is neither root's nor that of {USER}: getpwnam() knows it"
+        return "The user ID is the number of the user's group. Use pw_uid for it, and pw_gid for the group."
+    return f"The user ID is neither root's nor that of {USER}. Use pw_uid from getpwnam(), with the name after -u."
 
 
 @check(
-    says=f"its four group IDs are those of {USER}",
+    says=f"all four group IDs are those of {USER}",
     read="setresgid(2), credentials(7)",
     scene=AS_ROOT,
     follows=[written_as_root],
@@ -205,21 +209,21 @@ def why_it_has_other_group_ids(o: Observation) -> str:
     gids = set(has(o).gids)
     if gids == {0}:
         return (
-            "it is in root's group as before: setgid() was not called, or after setuid(), when it may no longer "
-            "be, and what it returned was not looked at"
+            "The daemon is still in root's group. Call setresgid() before setresuid(), because afterwards you may "
+            "not, and check what it returns."
         )
     if gids == {UID}:
-        return "that is the user's ID, used as a group's: pw_gid is another number than pw_uid"
+        return "The group ID is the number of the user. Use pw_gid for it, and pw_uid for the user."
     if GID in gids:
         return (
-            "one of them is still root's: setegid() and setregid() can leave the saved one. "
-            "setresgid(GID, GID, GID) says what it does"
+            "One of the four group IDs is still root's. setegid() and setregid() can leave the saved one. Use "
+            "setresgid() with the same ID three times."
         )
-    return f"that is neither root's group nor that of {USER}: pw_gid of getpwnam() is"
+    return f"The group ID is neither root's nor that of {USER}. Use pw_gid from getpwnam(), with the name after -u."
 
 
 @check(
-    says=f"its supplementary groups are those of {USER}",
+    says=f"the supplementary groups are those of {USER}",
     read="initgroups(3), setgroups(2)",
     scene=AS_ROOT,
     follows=[written_as_root],
@@ -247,20 +251,20 @@ def groups_in_words(who: Credentials) -> str:
 def why_it_is_in_other_groups(o: Observation) -> str:
     if 0 in has(o).groups:
         return (
-            "root's own groups are still there: setuid() and setgid() leave the supplementary ones alone. "
-            "initgroups() sets them, and only root may call it"
+            "The daemon is still in root's supplementary groups. setuid() and setgid() do not change them. Call "
+            "initgroups() while the process is root."
         )
     if not extra_groups(has(o)):
         return (
-            f"none of root's is left, but {USER} is in other groups too, as /etc/group says: initgroups() looks "
-            "them up and sets them"
+            f"The daemon has no supplementary groups, but /etc/group has some for {USER}. Call initgroups(), which "
+            "looks them up and sets them."
         )
-    return f"these are not the ones that /etc/group has for {USER}: initgroups() looks them up"
+    return f"These are not the groups that /etc/group has for {USER}. Call initgroups(), which looks them up."
 
 
 @check(read="capabilities(7)", scene=AS_ROOT, follows=[written_as_root, user_ids], expects=NO_CAPABILITIES)
 def no_capabilities(o: Observation, p: Process) -> Finding:
-    """no capability is left."""
+    """the daemon has no capability left."""
     thread = other_thread(o, lambda who: not any(who.capabilities.values()))
     if thread:
         return Wrong(
@@ -271,8 +275,8 @@ def no_capabilities(o: Observation, p: Process) -> Finding:
     return Wrong(
         expected=NO_CAPABILITIES,
         observed=capabilities(has(o)),
-        because="when all user IDs change from 0 to others the kernel takes the capabilities away, unless it was told "
-        "not to: prctl(PR_SET_KEEPCAPS) or a securebit. Each capability is a part of root's rights",
+        because="The daemon still has a part of root's rights. The kernel takes the capabilities away when all user "
+        "IDs change from 0, unless PR_SET_KEEPCAPS or a securebit is set. Leave these out.",
     )
 
 
@@ -283,7 +287,7 @@ def no_capabilities(o: Observation, p: Process) -> Finding:
     expects=NO_WAY_BACK,
 )
 def no_way_back(o: Observation, p: Process) -> Finding:
-    """there is no way back: setuid(0) and setgid(0) fail in it."""
+    """there is no way back: setuid(0) and setgid(0) fail in the daemon."""
     regained = o.came(Regained)
     assert regained is not None  # it is what is done in this scene
     if regained.user not in (0, -errno.EPERM):
@@ -293,18 +297,19 @@ def no_way_back(o: Observation, p: Process) -> Finding:
     return Wrong(
         expected=NO_WAY_BACK,
         observed=f"setuid(0): {in_words(regained.user)}; setgid(0): {in_words(regained.group)}",
-        because="an ID that is still root's, or a capability, lets it take all the rest again",
+        because="The daemon can become root again. An ID that is still root's, or a capability, allows that. Give up "
+        "all of them, with setresgid() and setresuid().",
     )
 
 
 @check(read="getpwnam(3)", scene=UNKNOWN, follows=[step_12.one_lives_on])
 def unknown_user(o: Observation) -> Finding:
-    """-u with a name that nobody has: says so, nothing is started."""
+    """with an unknown user it prints the name, and starts nothing."""
     if refused(o) and NOBODY in o.errors:
         return None
     return Wrong(
-        expected=f"launched with -u {NOBODY}: a status other than 0, a message that names {NOBODY}, "
-        "nothing that lives on",
+        expected=f"started with -u {NOBODY}: an exit status other than 0, a message on standard error with {NOBODY} in "
+        "it, no process that stays",
         observed=fate(o),
         because=why_unknown_user_is_not_told(o),
     )
@@ -318,13 +323,13 @@ def why_unknown_user_is_not_told(o: Observation) -> str:
         )
     if o.processes:
         return (
-            "it runs, and as root: getpwnam() was asked for another name, or nobody looked whether it gave NULL, "
-            "as it does for a user that is not there"
+            "The daemon runs, and as root. Most likely your program ignores that getpwnam() returned NULL, as it does "
+            "for an unknown user. Test that, and exit."
         )
     if o.job.status is not None and os.WIFSIGNALED(o.job.status):
         return (
-            f"the launched process {ended(o.job.status)}: getpwnam() gives NULL for a user that is not "
-            "there, and NULL has no pw_uid"
+            f"{signal_name(os.WTERMSIG(o.job.status))} killed the first process. Most likely getpwnam() returned "
+            "NULL, as it does for an unknown user, and your program used it. Test that first."
         )
     if not refused(o):
         return ENDS_AS_IF_WELL
@@ -333,19 +338,19 @@ def why_unknown_user_is_not_told(o: Observation) -> str:
     if not o.printed.strip():
         return "Your program exits without a message on standard error. Print the name there before you exit."
     return (
-        "the message does not help whoever has mistyped the name. perror() is no help either: errno may be 0 "
-        "then, which prints as Success. Print the name"
+        "The message does not contain the name. Print it, so that the user sees the typing error. perror() does not "
+        "help: errno may be 0 here, which prints as Success."
     )
 
 
 @check(read="initgroups(3), setgroups(2)", scene=NOT_ROOT, follows=[step_12.one_lives_on])
 def not_root(o: Observation) -> Finding:
-    """-u where it is not root: says so, nothing is started."""
+    """with -u, but not started by root, it prints why and starts nothing."""
     if refused(o) and says_on_error(o, *NOT_ALLOWED):
         return None
     return Wrong(
-        expected="launched by an ordinary user with -u root: a status other than 0, the reason on "
-        "standard error, nothing that lives on",
+        expected="started by an ordinary user with -u root: an exit status other than 0, the reason on "
+        "standard error, no process that stays",
         observed=fate(o),
         because=why_it_does_not_miss_root(o),
     )
@@ -359,8 +364,8 @@ def why_it_does_not_miss_root(o: Observation) -> str:
         )
     if o.processes:
         return (
-            "it runs, and not as the user that was asked for: -u is not looked at, or the calls failed and nobody "
-            "looked, or another process made them"
+            "The daemon runs, but not as the user that was asked for. Most likely your program ignores -u, or ignores "
+            "that the calls failed. Test each of them, and exit."
         )
     if killed_by(o):
         return killed_by(o)
@@ -368,7 +373,10 @@ def why_it_does_not_miss_root(o: Observation) -> str:
         return ENDS_AS_IF_WELL
     if holds(o.piped.text.replace(o.name, ""), *NOT_ALLOWED):
         return step_12.ON_STANDARD_OUTPUT
-    return "the message does not say that it takes root to become somebody else"
+    return (
+        "The message does not say that only root may become another user. Print the reason that the failed call left "
+        "in errno: \"Operation not permitted\"."
+    )
 
 
 def killed_by(o: Observation) -> str:
@@ -388,7 +396,7 @@ def bonus_for_rights(call: str, what: str, error: str, half: str) -> Check:
 
     @check(
         name=f"{call}_fails",
-        says=f"says so when {what} fails, and ends",
+        says=f"when {what} fails, it prints why and exits",
         read=f"{call}(2)",
         bonus=True,
         scene=Scene(stdio=Stdio.PIPE, root=True, fault=Fault.called(f"{call}-{error}")),
@@ -397,7 +405,7 @@ def bonus_for_rights(call: str, what: str, error: str, half: str) -> Check:
         if refused(o) and reports(o, failure):
             return None
         return Wrong(
-            expected="the reason on standard error, a status other than 0, nothing that lives on",
+            expected="the reason on standard error, an exit status other than 0, no process that stays",
             observed=f"{what} was made to fail ({error}); {fate(o)}",
             because=why_failure_is_not_reported(o, failure) if refused(o) or o.processes else ENDS_AS_IF_WELL,
         )
@@ -407,12 +415,12 @@ def bonus_for_rights(call: str, what: str, error: str, half: str) -> Check:
 
 @check(read="setuid(2), capabilities(7)", bonus=True, scene=TO_ROOT)
 def root_named(o: Observation) -> Finding:
-    """-u root: says that there is a way back, and ends."""
+    """with -u root it says that there is a way back, and exits."""
     if refused(o) and o.errors.strip():
         return None
     return Wrong(
-        expected="launched by root with -u root: a reason on standard error, a status other than 0, nothing "
-        "that lives on",
+        expected="started by root with -u root: a reason on standard error, an exit status other than 0, no "
+        "process that stays",
         observed=fate(o),
         because=why_root_is_not_refused(o),
     )
@@ -421,8 +429,8 @@ def root_named(o: Observation) -> Finding:
 def why_root_is_not_refused(o: Observation) -> str:
     if o.processes:
         return (
-            "it runs as root, with -u: nobody has looked whether root's rights are gone. Besides -u root there "
-            "are other ways to keep them, an inherited securebit, say: try setuid(0), which has to fail"
+            "The daemon runs as root, although -u was given. Your program does not check that root's rights are gone. "
+            "Call setuid(0) at the end, and exit if it succeeds."
         )
     if killed_by(o):
         return killed_by(o)
@@ -430,7 +438,7 @@ def why_root_is_not_refused(o: Observation) -> str:
         return ENDS_AS_IF_WELL
     if o.piped.text.strip():
         return step_12.ON_STANDARD_OUTPUT
-    return "it does not say why it ends"
+    return "Your program exits without a message. Print the reason on standard error before you exit."
 
 
 CHECKS = [
