@@ -24,6 +24,7 @@ USERS = {
     "passwd": b"root:x:0:0::/:/bin/sh\nguest:x:70:80::/:/bin/sh\n",
     "group": b"root:x:0:\nguest:x:80:\nmail:x:81:guest\nnews:x:82:guest\n",
 }
+FIFO = 0o010644  # the mode of a file of a launch that is a FIFO: inode(7)
 HOSTS_FILE = Path("/etc/hosts")
 HOSTS = b"127.0.0.1 localhost\n::1 localhost\n"  # that file in a sandbox, for a job that is told a host
 
@@ -281,8 +282,7 @@ class Scene:
     signals: Signals = Signals.USUAL
     parent: Parent = Parent.SHELL
     then: tuple[Deed, ...] = ()  # what is done once it is at rest
-    files: tuple[Any, ...] = ()  # (name, bytes) in its working directory, and the mode if it is not 0644; with
-    # stat.S_IFIFO in the mode it is a FIFO
+    files: tuple[Any, ...] = ()  # (name, bytes) in its working directory, and the mode if it is not 0644, such as FIFO
     root: bool = False  # as root of the sandbox, with USERS to become, in a directory of root's; from the step on
     # that gives up root's rights, the arguments tell it to become one
     arguments: tuple[str, ...] | None = None  # None, here and below: as is usual

@@ -53,15 +53,17 @@ def test_a_check_looks_at_what_its_parameters_are_called():
 
 def test_what_a_scene_leaves_open_is_as_usual():
     usually = Usual(arguments=("-d",), as_root=("-u", "guest"), notify=Manager.PATH, listen=(Listen.UNIX,))
-    assert usually.completed(Scene()) == Scene(arguments=("-d",), notify=Manager.PATH, listen=(Listen.UNIX,))
+    told = Scene(arguments=("-d",), notify=Manager.PATH, listen=(Listen.UNIX,), tells=False)
+    assert usually.completed(Scene()) == told
     assert usually.completed(Scene(root=True)).arguments == ("-d", "-u", "guest")
-    closed = Scene(arguments=(), notify=Manager.NONE, listen=(), root=True)
+    closed = Scene(arguments=(), notify=Manager.NONE, listen=(), root=True, tells=True)
     assert usually.completed(closed) == closed
 
 
 def test_a_step_is_launched_as_the_latest_one_before_it_that_says_how():
     assert usual(step_called("reset_signals")) == Usual()
-    assert usual(step_called("ready_pipe")) == usual(step_called("pid_file")) == Usual(arguments=("-p", PID_FILE))
+    assert usual(step_called("pid_file")) == Usual(arguments=("-p", PID_FILE))
+    assert usual(step_called("ready_pipe")) == Usual(arguments=("-p", PID_FILE), tells=True)
     on_its_own = Usual(notify=Manager.PATH)  # it builds on the first step, not on the one before
     assert usual(step_called("notify")) == on_its_own
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import stat
 
 from lab.checks.beyond import step_09_second_fork as step_09
 from lab.checks.check import LOG_TO_JUDGE, Check, Finding, Wrong, check
@@ -24,7 +23,7 @@ from lab.checks.recipe import step_07_syslog as step_07
 from lab.checks.recipe.step_07_syslog import null_device_and
 from lab.facts import Observation, PidFile, Process
 from lab.faults import Fault
-from lab.scene import PID_FILE, Scene, Signal, StartAgain, Usual
+from lab.scene import FIFO, PID_FILE, Scene, Signal, StartAgain, Usual
 
 USUAL = Usual(arguments=("-p", PID_FILE))  # relative: to the directory that it is launched in
 
@@ -36,7 +35,7 @@ LEFT_BEHIND = Scene(files=((PID_FILE, STALE),))
 MANY_AT_ONCE = Scene(then=(Signal(signal.SIGKILL), StartAgain(AT_ONCE)))
 UNWRITABLE = Scene(arguments=("-p", f"nowhere/{PID_FILE}"))
 DISK_FULL = Scene(fault=Fault.DISK_FULL)
-A_FIFO = Scene(files=((PID_FILE, b"", stat.S_IFIFO | 0o644),))
+A_FIFO = Scene(files=((PID_FILE, b"", FIFO),))
 A_DEVICE = Scene(arguments=("-p", os.devnull))
 
 NOT_MADE = Failure("open", os.strerror(errno.ENOENT), "Then it runs without a PID file.", ("nowhere",))
