@@ -281,6 +281,7 @@ class Scene:
     environment: tuple[str, ...] = ()  # of NAME=VALUE, beside toolbox.ENVIRONMENT, or NAME for none of it
     signals: Signals = Signals.USUAL
     parent: Parent = Parent.SHELL
+    long_pids: bool = False  # in a sandbox: PIDs with as many digits as the machine has, or one less
     then: tuple[Deed, ...] = ()  # what is done once it is at rest
     files: tuple[Any, ...] = ()  # (name, bytes) in its working directory, and the mode if it is not 0644, such as FIFO
     root: bool = False  # as root of the sandbox, with USERS to become, in a directory of root's; from the step on

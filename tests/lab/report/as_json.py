@@ -143,6 +143,7 @@ def _launch(check: Check, scene: Scene) -> dict[str, Any]:
         "root": scene.root,
         "session_leader": scene.leads,
         "parent": scene.parent.value,
+        "long_pids": scene.long_pids,
         "signals_held": scene.signals is Signals.HELD,
         "hangup_pending": scene.signals is Signals.PENDING,
         "without": [f"/dev/{device.value}" for device in scene.without],

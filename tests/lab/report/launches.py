@@ -62,6 +62,8 @@ def launch_in_words(scene: Scene) -> str:
         parts.append("as the leader of a session")
     if scene.parent in PARENT:
         parts.append(PARENT[scene.parent])
+    if scene.long_pids:
+        parts.append("where PIDs have many digits")
     if scene.signals is Signals.HELD:
         parts.append(f"with all signals ignored, and all but {UNBLOCKED.name} blocked")
     if scene.signals is Signals.PENDING:

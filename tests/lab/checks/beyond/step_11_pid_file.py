@@ -7,7 +7,7 @@ import os
 import signal
 
 from lab.checks.beyond import step_09_second_fork as step_09
-from lab.checks.check import LOG_TO_JUDGE, Check, Finding, Wrong, check
+from lab.checks.check import LOG_TO_JUDGE, Check, Finding, Unseen, Wrong, check
 from lab.checks.common import (
     Failure,
     crash,
@@ -23,7 +23,7 @@ from lab.checks.recipe import step_07_syslog as step_07
 from lab.checks.recipe.step_07_syslog import null_device_and
 from lab.facts import Observation, PidFile, Process
 from lab.faults import Fault
-from lab.scene import FIFO, PID_FILE, Scene, Signal, StartAgain, Usual
+from lab.scene import FIFO, PID_FILE, Scene, Signal, StartAgain, Stdio, Usual
 
 USUAL = Usual(arguments=("-p", PID_FILE))  # relative: to the directory that it is launched in
 
@@ -348,6 +348,55 @@ def why_other_kind_is_not_refused(o: Observation, kind: str) -> str:
     return "Your program exits without a message. Print or log the reason before you exit."
 
 
+@check(read="getpid(2), proc_sys_kernel(5)", bonus=True, scene=Scene(long_pids=True))
+def long_pid(o: Observation, p: Process) -> Finding:
+    """the PID file holds the whole of a PID that has many digits."""
+    if not holds_pid(o.pid_file, p.pid):
+        return Wrong(
+            expected=f'where PIDs have many digits: {PID_FILE} holds "{p.pid}\\n"',
+            observed=content(o.pid_file),
+            because="Your program writes a short PID well, but not a long one. Most likely a buffer is too small for "
+            "it. A PID has up to 7 digits: give the buffer 16 bytes, or use dprintf().",
+        )
+    if not o.world.sandboxed:
+        return Unseen("Without a sandbox the lab cannot choose how many digits a PID has.")
+    return None
+
+
+def bonus_for_usage(name: str, says: str, *arguments: str) -> Check:
+    """The bonus check of an answer that refuses words on its command line that it does not understand."""
+
+    @check(name=name, says=says, read="getopt(3), stderr(3)", bonus=True, scene=Scene(Stdio.PIPE, arguments=arguments))
+    def usage_is_told(o: Observation) -> Finding:
+        if fails_cleanly(o) and o.errors.strip():
+            return None
+        return Wrong(
+            expected="a message on standard error, an exit status other than 0, no process that stays",
+            observed=f"started with {' '.join(arguments)}; {fate(o)}",
+            because=why_usage_is_not_told(o),
+        )
+
+    return usage_is_told
+
+
+def why_usage_is_not_told(o: Observation) -> str:
+    if o.processes:
+        return (
+            "Your program starts as if nothing were wrong. Then a typing mistake starts a daemon that nobody wanted. "
+            "When getopt() returns '?', print how to use your program, and exit with a status other than 0."
+        )
+    if crash(o):
+        return (
+            f"{signal_name(crash(o))} killed your program. Most likely it uses an argument that is not there. "
+            "Test argc, or what getopt() returns, before you use it."
+        )
+    if not fails_cleanly(o):
+        return "Your program exits with status 0. Exit with another status, so that the caller notices."
+    if o.piped.text.strip():
+        return "Your program prints the message on standard output. A message about an error belongs on standard error."
+    return "Your program exits without a message. Print on standard error how to use it."
+
+
 fifo_refused = bonus_for_other_kind("fifo_refused", "a FIFO", A_FIFO)
 device_refused = bonus_for_other_kind("device_refused", "a device", A_DEVICE)
 
@@ -363,4 +412,6 @@ CHECKS = [
     write_fails,
     fifo_refused,
     device_refused,
+    long_pid,
+    bonus_for_usage("unknown_option", "it refuses an option that it does not know", "-p", PID_FILE, "-x"),
 ]

@@ -493,4 +493,5 @@ CHECKS = [
     pipe_fails,
     bonus_for_failure("fork", "EAGAIN", "Without a child there is no daemon to wait for."),
     null_missing,
+    step_11.bonus_for_usage("unknown_option", "it refuses an option that it does not know", "-p", PID_FILE, "-x"),
 ]

@@ -121,8 +121,8 @@ def written_as_root(o: Observation) -> Finding:
 
 
 def is_safe(file: PidFile | None) -> bool:
-    """Whether nobody but root can write another PID into it."""
-    return file is not None and file.owner == 0 and not file.mode & 0o022
+    """Whether it is locked, and nobody but root can write another PID into it."""
+    return file is not None and file.locked and file.owner == 0 and not file.mode & 0o022
 
 
 def why_it_was_not_written_as_root(o: Observation) -> str:
@@ -130,6 +130,11 @@ def why_it_was_not_written_as_root(o: Observation) -> str:
         return (
             f"The PID file belongs to user {o.pid_file.owner}, who can write any PID into it. Then root's "
             "kill $(cat FILE) ends a stranger's process. Write the file as root, and never give it away."
+        )
+    if o.processes and o.pid_file is not None and not o.pid_file.locked:
+        return (
+            "With -u the daemon has no lock on the PID file, so a second one can start. Most likely your program "
+            "closes the file when it gives up its rights. Keep it open: the lock stays as long as the descriptor."
         )
     if o.processes and not is_safe(o.pid_file) and o.pid_file is not None:
         return "Others than root may write into the PID file, and so name any process in it. Give it mode 0644."
@@ -461,4 +466,5 @@ CHECKS = [
         "Then it stays root. The call can fail for root too.",
     ),
     root_named,
+    step_11.bonus_for_usage("option_without_value", "it refuses -u without a name", "-p", PID_FILE, "-u"),
 ]

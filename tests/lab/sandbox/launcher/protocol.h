@@ -30,6 +30,7 @@ enum { KIND_JOB, KIND_SHELL, KIND_TOOL };
     OPTION(list, environment, "") \
     OPTION(choice, signals, SIGNALS_WORDS) \
     OPTION(choice, parent, PARENT_WORDS) \
+    OPTION(flag, long_pids, "") \
     OPTION(choice, notify, MANAGER_WORDS) \
     OPTION(choices, listen, LISTEN_WORDS) \
     OPTION(choice, kind, KIND_WORDS) \

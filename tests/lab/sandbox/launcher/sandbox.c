@@ -268,6 +268,19 @@ static void forbid_namespaces(const struct request *request)
         refuse(request, "/proc/sys/user/max_user_namespaces");
 }
 
+/* From here on PIDs are taken from the middle of what there is: proc(5), pid_max. */
+static void go_on_with_long_pids(const struct request *request)
+{
+    char text[32] = "";
+    FILE *file = fopen("/proc/sys/kernel/pid_max", "re");
+    if (file == NULL || fgets(text, sizeof(text), file) == NULL)
+        broken(request, "/proc/sys/kernel/pid_max");
+    (void)fclose(file);
+    (void)snprintf(text, sizeof(text), "%ld", strtol(text, NULL, 10) / 2);
+    if (!write_file("/proc/sys/kernel/ns_last_pid", text))
+        broken(request, "/proc/sys/kernel/ns_last_pid");
+}
+
 /* As init: become a mapped ID, and die with the server. */
 void enter_sandbox(const struct request *request)
 {
@@ -282,6 +295,8 @@ void enter_sandbox(const struct request *request)
     make_root(request);
     if (!request->nested)
         forbid_namespaces(request);
+    if (request->long_pids)
+        go_on_with_long_pids(request);
     int proc = open_proc();
     if (proc != -1)
         report_descriptor(request, "proc", proc);

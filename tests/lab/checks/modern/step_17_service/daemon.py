@@ -283,6 +283,8 @@ NOT_OF_A_SERVER = {
     "close_range_refused",
     "started_with_none_open",
     "unwritable_file",
+    "unknown_option",
+    "option_without_value",
     "no_config_at_start",
     *(each.name for each in OWN_BONUS),
 }
