@@ -1,4 +1,4 @@
-"""What several steps' checks have in common: who is who, what became of the processes, what they said."""
+"""Words and tests that the checks of several steps share: roles of processes, how they ended, their messages."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def role(o: Observation, pid: int) -> str:
 
 
 def printed(o: Observation) -> str:
-    """What the answer printed, for the end of a sentence; nothing if it did not."""
+    """The text that a program printed, for the end of a sentence; "" if it printed nothing."""
     if o.scene.stdio is Stdio.PIPE and o.piped.text.strip():
         output = f"; on standard output your program printed {_shown(o.piped.text)}"
         return f"{output}, on standard error {_shown(o.errors)}" if o.errors.strip() else output
@@ -97,12 +97,12 @@ def _shown(text: str) -> str:
 
 
 def _with_pid(o: Observation, pid: int) -> str:
-    """A process of the answer, at the beginning of a sentence on it."""
+    """The name of a process, at the beginning of a sentence."""
     return f"the first process (PID {pid})" if pid == o.job.pid else f"process {pid}"
 
 
 def fate(o: Observation) -> str:
-    """What became of the processes, in words."""
+    """How each process ended, and which ones stay, in words."""
     parts = []
     if o.job.lost_shell:
         parts.append("the shell that started your program was killed or stopped")
@@ -131,7 +131,7 @@ SHELL_LOST = (
 
 
 def crash(o: Observation) -> int:
-    """The signal that ended one of the answer's processes, 0 if none did."""
+    """The signal that killed one of the processes, 0 if none did."""
     statuses = [s for s in (o.job.status, *o.reaped.values()) if s is not None]
     return next((os.WTERMSIG(s) for s in statuses if os.WIFSIGNALED(s)), 0)
 
@@ -185,12 +185,12 @@ def killed(o: Observation) -> int:
 
 
 def started_again(o: Observation) -> StartedAgain:
-    """What became of those that were started besides; of none where nothing was started again."""
+    """The end of those that were started besides; of none where nothing was started again."""
     return o.came(StartedAgain) or StartedAgain((), "")
 
 
 def is_left(o: Observation) -> bool:
-    """Whether the process lives on after what was done to it."""
+    """Whether the process is still running after the deeds of its scene."""
     return o.process is not None and o.process.pid in o.after.left
 
 
@@ -211,7 +211,7 @@ def fails_cleanly(o: Observation) -> bool:
 
 
 def said(o: Observation) -> str:
-    """What it printed and logged, but for its name and what syslog() puts in front: these say nothing of a reason."""
+    """All that it printed and logged, without its name and the words of syslog(), which say nothing of a reason."""
     logged = (re.sub(r"^\[\d+\]", "", FORM.sub("", message.text, 1)) for message in o.messages)
     return "\n".join([o.printed, *logged]).replace(o.name, "")
 

@@ -24,7 +24,7 @@ def leads(p: Process) -> bool:
 
 
 def session_leader_lives(o: Observation, p: Process) -> bool:
-    """Whether the leader of its session is another process of the answer's, and lives."""
+    """Whether the leader of its session is another process of the program, and is still running."""
     return not leads(p) and p.sid in [each.pid for each in o.processes]
 
 

@@ -50,7 +50,7 @@ def listed(numbers: Collection[int]) -> str:
 
 
 def observed_sets(o: Observation) -> str:
-    """What it blocks and ignores, in words, or what became of it."""
+    """The signals that it blocks and ignores, in words, or how it ended."""
     if o.process is None:
         return fate(o)
     sets = f"blocked: {listed(o.process.blocked)}; ignored: {listed(o.process.ignored)}"
@@ -237,7 +237,7 @@ def why_sigterm_does_not_end_it(o: Observation) -> str:
         )
     return (
         "SIGTERM does not end the daemon. Most likely a handler or sigwait() takes the signal, and the program runs "
-        "on. Exit there: whoever stops a daemon sends SIGTERM first."
+        "on. Exit there, because SIGTERM is sent first to stop a daemon."
     )
 
 

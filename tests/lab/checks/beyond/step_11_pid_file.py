@@ -62,7 +62,7 @@ def number_in(file: PidFile) -> int | None:
 
 
 def left(o: Observation) -> str:
-    """Who lives on after what was done, in words."""
+    """The processes that are still running after the deeds of a scene, in words."""
     if not o.after.left:
         return "no process stays"
     if len(o.after.left) == 1:

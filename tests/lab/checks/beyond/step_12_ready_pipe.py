@@ -93,7 +93,7 @@ def pipes(o: Observation, p: Process, access: str) -> set[Identity]:
 
 
 def why_it_waits(o: Observation) -> str:
-    """Why a start does not end after the daemon has: who has the write end of the pipe, if that can be seen."""
+    """Why a start does not end with the daemon: the process with the write end of the pipe, if it can be seen."""
     for reader in o.processes:
         for pipe in pipes(o, reader, "r"):
             writers = [each.pid for each in o.processes if pipe in pipes(o, each, "w")]

@@ -93,7 +93,7 @@ def capabilities(who: Credentials) -> str:
 
 
 def in_words(result: int) -> str:
-    """What came of a call, which gave 0 or -errno."""
+    """The result of a call, which gave 0 or -errno."""
     return "succeeds" if result == 0 else os.strerror(-result)
 
 
@@ -392,7 +392,7 @@ def killed_by(o: Observation) -> str:
 
 
 def bonus_for_rights(call: str, what: str, error: str, half: str) -> Check:
-    """The bonus check of an answer that does not go on with rights that it should have given up.
+    """The bonus check of a program that does not go on with rights that it should have given up.
 
     `error` is the errno that the call is made to give, by name; `what` is what
     the answer would do with it, and `half` a sentence on one that goes on.

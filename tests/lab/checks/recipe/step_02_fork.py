@@ -202,7 +202,7 @@ def is_daemon(o: Observation) -> bool:
 
 
 def started_by(parent: Parent, name: str, says: str, holds: Callable[[Observation], bool], **more: Any) -> Check:
-    """The check that a program becomes a daemon whoever its parent is.
+    """The check that a program becomes a daemon with any parent.
 
     `holds` says when it is one, `more` is what else check() takes.
     """

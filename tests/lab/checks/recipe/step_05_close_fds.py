@@ -24,7 +24,7 @@ def closed(o: Observation) -> set[int]:
 
 
 def copies(o: Observation) -> dict[int, str]:
-    """What of the launch is open at a number that is not its own: {number there: numbers at the launch}."""
+    """Descriptors of the launch that are open at another number now: {number there: numbers at the launch}."""
     found = {}
     for number, descriptor in o.survivor.open_files.items():
         same = [str(n) for n, d in o.shell.descriptors.items() if d.identity == descriptor.identity]

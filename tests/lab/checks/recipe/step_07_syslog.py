@@ -321,7 +321,7 @@ def why_the_log_has_no_reason(o: Observation) -> str:
 
 
 def came_out_right(o: Observation) -> bool:
-    """Whether 0, 1 and 2 are the null device all the same: dup2() puts it there whatever is open. Nothing to report."""
+    """Whether 0, 1 and 2 are still the null device: dup2() puts it there, with anything open. Nothing to report."""
     return o.process is not None and all(is_null(o.process, n) for n in STANDARD)
 
 

@@ -86,14 +86,28 @@ static int parent_of(long pid)
     return parent;
 }
 
+/* To read, if it is a regular file; -1 if it is none. A program may be waiting
+   for somebody to open a FIFO: that is not for us to do. */
+static int open_regular(const char *path)
+{
+    char name[64];
+    struct stat status;
+    int found = open(path, O_PATH | O_CLOEXEC);
+    int fd = -1;
+    (void)snprintf(name, sizeof(name), "/proc/self/fd/%d", found);
+    /* O_NONBLOCK: it may have a lease on it, fcntl(2) */
+    if (fstat(found, &status) == 0 && S_ISREG(status.st_mode))
+        fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    (void)close(found);
+    return fd;
+}
+
 /* Looks at once: a moment later it may be another answer, and the process whose
    PID it is may have another parent. */
 void look_into(const struct request *request)
 {
     char text[64] = "";
-    /* It may be anything: a FIFO, or a file with a lease on it (fcntl(2)). */
-    int fd =
-        open(request->watched, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int fd = open_regular(request->watched);
     ssize_t size = fd == -1 ? 0 : read(fd, text, sizeof(text) - 1);
     int parent = parent_of(strtol(text, NULL, 10));
     (void)close(fd);
