@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 from dataclasses import replace
 from typing import Callable, Sequence
 
@@ -330,6 +331,11 @@ def why_unknown_user_is_not_told(o: Observation) -> str:
         return (
             "The daemon runs, and as root. Most likely your program ignores that getpwnam() returned NULL, as it does "
             "for an unknown user. Test that, and exit."
+        )
+    if crash(o) == signal.SIGABRT:
+        return (
+            "SIGABRT killed your program. Most likely an assert() failed and called abort(). Test with if what "
+            "getpwnam() returns, print the name, and exit."
         )
     if o.job.status is not None and os.WIFSIGNALED(o.job.status):
         return (
