@@ -43,8 +43,9 @@ def why_it_is_not_ignored(p: Process) -> str:
             "unblocked. Ignore it with SIG_IGN, which discards it."
         )
     return (
-        "SIGHUP still has its default action in the daemon, which kills it. Most likely SIG_IGN was set in another "
-        "process, or for another signal, or was undone later. Ignore SIGHUP before fork()."
+        "SIGHUP still has its default action in the daemon, which kills it. Most likely SIG_IGN was never set, was "
+        "set in another process (as system() starts one) or for another signal, or was undone. Call signal(SIGHUP, "
+        "SIG_IGN) before fork(). To block it only delays it."
     )
 
 
@@ -79,8 +80,8 @@ def why_it_did_not_survive(o: Observation) -> str:
     if any(was_hung_up(status) for status in o.reaped.values()):
         return (
             "SIGHUP killed the child before your program ignored it. The kernel sent it when the first process, the "
-            "session leader, exited. A sleep there only makes that rarer. Ignore SIGHUP before the first fork(), and "
-            "the child inherits that."
+            "session leader, exited. Ignore SIGHUP before the first fork(), and the child inherits that. No sleep in "
+            "parent or child cures it."
         )
     if o.job.status is None:
         return (

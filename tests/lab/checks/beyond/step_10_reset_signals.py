@@ -142,8 +142,8 @@ def why_signals_are_ignored(ignored: Collection[int]) -> str:
         return "Your loop leaves out the last signal, SIGRTMAX. Let it run up to SIGRTMAX itself (<=, not <)."
     if first in FIRST_REAL_TIME:
         return (
-            "Your loop leaves out the real-time signals. Most likely it ends at 31, or at an error: signal() fails for "
-            "32 and 33, which libc keeps for itself. Go on to SIGRTMAX (64 here)."
+            "Your loop leaves out the real-time signals. Most likely it ends at 31, or at the first error. signal() "
+            "fails for 32 and 33 (musl: 34 too), which libc keeps for itself. Go on to SIGRTMAX (64 here)."
         )
     if first > signal.SIGHUP + 1:
         return (
@@ -152,17 +152,18 @@ def why_signals_are_ignored(ignored: Collection[int]) -> str:
         )
     if len(ignored) < FEW:
         return (
-            "These signals are still ignored. Either your program leaves them out, or it ignores them itself later. "
-            "Set each of them to SIG_DFL."
+            "These signals are ignored. Either your program leaves them out of its loop, or it ignores them itself "
+            "afterwards. Set them to SIG_DFL in the loop, or remove the later SIG_IGN."
         )
     if last < min(LIBCS_OWN):
         return (
-            "Your program leaves out the signals up to 31. Most likely a loop that counts down stopped at 33, where "
-            "signal() fails, because libc keeps 32 and 33. Ignore that error and go on to 1."
+            "Your program leaves out the signals up to 31. Most likely a loop that counts down stopped at the first "
+            "number for which signal() fails, because libc keeps it. Continue after such an error down to 1, but "
+            "leave out SIGHUP."
         )
     return (
-        "These signals are still ignored. Set each signal from 1 to SIGRTMAX to SIG_DFL. Go on where that fails: for "
-        "SIGKILL, SIGSTOP, 32 and 33."
+        "These signals are ignored. Most likely your program never resets them, or it sets them to SIG_IGN itself. "
+        "Set all but SIGHUP to SIG_DFL, from 1 to SIGRTMAX, and continue where that fails: SIGKILL, SIGSTOP, 32, 33."
     )
 
 
@@ -175,8 +176,9 @@ def has_the_mask_of_the_start(p: Process) -> bool:
 def why_signals_are_blocked(o: Observation, p: Process) -> str:
     if kept(o) and has_the_mask_of_the_start(p):
         return (
-            "The daemon has the signals of its start. Ignored and blocked signals pass through fork() and execve(). "
-            "Before the first fork(), set every signal to SIG_DFL and empty the mask."
+            "Most likely your program never resets its signals. What was ignored or blocked at its start still is, "
+            "because that passes through fork() and execve(). Before the first fork(), set all but SIGHUP to SIG_DFL, "
+            "and empty the mask."
         )
     if p.thread_count > 1:
         return (
@@ -185,8 +187,9 @@ def why_signals_are_blocked(o: Observation, p: Process) -> str:
         )
     if has_the_mask_of_the_start(p):
         return (
-            "The daemon has the mask that it was started with. If your program empties it, a later sigprocmask() puts "
-            "the old mask back: remove that call. If not, use SIG_SETMASK with an empty set."
+            "The daemon has the mask that it was started with. Most likely your program never sets an empty one, or a "
+            "later call puts the old one back. Call sigprocmask(SIG_SETMASK, &none, NULL) last, where none is an "
+            "empty set. The third argument only returns the old mask."
         )
     if UNBLOCKED in p.blocked and len(p.blocked) >= FEW:
         return (

@@ -121,8 +121,9 @@ def why_pid_file_is_wrong(o: Observation, p: Process) -> str:
         )
     if holds_pid(o.pid_file, p.pid):
         return (
-            "The mode is not 0644. open() takes away what the umask has at that moment, and fopen() asks for 0666. "
-            "Pass 0644 to open(), with the leading 0, after umask(0)."
+            "The mode is not 0644. Most likely your program opens the file before umask(0), so that the umask took "
+            "bits away. Or it uses fopen(), which asks for 0666, or 644 without the leading 0. Call open() with 0644 "
+            "after umask(0)."
         )
     if number == p.pid:
         return "The PID is right, but something else is in the file too. Write only its digits and one newline."
@@ -157,8 +158,9 @@ def why_it_is_not_locked(o: Observation, p: Process) -> str:
             "The daemon does not have the file open, so the lock is gone. Open it after step 05, and keep it open."
         )
     return (
-        "The daemon has the file open, but no lock on it. Most likely it never called flock(). Or the lock is lost: by "
-        "LOCK_UN, or for fcntl() by fork() or any close() of the file."
+        "The daemon has the file open, but no lock on it. Most likely it never called flock(), or unlocked the file. "
+        "A lock of fcntl() is lost by fork(), and when any descriptor of the file is closed (fclose() too). Use "
+        "flock()."
     )
 
 
@@ -187,8 +189,9 @@ def why_the_second_interferes(o: Observation) -> str:
         return "The second instance removed the PID file. Only the process that has the lock may touch it."
     if len(o.after.left) == 1:
         return (
-            "The second instance changed the PID file without the lock. O_TRUNC and fopen() with w empty a file when "
-            "they open it. Lock first, then truncate and write."
+            "The second instance changed the PID file before it had the lock. Most likely it wrote too early, or "
+            "O_TRUNC or fopen() with w emptied the file when it was opened. Open, lock, and only then truncate and "
+            "write."
         )
     if before is not None and after.identity != before.identity:
         return (

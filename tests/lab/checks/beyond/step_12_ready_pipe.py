@@ -150,7 +150,8 @@ def why_the_word_was_not_passed(o: Observation) -> str | None:
     if o.job.status and os.WIFEXITED(o.job.status) and len(o.processes) == 1:
         return (
             "The daemon runs, but the first process reports a failure. Most likely the daemon closed its end of the "
-            "pipe with the other descriptors, before it wrote. Leave that end out in step 05."
+            "pipe with the other descriptors, before it wrote. Spare that descriptor in the function that closes all "
+            "others."
         )
     if crash(o) == signal.SIGPIPE and not o.processes:
         return (
@@ -266,8 +267,8 @@ def slow_start_is_awaited(o: Observation) -> Finding:
 def why_it_did_not_wait(o: Observation) -> str:
     if o.job.status:
         return (
-            "The first process stopped waiting although the daemon was still on its way. Nobody knows how long a start "
-            "takes. Wait for the daemon's word or for its end, not for a fixed time."
+            "Your program stopped waiting for the daemon while that was still on its way. Most likely there is a time "
+            "limit, and nobody knows how long a start takes. Wait without a limit, for the daemon's word or its end."
         )
     return why_it_was_not_ready(o)
 
@@ -330,6 +331,11 @@ def why_the_caller_is_not_told(o: Observation) -> str:
         return (
             "The exit status is right, but your program prints no reason. By then the daemon's standard error is "
             "/dev/null. Send the reason through the pipe, and print it where the pipe is read."
+        )
+    if any(o.printed.strip() in message.text for message in o.messages):
+        return (
+            "Your program prints only the beginning of the daemon's reason. Most likely it reads the pipe into a buffer "
+            "that is too short. Read up to the newline, and print all of it."
         )
     return "The message does not contain the daemon's own reason. Send its text through the pipe, and print that."
 

@@ -177,8 +177,9 @@ def why_it_has_other_user_ids(o: Observation) -> str:
     uids = set(has(o).uids)
     if uids == {0} and any(has(o).capabilities.values()):
         return (
-            "The daemon is still root. Most likely your program ignores -u, calls setresuid() in another process, or "
-            "undoes it later. Call it in the daemon, and test what it returns."
+            "The daemon is still root. Most likely your program ignores -u, or changes the IDs in another process, or "
+            "in one thread only, as syscall(SYS_setresuid) does. Call libc's setresuid() in the daemon, and test what "
+            "it returns."
         )
     if uids == {0}:
         return (
@@ -215,8 +216,9 @@ def why_it_has_other_group_ids(o: Observation) -> str:
     gids = set(has(o).gids)
     if gids == {0}:
         return (
-            "The daemon is still in root's group. Call setresgid() before setresuid(), because afterwards you may "
-            "not, and check what it returns."
+            "The daemon is still in root's group. Most likely setresgid() is missing, or comes after setresuid(), "
+            "when it may no longer be called. Call initgroups(), setresgid(), setresuid(), in this order, and check "
+            "each."
         )
     if gids == {UID}:
         return "The group ID is the number of the user. Use pw_gid for it, and pw_uid for the user."
@@ -334,8 +336,8 @@ def why_unknown_user_is_not_told(o: Observation) -> str:
         )
     if crash(o) == signal.SIGABRT:
         return (
-            "SIGABRT killed your program. Most likely an assert() failed and called abort(). Test with if what "
-            "getpwnam() returns, print the name, and exit."
+            "SIGABRT killed your program. Most likely getpwnam() returned NULL, and your program then called abort() "
+            "or a failing assert(). Print a message with the name instead, and exit with an error."
         )
     if o.job.status is not None and os.WIFSIGNALED(o.job.status):
         return (

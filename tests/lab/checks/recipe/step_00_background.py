@@ -229,7 +229,10 @@ def shell_session(o: Observation, p: Process) -> Finding:
 
 def why_it_left_the_session_or_group(o: Observation, p: Process) -> str:
     if p.sid != o.shell.sid:
-        return "Your program calls setsid() or daemon(). Both are too early. Step 03 adds the session."
+        return (
+            "Your program calls setsid() or daemon(), and both start a session. That is too early. Leave the call "
+            "out, because step 03 adds the session."
+        )
     if p.pgid == p.pid:
         return (
             "Your program calls setpgid() or setpgrp(), which makes a new process group. "

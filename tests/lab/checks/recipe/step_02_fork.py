@@ -166,12 +166,12 @@ def why_the_child_gave_up(o: Observation) -> str:
         )
     if o.printed or o.messages:
         return (
-            "Your child exits with an error. Most likely a call failed, and the message of your program names it. "
-            "Mend that call, and let the child wait forever at the end."
+            "Your child exits with an error. Most likely the call in your message failed, or the test after it is the "
+            "wrong way round, and then the reason is that of an earlier call. Mend the call or the test."
         )
     return (
         "Your child exits with an error and without a message. Most likely a call failed, or a test is the wrong way "
-        "round. Run it under strace -f to see the call. A message can be printed only while 2 is open."
+        "round. Run it under strace -f to see the call. A message needs standard error, descriptor 2."
     )
 
 

@@ -112,8 +112,8 @@ def why_something_was_opened(o: Observation, p: Process) -> str:
             "without closedir(). Call closedir() after the last name."
         )
     return (
-        "Your program opens this descriptor itself and leaves it open. Most likely it is a log file, or the socket of "
-        "syslog(). Close it as well, because in this step every descriptor is closed."
+        "Your program opened this descriptor itself, after it had closed the others. Most likely it is a log file, or "
+        "the socket of syslog(). Close all descriptors last, or do not open this one."
     )
 
 

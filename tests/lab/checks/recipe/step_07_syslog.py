@@ -211,8 +211,9 @@ def why_nothing_was_reported(o: Observation, p: Process) -> str:
         )
     if is_emergency(o):
         return (
-            "A message of your program has level 0 (LOG_EMERG), and loggers show that on every terminal. LOG_DAEMON is "
-            "a facility, and sets no level. Give a level too, such as LOG_INFO."
+            "A message of your program has level 0 (LOG_EMERG), and loggers show that on every terminal. Most likely "
+            "one syslog() call names LOG_EMERG, or only a facility such as LOG_DAEMON, which sets no level. Use "
+            "LOG_INFO there."
         )
     lie = forged(o)
     if lie is not None:
@@ -230,6 +231,16 @@ def why_nothing_was_reported(o: Observation, p: Process) -> str:
         return (
             f"The facility of your message is {facility_name(facilities[0])}.{usual} Give LOG_DAEMON to openlog() as "
             "the third argument, or add it to the priority."
+        )
+    if all(message.tag != o.name for message in own) and own[0].tag.endswith(":"):
+        return (
+            f'The tag of your message is "{own[0].tag}". Most likely the name that you give to openlog() ends with a '
+            "colon, and syslog() adds one by itself. Give the name without it."
+        )
+    if all(message.tag != o.name for message in own) and "/" in own[0].tag:
+        return (
+            f'The tag of your message is "{own[0].tag}", which is a path. Give openlog() only the part after the last '
+            "slash, for example program_invocation_short_name."
         )
     if all(message.tag != o.name for message in own):
         return (
