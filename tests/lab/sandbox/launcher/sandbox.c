@@ -268,7 +268,7 @@ static void forbid_namespaces(const struct request *request)
         refuse(request, "/proc/sys/user/max_user_namespaces");
 }
 
-/* From here on PIDs are taken from the middle of what there is: proc(5), pid_max. */
+/* From here on PIDs come from the middle of their range: proc(5), pid_max. */
 static void go_on_with_long_pids(const struct request *request)
 {
     char text[32] = "";
