@@ -33,6 +33,7 @@ from lab.toolbox import LabError
 def test_wrong_answer(row, examine_known):
     """Fails exactly the checks that its row names, and the learner is told what stands below it."""
     examination = examine_known(row.source(), row.step)
+    examination.ask_only(row.is_asked)
     assert examination.failed - set(row.at_times) == set(row.fails) - examination.skipped
     if examination.skipped:
         pytest.skip(f"judged in part: {examination.pad.why_no_root()}")

@@ -40,7 +40,7 @@ from difflib import SequenceMatcher
 from functools import cache
 from typing import Iterator
 
-from lab.checks.check import DOES_NOT_COMPILE, NO_SOURCE, WRONG_STATE
+from lab.checks.check import DOES_NOT_COMPILE, NO_SOURCE, WRONG_STATE, Check
 from lab.course import STEPS, Step
 from lab.judge.verdict import FAILED, Result
 from lab.toolbox import ROOT, SKELETONS, SOLUTIONS, LabError, printable
@@ -85,6 +85,14 @@ class Row:
     def slug(self) -> str:
         """Its name as a test's: letters, digits and underscores."""
         return re.sub(r"\W+", "_", self.name.lower()).strip("_")
+
+    def is_asked(self, check: Check) -> bool:
+        """Whether a test of a wrong answer asks a check. One of the two ways of launching is enough, if it is wrong in one.
+
+        The way stands before the key, and `tests/run gallery` and `make matrix` ask the checks of both.
+        """
+        ways = {key.partition("/")[0] for key in (*self.fails, *self.at_times)}
+        return check.usual is None or not check.usual.name or check.usual.name in ways
 
     def source(self) -> str:
         """The C source. Raises LabError where the diff does not fit the solution."""

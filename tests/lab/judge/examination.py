@@ -86,6 +86,10 @@ class Examination:
         self._see(runs)
         return any(finds_wrong(check, self._seen[run]) for run in runs)
 
+    def ask_only(self, is_asked: Callable[[Check], bool]) -> None:
+        """Leave out the other checks, and their launches. It is for an answer that nothing has been asked of yet."""
+        self.checks = tuple(filter(is_asked, self.checks))
+
     def results(self, stars: bool = True) -> list[Result]:
         """The results in the order of `checks`, with or without those of bonus checks."""
         return [self.result(check) for check in self.checks if stars or not check.star]
