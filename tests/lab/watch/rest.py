@@ -50,6 +50,7 @@ PAGE = os.sysconf("SC_PAGESIZE")
 POLL = 0.0008  # seconds between two looks: nothing tells of a process that comes to rest
 BUSY_NOTE = "it is busy all the time: is there a loop without an end? pause() waits, and costs nothing"
 SLOW_POLL = 0.003  # the same, where something is awaited that takes its time
+START_POLL = 0.25  # the same, of a start that takes long
 SLOWEST_POLL = 0.015  # the same, of one that has not come to rest for long: below STEP, so that all of it counts
 
 
@@ -57,13 +58,14 @@ class Patience:
     """Counts the time for which an answer was waited for, as far as the machine gave it, and the lab, any.
 
     On a busy machine both get a small share of the processors. Time that passed
-    between two looks beyond STEP does not count, since the lab could not look; and
+    between two looks beyond a `step` does not count, since the lab could not look; and
     no time in which a process of the answer was ready to run, and did not. Else an
     answer would be blamed for what others do.
     """
 
-    def __init__(self, limit: float):
+    def __init__(self, limit: float, step: float = STEP):
         self.left = limit
+        self.step = step
         self.end = time.monotonic() + limit * MOST_LIMITS
         self.last = time.monotonic()
         self.delays: dict[
@@ -76,7 +78,7 @@ class Patience:
         waited = max((look.delay - self.delays.get(look.identity, look.delay) for look in looks), default=0.0)
         self.delays = {look.identity: look.delay for look in looks}
         step = now - self.last
-        self.left -= max(0.0, min(step, STEP) - min(waited, step))
+        self.left -= max(0.0, min(step, self.step) - min(waited, step))
         self.last = now
         return self.left <= 0 or now > self.end
 
@@ -148,7 +150,7 @@ class Settler:
         stillness = _Stillness()
         looks: list[_Look] = []
         while not patience.is_over(looks):
-            now = await self._next_moment(started)
+            now = await self._next_moment(min((time.monotonic() - started) / 50, SLOWEST_POLL))
             looks = now.looks
             rest = self._judge(now, stillness)
             if rest is not None:
@@ -156,20 +158,23 @@ class Settler:
         why_not = "it does not come to a call that waits" if len(self.launch.reaped) < FEW else MAKES_PROCESSES
         return Rest(False, why_not, since=time.monotonic())
 
-    async def _next_moment(self, started: float) -> _Moment:
-        """Look again, the later the longer it has been waited since `started`."""
+    async def _next_moment(self, seconds: float) -> _Moment:
+        """Look again after so many seconds, but not at once."""
         self.launch.pump()
-        await asyncio.sleep(min(max(POLL, (time.monotonic() - started) / 50), SLOWEST_POLL))
+        await asyncio.sleep(max(POLL, seconds))
         begun = time.monotonic()  # before this look: it counts from after one to before another
         pids = self.launch.pids()
         return _Moment(begun, pids, [look for pid in pids if (look := _look(self.launch, pid)) is not None])
 
     async def _await_starts(self) -> None:
-        """Wait until all have exited that tell how a start went, those that were started again among them."""
+        """Wait until all have exited that tell how a start went, those that were started again among them.
+
+        What they do meanwhile does not matter. So the longer it takes, the less often they are looked at.
+        """
         started = time.monotonic()
-        patience = Patience(START_LIMIT)
+        patience = Patience(START_LIMIT, 2 * START_POLL)
         while True:
-            now = await self._next_moment(started)
+            now = await self._next_moment(min((time.monotonic() - started) / 20, START_POLL))
             starting = {look.pid for look in now.looks} & {self.launch.job, *self.launch.again} - self._in_vain
             if not starting or self._gave_up(now) is not None:
                 return
