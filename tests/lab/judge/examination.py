@@ -54,6 +54,7 @@ class Examination:
         self.side_by_side = True  # what else will be asked for is launched as well, as soon as one is asked for
         self._studio = Studio(answer, pad, builder, reel)
         self._seen: dict[Run, Seen] = {}
+        self._seen_for: set[bool] = set()  # all launches have been made: of required checks (False), bonus checks (True)
         self._verdict: Verdict | None = None
 
     @property
@@ -124,6 +125,7 @@ class Examination:
     def forget(self) -> None:
         """Launch and judge anew when asked next; what was compiled stays."""
         self._seen.clear()
+        self._seen_for.clear()
         self._verdict = None
 
     def drop(self) -> None:
@@ -141,9 +143,15 @@ class Examination:
         if not self.side_by_side:
             self._see(wanted(depends_on(check, self.checks), self.why_not))
             return
-        self._see(wanted([each for each in self.checks if not each.star], self.why_not))
+        self._see_all(stars=False)
         if check.star and self._verdict is not None and not self._verdict.is_wrong():
-            self._see(wanted([each for each in self.checks if each.star], self.why_not))
+            self._see_all(stars=True)
+
+    def _see_all(self, stars: bool) -> None:
+        """Launch the answer for all that is required, or for all bonus checks, the first time that it is asked for."""
+        if stars not in self._seen_for:
+            self._see(wanted([each for each in self.checks if each.star is stars], self.why_not))
+            self._seen_for.add(stars)
 
     def _see(self, runs: Sequence[Run]) -> None:
         missing = [run for run in runs if run not in self._seen]
