@@ -351,7 +351,12 @@ def why_other_kind_is_not_refused(o: Observation, kind: str) -> str:
     return "Your program exits without a message. Print or log the reason before you exit."
 
 
-@check(read="getpid(2), proc_sys_kernel(5)", bonus=True, scene=Scene(long_pids=True))
+@check(
+    read="getpid(2), proc_sys_kernel(5)",
+    bonus=True,
+    scene=Scene(long_pids=True),
+    expects="where PIDs have many digits: the PID file holds the daemon's",
+)
 def long_pid(o: Observation, p: Process) -> Finding:
     """the PID file holds the whole of a PID that has many digits."""
     if not holds_pid(o.pid_file, p.pid):
