@@ -187,9 +187,9 @@ def why_signals_are_blocked(o: Observation, p: Process) -> str:
         )
     if has_the_mask_of_the_start(p):
         return (
-            "The daemon has the mask that it was started with. Most likely your program never sets an empty one, or a "
-            "later call puts the old one back. Call sigprocmask(SIG_SETMASK, &none, NULL) last, where none is an "
-            "empty set. The third argument only returns the old mask."
+            "The daemon has the mask that it was started with. If your program sets an empty one, a later "
+            "sigprocmask() has put the old mask back: remove that call. If not, call sigprocmask(SIG_SETMASK, &none, "
+            "NULL) with an empty set. The third argument only returns a mask."
         )
     if UNBLOCKED in p.blocked and len(p.blocked) >= FEW:
         return (
