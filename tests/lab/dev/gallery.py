@@ -87,7 +87,7 @@ class Row:
         return re.sub(r"\W+", "_", self.name.lower()).strip("_")
 
     def is_asked(self, check: Check) -> bool:
-        """Whether a test of a wrong answer asks a check. One of the two ways of launching is enough, if it is wrong in one.
+        """Whether a test of a wrong answer asks a check: of two ways of launching, the one that is wrong is enough.
 
         The way stands before the key, and `tests/run gallery` and `make matrix` ask the checks of both.
         """

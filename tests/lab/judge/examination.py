@@ -54,7 +54,7 @@ class Examination:
         self.side_by_side = True  # what else will be asked for is launched as well, as soon as one is asked for
         self._studio = Studio(answer, pad, builder, reel)
         self._seen: dict[Run, Seen] = {}
-        self._seen_for: set[bool] = set()  # all launches have been made: of required checks (False), bonus checks (True)
+        self._seen_for: set[bool] = set()  # all has been launched for required checks (False), for bonus checks (True)
         self._verdict: Verdict | None = None
 
     @property

@@ -41,6 +41,11 @@ PARENT = {
     Parent.SUBREAPER: "below a process that adopts orphans instead of init",
 }
 
+SIGNALS = {
+    Signals.HELD: f"with all signals ignored, and all but {UNBLOCKED.name} blocked",
+    Signals.PENDING: f"with all signals but {UNBLOCKED.name} blocked, and SIGHUP pending",
+}
+
 STDIO = {
     Stdio.TERMINAL: "on a terminal",
     Stdio.CLOSED: "with 0, 1 and 2 closed",
@@ -64,10 +69,8 @@ def launch_in_words(scene: Scene) -> str:
         parts.append(PARENT[scene.parent])
     if scene.long_pids:
         parts.append("where PIDs have many digits")
-    if scene.signals is Signals.HELD:
-        parts.append(f"with all signals ignored, and all but {UNBLOCKED.name} blocked")
-    if scene.signals is Signals.PENDING:
-        parts.append(f"with all signals but {UNBLOCKED.name} blocked, and SIGHUP pending")
+    if scene.signals in SIGNALS:
+        parts.append(SIGNALS[scene.signals])
     parts += [f"without /dev/{device.value}" for device in scene.without]
     parts += [f"with {shortened(variable, 40)} in its environment" for variable in scene.environment]
     if scene.notify is not None and scene.notify is not Manager.NONE:

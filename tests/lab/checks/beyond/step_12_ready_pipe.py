@@ -334,8 +334,8 @@ def why_the_caller_is_not_told(o: Observation) -> str:
         )
     if any(o.printed.strip() in message.text for message in o.messages):
         return (
-            "Your program prints only the beginning of the daemon's reason. Most likely it reads the pipe into a buffer "
-            "that is too short. Read up to the newline, and print all of it."
+            "Your program prints only the beginning of the daemon's reason. Most likely it reads the pipe into a "
+            "buffer that is too short. Read up to the newline, and print all of it."
         )
     return "The message does not contain the daemon's own reason. Send its text through the pipe, and print that."
 

@@ -116,7 +116,12 @@ def why_it_is_not_the_null_device(o: Observation, p: Process) -> str:
             "Not all three descriptors are open. Each needs a call of its own: open() for 0, then dup() for 1 and for "
             "2. Check what each call returns."
         )
-    if any(not d.access for d in files.values()):
+    return why_they_are_no_good(p) or why_more_is_open(o, p)
+
+
+def why_they_are_no_good(p: Process) -> str:
+    """Why 0, 1 and 2 are not good for what they are there for, though all lead to the null device; "" if they are."""
+    if any(not d.access for d in p.open_files.values()):
         return (
             "A descriptor can be neither read nor written. Most likely it was opened with O_PATH, or with a wrong "
             "access mode. Open /dev/null with O_RDWR."
@@ -137,6 +142,10 @@ def why_it_is_not_the_null_device(o: Observation, p: Process) -> str:
             f"Descriptor {number} is closed when your daemon starts another program. Most likely open() got O_CLOEXEC. "
             "Leave it out here: 0, 1 and 2 are there to be inherited."
         )
+    return ""
+
+
+def why_more_is_open(o: Observation, p: Process) -> str:
     if all(d.kind == "null" for d in others(p).values()):
         return "A fourth descriptor leads to /dev/null. Close the one that open() returned, if its number is above 2."
     if inherited(o):

@@ -273,9 +273,11 @@ static void go_on_with_long_pids(const struct request *request)
 {
     char text[32] = "";
     FILE *file = fopen("/proc/sys/kernel/pid_max", "re");
-    if (file == NULL || fgets(text, sizeof(text), file) == NULL)
+    bool is_read = file != NULL && fgets(text, sizeof(text), file) != NULL;
+    if (file != NULL)
+        (void)fclose(file);
+    if (!is_read)
         broken(request, "/proc/sys/kernel/pid_max");
-    (void)fclose(file);
     (void)snprintf(text, sizeof(text), "%ld", strtol(text, NULL, 10) / 2);
     if (!write_file("/proc/sys/kernel/ns_last_pid", text))
         broken(request, "/proc/sys/kernel/ns_last_pid");
