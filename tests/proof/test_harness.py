@@ -288,7 +288,7 @@ def test_the_log_knows_who_sent_it(examine_in_sandbox, edited):
     examination = examine_in_sandbox(source, "syslog")
     assert "reports_to_log" in examination.failed
     result = next(r for r in examination.results() if r.check.key == "reports_to_log")
-    assert "another process" in result.because
+    assert "Another process" in result.because
 
 
 @pytest.mark.parametrize(

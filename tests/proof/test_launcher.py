@@ -22,7 +22,7 @@ FLOORS = (
     ("request",),
     ("numbers", "tries", "signals", "mounts"),
     ("wire", "reading"),
-    ("descriptors", "files", "terminal", "resources", "addresses", "faults", "waits"),
+    ("descriptors", "files", "terminal", "resources", "addresses", "faults", "waits", "reaping"),
     ("identity", "cgroup", "manager", "inject"),
     ("sandbox", "fallback", "clients"),
     ("job",),

@@ -43,7 +43,7 @@ void lay_out_files(const struct request *request)
         }
         if (S_ISFIFO(file->mode)) {
             if (mkfifo(file->name, file->mode) == -1 ||
-                chmod(file->name, file->mode & ALLPERMS) == -1 ||
+                chmod(file->name, file->mode & 07777) == -1 ||
                 (request->id != 0 &&
                  chown(file->name, request->id, request->id) == -1))
                 broken(request, file->name);

@@ -21,7 +21,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MAX_MODE = S_IFMT | ALLPERMS }; /* of files, and of FIFOs */
+enum { MAX_MODE = S_IFMT | 07777 }; /* of files, and of FIFOs */
 
 /* One function for each type of the table OPTIONS. Each returns false if the
    value is none of that type, or if there is no room for one more. */
