@@ -488,7 +488,7 @@ def test_many_descriptors_in_many_processes_do_not_keep_the_lab_busy(examine_in_
     assert examination.build.compiles, examination.build.messages
     start = time.process_time()
     assert "one_lives_on" in examination.failed
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 10  # for 17 launches
 
 
 def test_a_lease_on_the_pid_file_is_named(examine_in_sandbox, edited):
