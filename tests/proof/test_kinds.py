@@ -8,7 +8,7 @@ from lab.course import STEPS, step_called
 from lab.dev.gallery import CARELESS, FOLDER, WRONG, rows
 
 PAGE = FOLDER / "KINDS.md"
-LAST = step_called("drop_privileges")
+LAST, SETSID = step_called("drop_privileges"), step_called("setsid").name
 COVERED = [step for step in STEPS if step.number <= LAST.number]
 
 NEVER, OPEN = "never", "open"
@@ -107,7 +107,7 @@ def test_a_page_without_a_fault_gives_no_complaint():
         ("- 03: never:\n", "nothing stands there"),
         ("- 03: Wrong:\n", "nothing stands there"),
         ("- 03: open: an answer\n", "open: an answer"),
-        ("- 03: Wrong: no such answer\n", f"{step_called('setsid').name}.md has no answer 'no such answer' under Wrong"),
+        ("- 03: Wrong: no such answer\n", f"{SETSID}.md has no answer 'no such answer' under Wrong"),
         ("- 03: Careless: before the fork\n", "has no answer 'before the fork' under Careless"),
         ("- 03: Wrong: slow on the way\n", "has no answer 'slow on the way' under Wrong"),
         ("- 03, 14: never: why\n", "'A kind': [14] are no steps of this page"),
