@@ -132,15 +132,7 @@ def is_daemon(o: Observation) -> bool:
 # What is wrong in the usual launch is wrong in these, too.
 FOLLOWS = [one_lives_on, step_02.is_adopted, leads_nothing]
 
-started_by_init = step_02.started_by(
-    Parent.INIT, "started_by_init", "it becomes a daemon when init starts it", is_daemon, follows=FOLLOWS
-)
-adopted_by_another = step_02.started_by(
-    Parent.SUBREAPER,
-    "adopted_by_another",
-    "it becomes a daemon where another process than init adopts it",
-    is_daemon,
-    follows=FOLLOWS,
-)
+started_by_init = step_02.started_by(Parent.INIT, is_daemon, follows=FOLLOWS)
+adopted_by_another = step_02.started_by(Parent.SUBREAPER, is_daemon, follows=FOLLOWS)
 
 CHECKS = [one_lives_on, leads_nothing, gets_no_terminal, started_by_init, adopted_by_another]

@@ -201,18 +201,30 @@ def is_daemon(o: Observation) -> bool:
     return o.job.status == 0 and len(o.processes) == 1 and o.survivor.ppid == o.world.adopter
 
 
-def started_by(parent: Parent, name: str, says: str, holds: Callable[[Observation], bool], **more: Any) -> Check:
+# The parents that a program is started with besides the shell: key and sentence of the check, and how it was started.
+PARENTS = {
+    Parent.INIT: ("started_by_init", "it becomes a daemon when init starts it", "by init, PID 1"),
+    Parent.SUBREAPER: (
+        "adopted_by_another",
+        "it becomes a daemon where another process than init adopts it",
+        "below a subreaper, which adopts orphans instead of init",
+    ),
+}
+
+
+def started_by(parent: Parent, holds: Callable[[Observation], bool], **more: Any) -> Check:
     """The check that a program becomes a daemon with any parent.
 
     `holds` says when it is one, `more` is what else check() takes.
     """
+    name, says, how = PARENTS[parent]
 
     @check(name=name, says=says, read="getppid(2), prctl(2)", scene=Scene(parent=parent), **more)
     def becomes_a_daemon(o: Observation) -> Finding:
         if not (o.rest.settled and holds(o)):
             return Wrong(
                 expected="the first process exits with status 0, and one process stays, which is a daemon as usual",
-                observed=f"started {STARTED_BY[parent]}: {fate(o)}",
+                observed=f"started {how}: {fate(o)}",
                 because=why_its_parent_matters(o),
             )
         if parent is Parent.INIT and not o.world.sandboxed:
@@ -220,12 +232,6 @@ def started_by(parent: Parent, name: str, says: str, holds: Callable[[Observatio
         return None
 
     return becomes_a_daemon
-
-
-STARTED_BY = {
-    Parent.INIT: "by init, PID 1",
-    Parent.SUBREAPER: "below a subreaper, which adopts orphans instead of init",
-}
 
 
 def why_its_parent_matters(o: Observation) -> str:
@@ -243,13 +249,7 @@ def why_its_parent_matters(o: Observation) -> str:
 CHECKS = [
     one_lives_on,
     is_adopted,
-    started_by(Parent.INIT, "started_by_init", "it becomes a daemon when init starts it", is_daemon, bonus=True),
-    started_by(
-        Parent.SUBREAPER,
-        "adopted_by_another",
-        "it becomes a daemon where another process than init adopts it",
-        is_daemon,
-        bonus=True,
-    ),
+    started_by(Parent.INIT, is_daemon, bonus=True),
+    started_by(Parent.SUBREAPER, is_daemon, bonus=True),
     bonus_for_failure("fork", "EAGAIN", "Without a child, nothing has left the shell."),
 ]
