@@ -290,16 +290,13 @@ NOT_OF_A_SERVER = {
 }
 
 
-# Bonus checks of what the service has taken over as it was: a function of step 11, and one of step 12.
-ASKED_ONCE = {"fifo_refused", "device_refused", "long_pid", "killed_though_held"}
-
 
 def of_the_daemon(earlier: dict[str, Check]) -> dict[str, Check]:
     """These checks of the classic steps, as the service has to pass them, by their keys."""
     return {
         key: OTHERWISE[key] if key in OTHERWISE else as_daemon(each)
         for key, each in earlier.items()
-        if key not in NOT_OF_A_SERVER | ASKED_ONCE
+        if key not in NOT_OF_A_SERVER
     }
 
 
