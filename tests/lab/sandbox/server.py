@@ -37,8 +37,6 @@ LOOPBACK_PORT = 7017  # what PORT stands for, where each launch has a network of
 LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 PORT_TRIES = 100
 
-DESCRIPTORS = 1024  # that may be open here: a launch takes about a dozen
-
 TOOL_MEMORY = 3 << 30  # bytes for a compiler and what it starts; launcher/resources.c has the limit of one process
 PROCESSES = 64  # of a launch at a time: RLIMIT_NPROC, where it can count them, and a control group
 MANY_PROCESSES = 512  # the same, where the program is started again and again
@@ -80,11 +78,13 @@ def _is_taken(family, host, port):
 
 
 def _raise_limit():
-    """Raise the soft limit on open files where it is low; what is launched has limits of its own."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < DESCRIPTORS:
-        most = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    """Raise the soft limit on open files as far as it goes; what is launched has limits of its own.
+
+    A launch takes about a dozen. The limit holds for descriptors on their way as well,
+    and counts there what all processes of a user have sent, answers too: unix(7), ETOOMANYREFS.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def memory_file(data):

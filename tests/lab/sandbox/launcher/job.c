@@ -196,7 +196,11 @@ static int be_job(void *argument)
         take_terminal(part->request, part->fd);
     else if (setpgid(0, 0) == -1 || tcsetpgrp(0, getpid()) == -1)
         broken(part->request, "the foreground of the terminal");
-    run(part->request);
+    set_stdio(part->request);
+    /* With its low limit on open files it could pass no descriptor while another
+       answer has many on their way: unix(7), ETOOMANYREFS. */
+    limit_files(part->request);
+    run_as(part->request, "job");
 }
 
 /* As job control does it: credentials(7), tcsetpgrp(3). */
@@ -277,7 +281,6 @@ static noreturn void play_job(const struct request *request, int master)
     take_terminal(request, master);
     open_inheritance(request);
     set_login_environment(request);
-    limit_files(request);
     be_shell(request);
 }
 
