@@ -127,6 +127,7 @@ class Process:
     environment: Mapping[str, str] | None = None  # what it has there now; None where that cannot be found out
     credentials: Credentials | None = None  # in a scene as root those that it sees itself
     of_threads: tuple[Credentials, ...] = ()  # the same of its other threads, where they differ: each once
+    directories_of_threads: tuple[str, ...] = ()  # working directories of its other threads, where they differ
 
     @property
     def open_files(self) -> dict[int, Descriptor]:

@@ -111,6 +111,20 @@ class Process(psutil.Process):
                 found.append(own)
         return tuple(found)
 
+    def directories_of_threads(self) -> tuple[str, ...]:
+        """The names of those working directories of its other threads that are not the first one's: unshare(2)."""
+        own, _ = self.directory()
+        found = []
+        for thread in self.living:
+            try:
+                status = os.stat(f"{thread}/cwd")
+                name = os.readlink(f"{thread}/cwd")
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it has ended, and the others run on
+            if (status.st_dev, status.st_ino) != own:
+                found.append(_printable(name))
+        return tuple(found)
+
     def descriptors(self) -> dict[int, Descriptor]:
         """All that it has open, by number."""
         with self._may_end():
@@ -131,5 +145,9 @@ class Process(psutil.Process):
 
     def _link(self, name: str) -> str:
         with self._may_end(), procfs.process_may_end(self.folder):
-            text = os.readlink(f"{self.folder}/{name}")
-        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            return _printable(os.readlink(f"{self.folder}/{name}"))
+
+
+def _printable(name: str) -> str:
+    """A file name as text, with bytes that are no UTF-8 spelt out."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

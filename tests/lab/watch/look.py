@@ -62,6 +62,7 @@ def read_process(
             environment=read_environment(process.folder) if launch.scene.has_manager else None,
             credentials=process.credentials(),
             of_threads=process.credentials_of_threads(),
+            directories_of_threads=process.directories_of_threads(),
         )
     except (ProcessLookupError, psutil.NoSuchProcess):
         return None

@@ -28,18 +28,25 @@ from lab.scene import FIFO, PID_FILE, Scene, Signal, StartAgain, Stdio, Usual
 USUAL = Usual(arguments=("-p", PID_FILE))  # relative: to the directory that it is launched in
 
 AT_ONCE = 50
+# A folder that is not there. Who takes its name for a format uses an argument that nobody gives: printf(3).
+NOWHERE = "nowhere%s"
 STALE = b"         1\n"  # init's PID, which always lives; longer than what is to be written
 
 ONCE_MORE = Scene(then=(StartAgain(1),))
 LEFT_BEHIND = Scene(files=((PID_FILE, STALE),))
 MANY_AT_ONCE = Scene(then=(Signal(signal.SIGKILL), StartAgain(AT_ONCE)))
-UNWRITABLE = Scene(arguments=("-p", f"nowhere/{PID_FILE}"))
+UNWRITABLE = Scene(arguments=("-p", f"{NOWHERE}/{PID_FILE}"))
+WITHOUT_OPTION = Scene(arguments=())
 DISK_FULL = Scene(fault=Fault.DISK_FULL)
 A_FIFO = Scene(files=((PID_FILE, b"", FIFO),))
 A_DEVICE = Scene(arguments=("-p", os.devnull))
 
-NOT_MADE = Failure("open", os.strerror(errno.ENOENT), "Then it runs without a PID file.", ("nowhere",))
+NOT_MADE = Failure("open", os.strerror(errno.ENOENT), "Then it runs without a PID file.", (NOWHERE,))
 NOT_SAID = "The log does not say why your program exits. Call syslog() with the file's name and the reason from errno."
+NAME_AS_FORMAT = (
+    "Most likely your program takes the file's name for a format, and the name has a % in it here. Give printf(), "
+    'dprintf() and syslog() a format of your own, and the text as an argument: syslog(LOG_ERR, "%s", text).'
+)
 NOT_WRITTEN = Failure("write", os.strerror(errno.ENOSPC), "Then nobody can find it.")
 
 
@@ -275,12 +282,49 @@ def why_not_one_of_many(o: Observation) -> str:
 @check(read="open(2), syslog(3)", bonus=True, needs_log=LOG_TO_JUDGE, scene=UNWRITABLE)
 def unwritable_file(o: Observation) -> Finding:
     """when the PID file cannot be made, it logs why and exits."""
-    if fails_cleanly(o) and NOT_MADE.is_named(said(o)):
+    if fails_cleanly(o) and NOT_MADE.is_named(said(o)) and not is_name_as_format(said(o)):
         return None
     return Wrong(
         expected="the reason in the log or on standard error, an exit status other than 0, no process that stays",
-        observed=f"started with -p nowhere/{PID_FILE}; {fate(o)}",
-        because=why_it_does_not_give_up(o, NOT_MADE) or NOT_SAID,
+        observed=f"started with -p {NOWHERE}/{PID_FILE}; {fate(o)}",
+        because=why_file_that_cannot_be_made_is_not_told(o),
+    )
+
+
+def is_name_as_format(text: str) -> bool:
+    """Whether a message has the name of NOWHERE, but not as it was given."""
+    return "nowhere" in text and NOWHERE not in text
+
+
+def why_file_that_cannot_be_made_is_not_told(o: Observation) -> str:
+    if is_name_as_format(said(o)):
+        return NAME_AS_FORMAT
+    return why_it_does_not_give_up(o, NOT_MADE) or NOT_SAID
+
+
+@check(read="getopt(3)", bonus=True, scene=WITHOUT_OPTION, follows=[step_09.one_lives_on])
+def without_option(o: Observation) -> Finding:
+    """without -p it runs all the same, and writes no PID file."""
+    if o.process is not None and o.job.status == 0 and o.pid_file is None:
+        return None
+    return Wrong(
+        expected="started without -p: status 0, one process stays, no PID file",
+        observed=fate(o) + (f"; {content(o.pid_file)}" if o.pid_file else ""),
+        because=why_option_is_needed(o),
+    )
+
+
+def why_option_is_needed(o: Observation) -> str:
+    if o.pid_file is not None:
+        return "Your program writes a PID file that nobody has asked for. Write one only where -p names it."
+    if crash(o):
+        return (
+            f"{signal_name(crash(o))} killed your program. Most likely it uses the name of the file, which is NULL "
+            "without -p. Test it first."
+        )
+    return (
+        "Your program does not start without -p. Most likely it opens a file whose name is NULL, or takes a missing -p "
+        "for wrong usage. Leave the PID file out where nobody asks for one."
     )
 
 
@@ -417,6 +461,7 @@ CHECKS = [
     takes_over,
     one_of_many,
     unwritable_file,
+    without_option,
     write_fails,
     fifo_refused,
     device_refused,

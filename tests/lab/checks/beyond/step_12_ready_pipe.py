@@ -25,6 +25,7 @@ NO_NULL = ("/dev/null", "-1", os.strerror(errno.ENOENT), "open", "dup")
 
 USUAL = replace(step_11.USUAL, tells=True)
 
+KILLED = Scene(fault=Fault.CHDIR_KILLS, stdio=Stdio.PIPE)
 HELD_OPEN = Scene(fault=Fault.HOLD_CHDIR)
 SLOW = Scene(fault=Fault.SLOW_CHDIR)
 OUTLIVED = Scene(fault=Fault.CHDIR_OUTLIVED)
@@ -308,11 +309,12 @@ def why_the_second_is_not_told(o: Observation) -> str:
 @check(read="pipe(7), stderr(3), strerror(3)", scene=UNWRITABLE, follows=[one_lives_on, step_11.pid_file])
 def caller_is_told(o: Observation) -> Finding:
     """when the PID file cannot be made, it prints why and exits with an error."""
-    if failed_to_start(o) and "No such file" in o.errors:
+    is_garbled = step_11.is_name_as_format(o.errors)
+    if failed_to_start(o) and "No such file" in o.errors and not is_garbled:
         return None
     return Wrong(
         expected='an exit status other than 0, and "No such file or directory" on standard error',
-        observed=f"started with -p nowhere/{PID_FILE}; {fate(o)}",
+        observed=f"started with -p {step_11.NOWHERE}/{PID_FILE}; {fate(o)}",
         because=why_the_caller_is_not_told(o),
     )
 
@@ -323,6 +325,13 @@ def why_the_caller_is_not_told(o: Observation) -> str:
         return cause
     if o.processes:
         return LIVES_ON_UNTOLD
+    if step_11.is_name_as_format(o.errors):
+        return step_11.NAME_AS_FORMAT
+    if crash(o) == signal.SIGSEGV:
+        return (
+            "SIGSEGV killed a process of your program. Most likely it used a result that is not valid, such as NULL, "
+            "or it took the file's name for a format, and the name has a % in it here."
+        )
     if os.WIFSIGNALED(o.job.status or 0):
         return KILLED_ITSELF
     if "No such file" in o.piped.text:
@@ -337,7 +346,10 @@ def why_the_caller_is_not_told(o: Observation) -> str:
             "Your program prints only the beginning of the daemon's reason. Most likely it reads the pipe into a "
             "buffer that is too short. Read up to the newline, and print all of it."
         )
-    return "The message does not contain the daemon's own reason. Send its text through the pipe, and print that."
+    return (
+        "The message does not contain the daemon's own reason. Send its text through the pipe, and print that as it "
+        'is: dprintf(2, "%s", text).'
+    )
 
 
 @check(read="pipe(7), read(2)", scene=HELD_OPEN, follows=[one_lives_on, step_11.pid_file, ready_when_it_returns])
@@ -386,7 +398,7 @@ def killed_early(o: Observation) -> Finding:
     return tells_of_killed(o, "setsid")
 
 
-@check(read="pipe(7), wait(2)", scene=Scene(fault=Fault.CHDIR_KILLS), follows=[one_lives_on])
+@check(read="pipe(7), wait(2)", scene=KILLED, follows=[one_lives_on])
 def killed_later(o: Observation) -> Finding:
     """the first process exits with an error when the daemon is killed in chdir()."""
     return tells_of_killed(o, "chdir")
@@ -400,6 +412,21 @@ def comes_out_the_same(o: Observation, because: str) -> Finding:
         expected="status 0, and a daemon with 0, 1 and 2 on /dev/null",
         observed=with_access(o) if is_up(o) else fate(o),
         because=because,
+    )
+
+
+@check(read="pipe(7), stderr(3)", bonus=True, scene=KILLED, follows=[killed_later])
+def killed_is_told(o: Observation) -> Finding:
+    """when the daemon is killed in chdir(), the first process prints that it has ended."""
+    if o.errors.strip():
+        return None
+    return Wrong(
+        expected="a message on standard error",
+        observed=f"chdir() was made to kill its caller; {fate(o)}",
+        because=ON_STANDARD_OUTPUT
+        if o.piped.text.strip()
+        else "Your program prints nothing. A daemon that is killed can send no reason, and end of file has none either. "
+        "Let the process that waits print that the daemon has ended.",
     )
 
 
@@ -493,6 +520,7 @@ CHECKS = [
     ready_though_held,
     killed_early,
     killed_later,
+    killed_is_told,
     killed_though_held,
     ready_with_none_open,
     ready_without_close_range,

@@ -11,8 +11,15 @@ from lab.facts import Observation, Process
 @check(read="chdir(2)", replaces=[step_00.launch_directory])
 def in_root_directory(o: Observation, p: Process) -> Finding:
     """the working directory is the root directory."""
-    if p.cwd == o.world.root:
+    if p.cwd == o.world.root and not p.directories_of_threads:
         return None
+    if p.cwd == o.world.root:
+        return Wrong(
+            expected="/, for every thread",
+            observed=f"/, and {p.directories_of_threads[0]} for another thread",
+            because="One thread of the daemon has a working directory of its own, so chdir() in another thread does "
+            "not change it. Most likely your program calls unshare() with CLONE_FS. Remove that call.",
+        )
     return Wrong(expected="/", observed=p.cwd_text, because=why_it_is_not_there(o, p))
 
 

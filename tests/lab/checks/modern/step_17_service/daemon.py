@@ -283,6 +283,7 @@ NOT_OF_A_SERVER = {
     "close_range_refused",
     "started_with_none_open",
     "unwritable_file",
+    "without_option",
     "unknown_option",
     "option_without_value",
     "no_config_at_start",
