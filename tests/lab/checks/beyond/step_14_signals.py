@@ -145,7 +145,8 @@ def why_hangup_is_not_taken(p: Process) -> str:
 )
 def signals_reset(o: Observation) -> Finding:
     """launched with all signals ignored and blocked: only what it takes is left blocked."""
-    if o.process is not None and o.process.blocked | o.process.awaited <= TAKEN and not kept(o):
+    is_reset = o.process is not None and o.process.blocked | o.process.awaited <= TAKEN and not kept(o)
+    if is_reset and step_10.stands_alone(o):
         return None
     return Wrong(
         expected=(
@@ -158,6 +159,8 @@ def signals_reset(o: Observation) -> Finding:
 
 
 def why_more_is_left(o: Observation) -> str:
+    if o.process is not None and o.job.status != 0:
+        return step_10.why_the_first_process_does_not_exit_well(o)
     earlier = step_10.signals_reset.judge(o)
     if isinstance(earlier, Wrong):
         return earlier.because
