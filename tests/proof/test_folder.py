@@ -227,7 +227,7 @@ def test_a_folder_that_cannot_be_listed_or_entered(tmp_path):
         words = [*nobody, sys.executable, "-c", program]
         words += [str(SOLUTIONS.parent / "tests"), str(folder)]
         done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
-        if "Permission denied" in done.stderr:
+        if "Permission denied" in done.stderr or "No module named 'lab'" in done.stderr:
             pytest.skip("nobody cannot read the lab here")
         said.append(done.stdout)
     folder.chmod(0o755)
