@@ -269,7 +269,7 @@ def test_a_missing_header_is_named(name):
 def test_the_header_declares_it(name, is_gnu):
     """With this header alone, and with _GNU_SOURCE only where the table says that it takes it.
 
-    A newer libc may declare some without: POSIX.1-2024 has asprintf(), for example.
+    A newer libc may declare some without: glibc 2.41 has asprintf() for _DEFAULT_SOURCE, see its <stdio.h>.
     """
     undeclared_anywhere = set()
     for header in {where.header for where in compiler.FUNCTIONS.values() if where.is_gnu == is_gnu}:
