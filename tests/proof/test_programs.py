@@ -28,8 +28,8 @@ def ids(value):
 def test_solution_passes_everything(step, pad, programs):
     """Bonus checks too; what cannot be checked without a sandbox is said, and is not a pass."""
     examination = Examination(Answer(step, SOLUTIONS / step.file), pad, programs)
-    wrong = [(r.check.key, explain(examination.answer, r)) for r in examination.results() if r.failed]
-    assert not wrong
+    wrong = [line for r in examination.results() if r.failed for line in (r.check.key, *explain(examination.answer, r))]
+    assert not wrong, "\n".join(wrong)
     if pad.is_sandboxed():
         not_passed = [r for r in examination.results() if r.status != PASSED]
         assert all(r.check.scene.root and pad.why_no_root() for r in not_passed)
