@@ -423,10 +423,16 @@ def killed_is_told(o: Observation) -> Finding:
     return Wrong(
         expected="a message on standard error",
         observed=f"chdir() was made to kill its caller; {fate(o)}",
-        because=ON_STANDARD_OUTPUT
-        if o.piped.text.strip()
-        else "Your program prints nothing. A daemon that is killed can send no reason, and end of file has none either. "
-        "Let the process that waits print that the daemon has ended.",
+        because=why_the_end_is_not_told(o),
+    )
+
+
+def why_the_end_is_not_told(o: Observation) -> str:
+    if o.piped.text.strip():
+        return ON_STANDARD_OUTPUT
+    return (
+        "Your program prints nothing. A daemon that is killed can send no reason, and end of file has none either. Let "
+        "the process that waits print that the daemon has ended."
     )
 
 

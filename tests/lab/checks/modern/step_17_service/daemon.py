@@ -291,7 +291,6 @@ NOT_OF_A_SERVER = {
 }
 
 
-
 def of_the_daemon(earlier: dict[str, Check]) -> dict[str, Check]:
     """These checks of the classic steps, as the service has to pass them, by their keys."""
     return {
