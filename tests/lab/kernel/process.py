@@ -102,7 +102,7 @@ class Process(psutil.Process):
     def credentials_of_threads(self) -> tuple[Credentials, ...]:
         """Those of its other threads that are not the first one's, each once: to the kernel each has its own."""
         found = []
-        for thread in self.living:
+        for thread in self._other_threads():
             try:
                 own = procfs.read_status(thread).credentials
             except ProcessLookupError:
@@ -113,17 +113,21 @@ class Process(psutil.Process):
 
     def directories_of_threads(self) -> tuple[str, ...]:
         """The names of those working directories of its other threads that are not the first one's: unshare(2)."""
-        own, _ = self.directory()
         found = []
-        for thread in self.living:
+        for thread in self._other_threads():
             try:
-                status = os.stat(f"{thread}/cwd")
-                name = os.readlink(f"{thread}/cwd")
-            except (FileNotFoundError, ProcessLookupError):
+                with procfs.process_may_end(thread):
+                    is_same = os.path.samefile(f"{thread}/cwd", f"{self.folder}/cwd")
+                    name = os.readlink(f"{thread}/cwd")
+            except ProcessLookupError:
                 continue  # it has ended, and the others run on
-            if (status.st_dev, status.st_ino) != own:
+            if not is_same:
                 found.append(_printable(name))
         return tuple(found)
+
+    def _other_threads(self) -> list[str]:
+        """The folders of all its threads but the first one."""
+        return [thread for thread in self.living if thread != self.folder]
 
     def descriptors(self) -> dict[int, Descriptor]:
         """All that it has open, by number."""

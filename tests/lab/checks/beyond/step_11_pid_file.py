@@ -28,7 +28,7 @@ from lab.scene import FIFO, PID_FILE, Scene, Signal, StartAgain, Stdio, Usual
 USUAL = Usual(arguments=("-p", PID_FILE))  # relative: to the directory that it is launched in
 
 AT_ONCE = 50
-# A folder that is not there. Who takes its name for a format uses an argument that nobody gives: printf(3).
+# A folder that is not there. A program that takes its name for a format uses an argument that it never gave: printf(3).
 NOWHERE = "nowhere%s"
 STALE = b"         1\n"  # init's PID, which always lives; longer than what is to be written
 

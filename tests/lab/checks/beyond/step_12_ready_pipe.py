@@ -309,8 +309,7 @@ def why_the_second_is_not_told(o: Observation) -> str:
 @check(read="pipe(7), stderr(3), strerror(3)", scene=UNWRITABLE, follows=[one_lives_on, step_11.pid_file])
 def caller_is_told(o: Observation) -> Finding:
     """when the PID file cannot be made, it prints why and exits with an error."""
-    is_garbled = step_11.is_name_as_format(o.errors)
-    if failed_to_start(o) and "No such file" in o.errors and not is_garbled:
+    if failed_to_start(o) and "No such file" in o.errors and not step_11.is_name_as_format(o.errors):
         return None
     return Wrong(
         expected='an exit status other than 0, and "No such file or directory" on standard error',

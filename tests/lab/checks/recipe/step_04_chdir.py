@@ -17,8 +17,8 @@ def in_root_directory(o: Observation, p: Process) -> Finding:
         return Wrong(
             expected="/, for every thread",
             observed=f"/, and {p.directories_of_threads[0]} for another thread",
-            because="One thread of the daemon has a working directory of its own, so chdir() in another thread does "
-            "not change it. Most likely your program calls unshare() with CLONE_FS. Remove that call.",
+            because="One thread of the daemon has a working directory of its own, which chdir() in another thread does "
+            "not change. Most likely your program calls unshare() with CLONE_FS. Remove that call.",
         )
     return Wrong(expected="/", observed=p.cwd_text, because=why_it_is_not_there(o, p))
 
