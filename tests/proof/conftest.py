@@ -3,6 +3,7 @@
 import os
 import subprocess
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,22 @@ from lab.toolbox import SKELETONS, SOLUTIONS
 # Seconds for what takes a fraction of one, or a few: beside thirty busy loops it may take fifty times as long. Only a
 # test that fails waits until they are over.
 PATIENCE = 300
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Spread each file's tests evenly over the run, in their order.
+
+    pytest-xdist hands out the tests in their order, and gives each worker a long row of them to begin with. A file of
+    slow tests would be one worker's alone, and the others would have nothing left to do while that one goes on.
+    """
+    of_file = Counter(item.path for item in items)
+    seen = Counter()
+    places = {}
+    for item in items:
+        places[item] = seen[item.path] / of_file[item.path]
+        seen[item.path] += 1
+    items.sort(key=places.__getitem__)
 
 
 def pytest_terminal_summary(terminalreporter):
