@@ -21,6 +21,11 @@ from lab.toolbox import SKELETONS, SOLUTIONS
 # test that fails waits until they are over.
 PATIENCE = 300
 
+# A table is as wide as the terminal, and shorter in a narrow one. Where a test says nothing of it, there is none. Newer
+# versions of pytest-xdist tell their workers how wide theirs is.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
+
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
