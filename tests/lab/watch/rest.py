@@ -109,9 +109,11 @@ class _Look:
         A process that is ready to run and has not run is short of a processor,
         and may still be on its way. One that spends its time in system calls
         may be at work (a loop that closes a million descriptors, say), unless
-        it `is_long` that nothing has changed.
+        it `is_long` that nothing has changed. So may one that waits in the kernel
+        and cannot be woken (D): for its child, after vfork(), or for a disk or a
+        lock that a busy machine is slow to give.
         """
-        if self.state in "STtD":  # D: a parent that has called vfork(), say
+        if self.state in "STt" or self.state == "D" and is_long:
             return True
         busy, system = self.cpu - before.cpu, self.system - before.system
         if is_long and self.turns - before.turns >= MANY_TURNS:
