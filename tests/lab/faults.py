@@ -42,6 +42,7 @@ class Fault(Enum):
     HOLD_CHDIR = ("chdir-held", Instead.HELD, "chdir fchdir")
     SLOW_CHDIR = ("chdir-slow", Instead.HELD, "chdir fchdir")
     CHDIR_OUTLIVED = ("chdir-outlived", Instead.HELD, "chdir fchdir")
+    SECOND_FORK_FAILS = ("fork-second", Instead.HELD, "clone clone3 fork vfork")
     ACCEPT_ONCE = ("accept-once", Instead.HELD, "accept accept4")
     # All calls with which a program can tell somebody something.
     LOOK_BEFORE = ("telling-held", Instead.HELD, "sendto sendmsg sendmmsg write writev socketcall")

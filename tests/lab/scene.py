@@ -19,6 +19,7 @@ CONFIG = "daemon.conf"  # what -c names
 SOCKET = "service.sock"  # what -l names, if it is a path
 PORT = "PORT"  # in arguments and deeds it stands for a port that is free
 SOMEBODY = "SOMEBODY"  # in arguments it stands for a user who is neither root nor whoever runs the lab
+PWD = "$PWD"  # at the beginning of an argument, as a shell has it: the path of the working directory
 USER = "guest"  # whom -u names; in /etc/passwd where a job is launched as root
 USERS = {
     "passwd": b"root:x:0:0::/:/bin/sh\nguest:x:70:80::/:/bin/sh\n",
@@ -281,6 +282,7 @@ class Scene:
     environment: tuple[str, ...] = ()  # of NAME=VALUE, beside toolbox.ENVIRONMENT, or NAME for none of it
     signals: Signals = Signals.USUAL
     parent: Parent = Parent.SHELL
+    more_open: int = 0  # so many more descriptors are open at its start: its caller had many, and closed none
     long_pids: bool = False  # in a sandbox: PIDs with as many digits as the machine has, or one less
     then: tuple[Deed, ...] = ()  # what is done once it is at rest
     files: tuple[Any, ...] = ()  # (name, bytes) in its working directory, and the mode if it is not 0644, such as FIFO

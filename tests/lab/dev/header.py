@@ -51,10 +51,15 @@ def write() -> int:
 
 def header() -> str:
     """The text of the header. Raises LabError where the table has a type that the launcher cannot read."""
-    return BEGIN + "\n".join([*_options(), *_faults(), *_orders()]) + END
+    return BEGIN + "\n".join([*_placeholders(), *_options(), *_faults(), *_orders()]) + END
 
 
 # ---- the request -----------------------------------------------------------------
+
+
+def _placeholders() -> Iterator[str]:
+    yield "\n/* What the words of a program have in the place of what only the launcher knows. */"
+    yield f'#define WORKING_DIRECTORY "{scene.PWD}"'
 
 
 def _annotations() -> Iterator[tuple[str, str]]:

@@ -143,6 +143,7 @@ def _launch(check: Check, scene: Scene) -> dict[str, Any]:
         "root": scene.root,
         "session_leader": scene.leads,
         "parent": scene.parent.value,
+        "more_open": scene.more_open,
         "long_pids": scene.long_pids,
         "signals_held": scene.signals is Signals.HELD,
         "hangup_pending": scene.signals is Signals.PENDING,

@@ -67,6 +67,8 @@ def launch_in_words(scene: Scene) -> str:
         parts.append("as the leader of a session")
     if scene.parent in PARENT:
         parts.append(PARENT[scene.parent])
+    if scene.more_open:
+        parts.append(f"with {scene.more_open} more descriptors open")
     if scene.long_pids:
         parts.append("where PIDs have many digits")
     if scene.signals in SIGNALS:
@@ -100,6 +102,7 @@ def fault_in_words(fault: Fault) -> str:
         "slow": f"it is held for a second in {call}()",
         "outlived": f"it is killed in {call}(), and the lab keeps its pipes open",
         "ignored": f"{call}() does nothing",
+        "second": f"the second {call}() fails",
         "once": f"the first {call}() fails",
     }
     return ways.get(how, f"{call}() fails with {how}")

@@ -30,6 +30,7 @@ class Holder:
 
     def __init__(self) -> None:
         self.accept_failed = False
+        self.forks = 0
         self.looks: list[tuple[int, frozenset[int] | None]] = []  # what was seen, after how many notices
         self.pipes: list[int] = []  # descriptors
         self.free: set[int] = set()  # PIDs of children, as the lab sees them, that have been held long enough
@@ -110,6 +111,11 @@ class Holder:
         launch.let_go(call, 0 if self.accept_failed else errno.ECONNABORTED)
         self.accept_failed = True
 
+    def _fail_later(self, launch: Launch, call: HeldCall) -> None:
+        """All calls but the first fail: there is no room for another process."""
+        self.forks += 1
+        launch.let_go(call, errno.EAGAIN if self.forks > 1 else 0)
+
     def _look_first(self, launch: Launch, call: HeldCall) -> None:
         """Look at the caller, just before it tells the next thing: all that it has told before has arrived."""
         launch.take_in_notices()
@@ -126,6 +132,7 @@ AT_CALL: Mapping[Fault, Callable[[Holder, Launch, HeldCall], None]] = {
     Fault.HOLD_CHDIR: Holder._keep_pipes_open,
     Fault.SLOW_CHDIR: Holder._hold_start,
     Fault.CHDIR_OUTLIVED: Holder._outlive,
+    Fault.SECOND_FORK_FAILS: Holder._fail_later,
     Fault.ACCEPT_ONCE: Holder._fail_once,
     Fault.LOOK_BEFORE: Holder._look_first,
 }

@@ -23,7 +23,7 @@ from lab.checks.recipe import step_07_syslog as step_07
 from lab.checks.recipe.step_07_syslog import null_device_and
 from lab.facts import Observation, PidFile, Process
 from lab.faults import Fault
-from lab.scene import FIFO, PID_FILE, Scene, Signal, StartAgain, Stdio, Usual
+from lab.scene import FIFO, PID_FILE, PWD, Scene, Signal, StartAgain, Stdio, Usual
 
 USUAL = Usual(arguments=("-p", PID_FILE))  # relative: to the directory that it is launched in
 
@@ -36,6 +36,7 @@ ONCE_MORE = Scene(then=(StartAgain(1),))
 LEFT_BEHIND = Scene(files=((PID_FILE, STALE),))
 MANY_AT_ONCE = Scene(then=(Signal(signal.SIGKILL), StartAgain(AT_ONCE)))
 UNWRITABLE = Scene(arguments=("-p", f"{NOWHERE}/{PID_FILE}"))
+ABSOLUTE = Scene(arguments=("-p", f"{PWD}/{PID_FILE}"))
 WITHOUT_OPTION = Scene(arguments=())
 DISK_FULL = Scene(fault=Fault.DISK_FULL)
 A_FIFO = Scene(files=((PID_FILE, b"", FIFO),))
@@ -144,6 +145,21 @@ def why_pid_file_is_wrong(o: Observation, p: Process) -> str:
     if number is not None:
         return "The number in the file is no PID of your program. Write what getpid() returns in the daemon."
     return "The file does not hold a number. Write the digits of the PID and one newline, for example with dprintf()."
+
+
+@check(read="getcwd(3), open(2)", scene=ABSOLUTE, follows=[step_09.one_lives_on, pid_file])
+def absolute_name(o: Observation) -> Finding:
+    """with an absolute name for -p, the PID file is there too."""
+    if o.process is not None and holds_pid(o.pid_file, o.process.pid):
+        return None
+    return Wrong(
+        expected=f"started with -p {PWD}/{PID_FILE}: it holds the daemon's PID",
+        observed=f"{content(o.pid_file)}; {fate(o)}",
+        because=(
+            "Most likely your program puts the directory of the start before every name. A name that begins with / is "
+            "complete already. Use it as it is."
+        ),
+    )
 
 
 @check(read="flock(2), fcntl(2)", follows=[pid_file])
@@ -456,6 +472,7 @@ device_refused = bonus_for_other_kind("device_refused", "a device", A_DEVICE)
 CHECKS = [
     null_device_log_and_file,
     pid_file,
+    absolute_name,
     pid_file_locked,
     second_does_not_start,
     takes_over,

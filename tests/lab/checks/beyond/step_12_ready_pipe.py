@@ -11,7 +11,19 @@ from lab.checks.beyond import step_08_sighup as step_08
 from lab.checks.beyond import step_09_second_fork as step_09
 from lab.checks.beyond import step_11_pid_file as step_11
 from lab.checks.check import LOG_TO_PASS, Finding, Wrong, check
-from lab.checks.common import bonus_for_failure, crash, ended, fate, role, said, signal_name, started_again
+from lab.checks.common import (
+    Failure,
+    bonus_for_failure,
+    crash,
+    ended,
+    fate,
+    reports,
+    role,
+    said,
+    signal_name,
+    started_again,
+    why_failure_is_not_reported,
+)
 from lab.checks.recipe import step_03_setsid as step_03
 from lab.checks.recipe.step_05_close_fds import inherited
 from lab.checks.recipe.step_06_dev_null import standard_holds, with_access
@@ -32,6 +44,8 @@ OUTLIVED = Scene(fault=Fault.CHDIR_OUTLIVED)
 UNWRITABLE = replace(step_11.UNWRITABLE, stdio=Stdio.PIPE)  # standard error can be told from standard output then
 NONE_OPEN = Scene(stdio=Stdio.CLOSED)
 NO_CLOSE_RANGE = Scene(fault=Fault.NO_CLOSE_RANGE)
+
+NO_SECOND = Failure("fork", os.strerror(errno.EAGAIN), "Without another child the daemon leads a session.")
 
 WAITS_FOR_EVER = (
     "The first process waits forever for a daemon that has exited. Most likely it has the write end of the pipe open "
@@ -481,6 +495,27 @@ def pipe_fails(o: Observation) -> Finding:
     return says_so_without_pipe.judge(o)
 
 
+@check(read="fork(2), stderr(3)", bonus=True, scene=Scene(stdio=Stdio.PIPE, fault=Fault.SECOND_FORK_FAILS))
+def second_fork_fails(o: Observation) -> Finding:
+    """when the second fork() fails, it prints why and exits with an error."""
+    if reports(o, NO_SECOND):
+        return None
+    return Wrong(
+        expected="the reason on standard error, an exit status other than 0, no process that stays",
+        observed=f"the second fork() was made to fail (EAGAIN, {NO_SECOND.reason}); {fate(o)}",
+        because=why_the_second_fork_is_not_reported(o),
+    )
+
+
+def why_the_second_fork_is_not_reported(o: Observation) -> str:
+    if not o.processes and o.job.status == 0:
+        return (
+            "The first process exits with status 0, but there is no daemon. Let it wait for the process that calls "
+            "fork() again, and exit with the same status."
+        )
+    return why_failure_is_not_reported(o, NO_SECOND)
+
+
 @check(read="open(2)", bonus=True, scene=Scene(stdio=Stdio.PIPE, without=(Device.NULL,)))
 def null_missing(o: Observation) -> Finding:
     """without /dev/null it prints why and exits with an error."""
@@ -531,6 +566,7 @@ CHECKS = [
     ready_without_close_range,
     pipe_fails,
     bonus_for_failure("fork", "EAGAIN", "Without a child there is no daemon to wait for."),
+    second_fork_fails,
     null_missing,
     step_11.bonus_for_usage("unknown_option", "it refuses an option that it does not know", "-p", PID_FILE, "-x"),
 ]

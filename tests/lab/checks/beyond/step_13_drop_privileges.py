@@ -10,7 +10,7 @@ from typing import Callable, Sequence
 
 from lab.checks.beyond import step_11_pid_file as step_11
 from lab.checks.beyond import step_12_ready_pipe as step_12
-from lab.checks.check import Check, Finding, Unseen, Wrong, check
+from lab.checks.check import LOG_TO_PASS, Check, Finding, Unseen, Wrong, check
 from lab.checks.common import (
     Failure,
     crash,
@@ -24,6 +24,8 @@ from lab.checks.common import (
     signal_name,
     why_failure_is_not_reported,
 )
+from lab.checks.recipe.step_06_dev_null import with_access
+from lab.checks.recipe.step_07_syslog import null_and_log
 from lab.facts import Credentials, Observation, PidFile, Process, Regained
 from lab.faults import Fault
 from lab.scene import PID_FILE, USER, AskForRoot, Scene, Stdio
@@ -48,6 +50,7 @@ FOUR_GIDS = f"real, effective, saved and filesystem GID {GID}"
 ITS_GROUPS = f"groups {', '.join(str(gid) for gid in sorted(GROUPS))}, and perhaps {GID}, which is the main one"
 NO_CAPABILITIES = "the sets Inh, Prm, Eff and Amb of /proc/PID/status are empty"
 NO_WAY_BACK = "the lab makes the daemon call both (with ptrace), and both fail with EPERM"
+NO_MORE_OPEN = "0, 1 and 2 on /dev/null, at most one socket to /dev/log, and the PID file"
 
 ENDS_AS_IF_WELL = (
     "The first process exits with status 0. Exit with another status, so that the caller notices the failure."
@@ -310,6 +313,28 @@ def no_way_back(o: Observation, p: Process) -> Finding:
     )
 
 
+@check(
+    read="open(2), path_resolution(7)",
+    scene=AS_ROOT,
+    needs_log=LOG_TO_PASS,
+    follows=[written_as_root, step_12.null_device_log_and_file],
+    expects=NO_MORE_OPEN,
+)
+def nothing_of_roots_open(o: Observation, p: Process) -> Finding:
+    """with -u nothing more is open than without it."""
+    return None if null_and_log(o) else more_is_open(o)
+
+
+def more_is_open(o: Observation) -> Wrong:
+    """What is wrong where something else is open than without -u."""
+    return Wrong(
+        expected=NO_MORE_OPEN,
+        observed=with_access(o) if o.process else fate(o),
+        because="With -u the daemon holds something open that it does not hold open without it. open() asks for rights, "
+        "and read() and write() do not ask again: what root opened stays usable for the user. Close it first.",
+    )
+
+
 @check(read="getpwnam(3)", scene=UNKNOWN, follows=[step_12.one_lives_on])
 def unknown_user(o: Observation) -> Finding:
     """with an unknown user it prints the name, and starts nothing."""
@@ -461,6 +486,7 @@ CHECKS = [
     supplementary_groups,
     no_capabilities,
     no_way_back,
+    nothing_of_roots_open,
     unknown_user,
     not_root,
     bonus_for_rights(

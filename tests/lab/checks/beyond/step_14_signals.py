@@ -14,6 +14,7 @@ from lab.checks.beyond import step_08_sighup as step_08
 from lab.checks.beyond import step_10_reset_signals as step_10
 from lab.checks.beyond import step_11_pid_file as step_11
 from lab.checks.beyond import step_12_ready_pipe as step_12
+from lab.checks.beyond import step_13_drop_privileges as step_13
 from lab.checks.beyond.step_10_reset_signals import HELD, kept, observed_sets
 from lab.checks.beyond.step_11_pid_file import content
 from lab.checks.check import LOG_TO_JUDGE, LOG_TO_PASS, Finding, Unseen, Wrong, check
@@ -111,6 +112,20 @@ def null_device_log_and_file(o: Observation, p: Process) -> Finding:
     if null_log_and_pipes(o):
         return None
     return step_12.null_device_log_and_file.judge(o)
+
+
+@check(
+    says=step_13.nothing_of_roots_open.says,
+    read=step_13.nothing_of_roots_open.read,
+    scene=step_13.nothing_of_roots_open.scene,
+    needs_log=LOG_TO_PASS,
+    follows=[step_13.written_as_root, null_device_log_and_file],
+    expects=step_13.NO_MORE_OPEN,
+    replaces=[step_13.nothing_of_roots_open],
+    adds_nothing=True,
+)
+def nothing_of_roots_open(o: Observation, p: Process) -> Finding:
+    return None if null_log_and_pipes(o) else step_13.more_is_open(o)
 
 
 @check(read="signal(7), sigwaitinfo(2)", replaces=[step_08.ignores_hangup])
@@ -718,6 +733,7 @@ def why_nobody_knows_of_the_file(o: Observation) -> str:
 
 CHECKS = [
     null_device_log_and_file,
+    nothing_of_roots_open,
     takes_hangup,
     signals_reset,
     sigterm_ends,

@@ -10,6 +10,8 @@ from lab.faults import Fault
 from lab.scene import Scene, Stdio
 
 STANDARD = {0, 1, 2}  # input, output, error
+SOFT_LIMIT = 256  # of open files, as answers are launched; one descriptor has a number beyond it
+MANY = 150  # more descriptors than usual, which is too many for an array of 64 or 128
 
 
 def inherited(o: Observation) -> set[int]:
@@ -117,6 +119,27 @@ def why_something_was_opened(o: Observation, p: Process) -> str:
     )
 
 
+@check(
+    says=f"{MANY} more descriptors that its caller left open are closed too",
+    read="close_range(2), proc(5)",
+    scene=Scene(more_open=MANY),
+    follows=[nothing_open],
+)
+def many_closed(o: Observation, p: Process) -> Finding:
+    left = {number for number in inherited(o) if number < SOFT_LIMIT}
+    # One that closes none of the usual ones either is told so for the usual launch.
+    if not left or left == STANDARD or not closed(o) - STANDARD:
+        return None
+    return Wrong(
+        expected=f"no descriptor that its caller had left open ({MANY} more than usual)",
+        observed=f"{len(left)} of these are open, the lowest is {min(left)}, the highest {max(left)}",
+        because=(
+            "Your program closes the descriptors only where there are few. Most likely it keeps their numbers in an "
+            "array that is too small, or it closes the descriptor by which it reads /proc/self/fd. Use close_range()."
+        ),
+    )
+
+
 @check(read="close_range(2), proc(5)", bonus=True, scene=Scene(fault=Fault.NO_CLOSE_RANGE))
 def no_close_range(o: Observation) -> Finding:
     """it closes every descriptor where the kernel has no close_range()."""
@@ -176,6 +199,7 @@ def reader_is_let_go(o: Observation, p: Process) -> Finding:
 
 CHECKS = [
     nothing_open,
+    many_closed,
     no_close_range,
     close_range_refused,
     reader_is_let_go,

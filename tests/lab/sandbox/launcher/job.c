@@ -35,6 +35,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -47,6 +48,9 @@ enum { LAUNCH_UMASK = 0035 };
 /* What the shell holds open for the job to inherit, beside the terminal: what
    is passed to it as a service manager would, and then one of each kind. */
 enum { FIRST_PASSED = 3, REGULAR_FILE = 3, PIPE_END = 4, SOCKET = 5 };
+
+/* Many more may follow from there on. */
+enum { FIRST_OF_MANY = 50 };
 
 /* One of each kind, and one at a number that the soft limit hides. The far ends
    stay open in the shell, close-on-exec, so that nothing breaks or hangs up. */
@@ -67,6 +71,9 @@ static void open_inheritance(const struct request *request)
     for (int i = 0; i < passed; i++)
         if (dup2(request->passed[i], FIRST_PASSED + i) == -1)
             broken(request, "a socket for the job");
+    for (long i = 0; i < request->more_open; i++)
+        if (fcntl(regular, F_DUPFD, FIRST_OF_MANY) == -1)
+            broken(request, "many descriptors for the job");
     place(request, regular, passed + REGULAR_FILE);
     place(request, ends[1], passed + PIPE_END);
     place(request, sockets[1], passed + SOCKET);
@@ -119,10 +126,26 @@ static void set_environment(const struct request *request)
             broken(request, "putenv");
 }
 
+/* Puts in the path of the working directory, which only a launch knows. */
+static void complete_words(const struct request *request)
+{
+    static const char prefix[] = WORKING_DIRECTORY "/";
+    for (char **word = request->argv; *word != NULL; word++) {
+        if (strncmp(*word, prefix, strlen(prefix)) != 0)
+            continue;
+        char *directory = getcwd(NULL, 0);
+        const char *rest = *word + strlen(prefix);
+        if (directory == NULL || asprintf(word, "%s/%s", directory, rest) == -1)
+            broken(request, "a path for the job");
+        free(directory);
+    }
+}
+
 /* Says that it runs before it does: afterwards it is the program's turn. */
 static noreturn void run_as(const struct request *request, const char *name)
 {
     set_environment(request);
+    complete_words(request);
     limit_resources(request);
     join_groups(request);
     reset_signals();

@@ -5,6 +5,9 @@
 
 /* clang-format off */
 
+/* What the words of a program have in the place of what only the launcher knows. */
+#define WORKING_DIRECTORY "$PWD"
+
 /* The words of the options, and their numbers. */
 enum { STDIO_TERMINAL, STDIO_CLOSED, STDIO_PIPE };
 #define STDIO_WORDS "terminal closed pipe"
@@ -30,6 +33,7 @@ enum { KIND_JOB, KIND_SHELL, KIND_TOOL };
     OPTION(list, environment, "") \
     OPTION(choice, signals, SIGNALS_WORDS) \
     OPTION(choice, parent, PARENT_WORDS) \
+    OPTION(number, more_open, "") \
     OPTION(flag, long_pids, "") \
     OPTION(choice, notify, MANAGER_WORDS) \
     OPTION(choices, listen, LISTEN_WORDS) \
@@ -73,6 +77,7 @@ enum { MAX_FAULT_CALLS = 6 };
     FAULT("chdir-held", FAULT_HELD, 2, {SYS_chdir, ANY_ARGUMENT}, {SYS_fchdir, ANY_ARGUMENT}) \
     FAULT("chdir-slow", FAULT_HELD, 2, {SYS_chdir, ANY_ARGUMENT}, {SYS_fchdir, ANY_ARGUMENT}) \
     FAULT("chdir-outlived", FAULT_HELD, 2, {SYS_chdir, ANY_ARGUMENT}, {SYS_fchdir, ANY_ARGUMENT}) \
+    FAULT("fork-second", FAULT_HELD, 4, {SYS_clone, ANY_ARGUMENT}, {SYS_clone3, ANY_ARGUMENT}, {SYS_fork, ANY_ARGUMENT}, {SYS_vfork, ANY_ARGUMENT}) \
     FAULT("accept-once", FAULT_HELD, 2, {SYS_accept, ANY_ARGUMENT}, {SYS_accept4, ANY_ARGUMENT}) \
     FAULT("telling-held", FAULT_HELD, 6, {SYS_sendto, ANY_ARGUMENT}, {SYS_sendmsg, ANY_ARGUMENT}, {SYS_sendmmsg, ANY_ARGUMENT}, {SYS_write, ANY_ARGUMENT}, {SYS_writev, ANY_ARGUMENT}, {SYS_socketcall, ANY_ARGUMENT}) \
     FAULT("close-ignored", FAULT_NOTHING, 2, {SYS_close, ANY_ARGUMENT}, {SYS_close_range, ANY_ARGUMENT})

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Callable, Sequence
 
 from lab.checks import since
+from lab.checks.beyond import step_13_drop_privileges as step_13
 from lab.checks.beyond.step_10_reset_signals import kept
 from lab.checks.beyond.step_14_signals import TAKEN
 from lab.checks.check import Check, Finding, Look, Unseen, Wrong
@@ -56,11 +57,11 @@ def as_daemon(
     )
 
 
-def judged_anew(earlier: Check, says: str = "") -> Callable[[Look], Check]:
+def judged_anew(earlier: Check, says: str = "", follows: Sequence[str] = ()) -> Callable[[Look], Check]:
     """Make a check of a function that looks at the launch in the place of a check of step 14."""
 
     def wrap(look: Look) -> Check:
-        return as_daemon(earlier, says=says, look=look)
+        return as_daemon(earlier, says=says, follows=follows, look=look)
 
     return wrap
 
@@ -116,6 +117,12 @@ def signals_reset(o: Observation) -> Finding:
     if not isinstance(finding, Wrong):
         return finding
     return replace(finding, expected=f"{finding.expected}; and what tells of clients and children (SIGPIPE, SIGCHLD)")
+
+
+@judged_anew(REQUIRED_BEFORE["nothing_of_roots_open"], follows=["null_device_log_file_and_sockets"])
+def nothing_of_roots_open(o: Observation) -> Finding:
+    """As in step 13, of a server."""
+    return None if o.process and only_listens(o) else step_13.more_is_open(o)
 
 
 @judged_anew(REQUIRED_BEFORE["second_is_told"])
@@ -267,6 +274,7 @@ OTHERWISE = {
         written_as_root,
         sigterm_ends,
         one_of_many,
+        nothing_of_roots_open,
         signals_reset,
         second_is_told,
         names_wrong_numbers,
