@@ -148,8 +148,8 @@ CRASHES: dict[int, str] = {
     "division.",
     signal.SIGILL: "Your program ran into bytes that are no instruction. Look for a bad function pointer, or for a "
     "function that ends without return.",
-    signal.SIGHUP: "SIGHUP killed your program. Most likely its terminal hung up when the parent exited, as the one "
-    "of forkpty() does. Use fork() and setsid() instead, because a daemon needs no terminal.",
+    signal.SIGHUP: "SIGHUP killed your program. Most likely its terminal hung up when the parent exited, because "
+    "the parent held the other end of forkpty(). Use fork() and setsid() instead, because a daemon needs no terminal.",
     signal.SIGALRM: "SIGALRM killed your program. Most likely alarm() or setitimer() asked for it. Remove that call, "
     "or handle the signal.",
     signal.SIGPIPE: "SIGPIPE killed your program, because it wrote to a pipe or socket that nobody reads. Ignore "

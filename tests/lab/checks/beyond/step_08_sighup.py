@@ -43,9 +43,9 @@ def why_it_is_not_ignored(p: Process) -> str:
             "unblocked. Ignore it with SIG_IGN, which discards it."
         )
     return (
-        "SIGHUP still has its default action in the daemon, which kills it. Most likely SIG_IGN was never set, was "
-        "set in another process (as system() starts one) or for another signal, or was undone. Call signal(SIGHUP, "
-        "SIG_IGN) before fork(). To block it only delays it."
+        "SIGHUP still has its default action in the daemon, which kills it. Most likely SIG_IGN was not set, or in "
+        "another process, or for another signal, or was undone. Call signal(SIGHUP, SIG_IGN) before fork(). Blocking "
+        "SIGHUP only delays it."
     )
 
 

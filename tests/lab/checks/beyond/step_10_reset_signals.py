@@ -80,8 +80,8 @@ def why_signals_are_not_reset(o: Observation) -> str:
         return crash_cause(o)
     if o.process is None:
         return (
-            "Your program exits when signals are ignored at its start. Most likely it takes SIG_IGN, which signal() "
-            "returns for the action before, for an error. Only SIG_ERR is one."
+            "Your program exits when signals are ignored at its start. signal() then returns SIG_IGN, the action "
+            "before. Most likely your program takes that for an error. Test for SIG_ERR only."
         )
     if o.process.blocked:
         return why_signals_are_blocked(o, o.process)
@@ -270,7 +270,7 @@ def why_it_is_hung_up(o: Observation) -> str:
     if any(step_08.was_hung_up(status) for status in (o.job.status, *o.reaped.values())):
         return (
             "SIGHUP was pending when your program started, and it killed the process that unblocked it. Ignore SIGHUP "
-            "first, because that discards a pending one, and unblock all signals afterwards."
+            "first, because that discards a pending one, and never set it to SIG_DFL. Unblock all signals after that."
         )
     if o.process is not None and has_the_mask_of_the_start(o.process):
         return (

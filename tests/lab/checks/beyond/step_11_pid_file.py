@@ -28,6 +28,7 @@ from lab.scene import FIFO, PID_FILE, PWD, Scene, Signal, StartAgain, Stdio, Usu
 USUAL = Usual(arguments=("-p", PID_FILE))  # relative: to the directory that it is launched in
 
 AT_ONCE = 50
+DECIMAL_644 = 644  # what open() gets where the 0 in front is missing
 # A folder that is not there. A program that takes its name for a format uses an argument that it never gave: printf(3).
 NOWHERE = "nowhere%s"
 STALE = b"         1\n"  # init's PID, which always lives; longer than what is to be written
@@ -127,11 +128,15 @@ def why_pid_file_is_wrong(o: Observation, p: Process) -> str:
             "The PID in the file is that of the session leader, which has exited. Most likely it was written before "
             "the last fork(), or comes from getsid() or getpgrp(). Write what getpid() returns in the daemon."
         )
+    if holds_pid(o.pid_file, p.pid) and o.pid_file.mode == DECIMAL_644:
+        return (
+            f"Mode {DECIMAL_644:04o} is 644 in octal. Most likely your program passes 644 to open(). In C a number "
+            "without a leading 0 is decimal. Write 0644."
+        )
     if holds_pid(o.pid_file, p.pid):
         return (
-            "The mode is not 0644. Most likely your program opens the file before umask(0), so that the umask took "
-            "bits away. Or it uses fopen(), which asks for 0666, or 644 without the leading 0. Call open() with 0644 "
-            "after umask(0)."
+            "The mode is not 0644. Most likely open() asks for another mode, or the umask took bits away because "
+            "umask(0) came later. fopen() always asks for 0666. Call open() with 0644 after umask(0)."
         )
     if number == p.pid:
         return "The PID is right, but something else is in the file too. Write only its digits and one newline."

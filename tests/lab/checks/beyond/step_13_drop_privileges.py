@@ -191,8 +191,9 @@ def why_it_has_other_user_ids(o: Observation) -> str:
         )
     if UID in uids:
         return (
-            "One of the four user IDs is still root's. seteuid() and setreuid() can leave the saved one. Use "
-            "setresuid() with the same ID three times."
+            "Some of the four user IDs are still root's. Most likely your program changes only some of them, as "
+            "seteuid(), setreuid() and setfsuid() can, or passes -1 for one. Use setresuid() with the same ID three "
+            "times."
         )
     if uids == {GID}:
         return "The user ID is the number of the user's group. Use pw_uid for it, and pw_gid for the group."
@@ -227,8 +228,9 @@ def why_it_has_other_group_ids(o: Observation) -> str:
         return "The group ID is the number of the user. Use pw_gid for it, and pw_uid for the user."
     if GID in gids:
         return (
-            "One of the four group IDs is still root's. setegid() and setregid() can leave the saved one. Use "
-            "setresgid() with the same ID three times."
+            "Some of the four group IDs are still root's. Most likely your program changes only some of them, as "
+            "setegid(), setregid() and setfsgid() can, or passes -1 for one. Use setresgid() with the same ID three "
+            "times."
         )
     return f"The group ID is neither root's nor that of {USER}. Use pw_gid from getpwnam(), with the name after -u."
 
@@ -330,8 +332,8 @@ def more_is_open(o: Observation) -> Wrong:
     return Wrong(
         expected=NO_MORE_OPEN,
         observed=with_access(o) if o.process else fate(o),
-        because="With -u the daemon holds something open that it does not hold open without it. open() asks for rights, "
-        "and read() and write() do not ask again: what root opened stays usable for the user. Close it first.",
+        because="With -u the daemon holds something open that it does not hold open without it. open() asks for "
+        "rights, and read() and write() do not ask again: what root opened stays usable for the user. Close it first.",
     )
 
 
@@ -356,8 +358,8 @@ def why_unknown_user_is_not_told(o: Observation) -> str:
         )
     if o.processes:
         return (
-            "The daemon runs, and as root. Most likely your program ignores that getpwnam() returned NULL, as it does "
-            "for an unknown user. Test that, and exit."
+            "The daemon runs, and as root. Most likely getpwnam() returned NULL, because there is no such user, and "
+            "your program did not test that. Test it, and exit."
         )
     if crash(o) == signal.SIGABRT:
         return (
@@ -367,7 +369,7 @@ def why_unknown_user_is_not_told(o: Observation) -> str:
     if o.job.status is not None and os.WIFSIGNALED(o.job.status):
         return (
             f"{signal_name(os.WTERMSIG(o.job.status))} killed the first process. Most likely getpwnam() returned "
-            "NULL, as it does for an unknown user, and your program used it. Test that first."
+            "NULL, because there is no such user, and your program used that. Test it first."
         )
     if not refused(o):
         return ENDS_AS_IF_WELL

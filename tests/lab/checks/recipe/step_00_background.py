@@ -230,8 +230,8 @@ def shell_session(o: Observation, p: Process) -> Finding:
 def why_it_left_the_session_or_group(o: Observation, p: Process) -> str:
     if p.sid != o.shell.sid:
         return (
-            "Your program calls setsid() or daemon(), and both start a session. That is too early. Leave the call "
-            "out, because step 03 adds the session."
+            "Your program calls setsid() or daemon(), and both start a session. That is too early, because step 03 "
+            "adds the session. Leave setsid() out. If your program needs a child here, call fork() instead of daemon()."
         )
     if p.pgid == p.pid:
         return (

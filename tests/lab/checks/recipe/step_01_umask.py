@@ -31,8 +31,9 @@ def why_it_is_not_zero(o: Observation, p: Process) -> str:
     if p.umask in DECIMAL:
         written = DECIMAL[p.umask]
         return (
-            f"{p.umask:04o} is {written} in octal. {written} is decimal in C, because it has no leading 0. "
-            "Either way, the mask must be 0, which removes nothing."
+            f"Most likely your program calls umask({written}). In C a number without a leading 0 is decimal, so the "
+            f"mask becomes {p.umask:04o}. But 0{written} is wrong here too. Call umask(0), because a mask of 0 removes "
+            "nothing."
         )
     if p.umask & 0o400:
         return (

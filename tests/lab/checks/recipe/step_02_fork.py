@@ -120,8 +120,9 @@ def why_the_parent_goes_on(o: Observation) -> str:
             "Make one child, and end the parent with _exit(0) right after fork()."
         )
     return (
-        "Your parent is still running. It waits for the child, or it runs on into the child's code. "
-        "End it with _exit(0) right after fork()."
+        "Your parent is still running. Most likely it waits for the child, or runs on into the child's code. Or its "
+        "test is wrong, because pid = fork() < 0 stores the result of <, which is 0 in both. End it with _exit(0) "
+        "right after fork()."
     )
 
 

@@ -87,7 +87,7 @@ def why_it_has_a_terminal(o: Observation, p: Process) -> str:
     if p.sid == o.shell.sid:
         return (
             "The daemon is still in the shell's session, and that has a terminal. setsid() was not called, or it "
-            "failed. Call it after fork(), in the child."
+            "failed. Call it in the child, after the first fork()."
         )
     return (
         "The daemon has a terminal again. It opened one after setsid(), and a session leader then gets it. "

@@ -26,9 +26,8 @@ def in_root_directory(o: Observation, p: Process) -> Finding:
 def why_it_is_not_there(o: Observation, p: Process) -> str:
     if p.cwd == o.shell.cwd:
         return (
-            "The daemon is in the directory where you started it. Most likely chdir() was never reached, failed, ran "
-            "in another process, or fchdir() went back. Call chdir(\"/\") in the daemon before it waits, and check its "
-            "return value."
+            'The daemon is in the directory where you started it. Most likely chdir("/") was not called in the daemon, '
+            "or failed, or fchdir() undid it. Call it there before it waits, and check its return value."
         )
     if p.cwd_text.endswith(" (deleted)"):
         return "The daemon stands in a directory that has been deleted. " 'Call chdir("/") and check its return value.'

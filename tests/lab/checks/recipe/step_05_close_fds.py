@@ -82,8 +82,9 @@ def why_something_is_open(o: Observation, p: Process) -> str:
         )
     if left == {0}:
         return (
-            "Only descriptor 0 is left. Most likely your loop starts at 1, or it skips every name in /proc/self/fd for "
-            "which atoi() returns 0. Skip . and .. by name, and close 0 too."
+            "Of the descriptors from the start only 0 is open. Most likely a loop starts at 1, or skips each name in "
+            "/proc/self/fd for which atoi() returns 0. Or your program opens the terminal again later. Close 0 too, "
+            "and open nothing after that."
         )
     if left and max(gone) < min(left):
         return (

@@ -103,8 +103,8 @@ def why_it_is_not_the_null_device(o: Observation, p: Process) -> str:
         return INHERITED
     if any(d.kind != "null" for d in standard):
         return (
-            "Your program opened something else than /dev/null. Only /dev/null reads as empty and accepts every write. "
-            "/dev/zero never ends, /dev/full fails every write, and a file grows."
+            "Your program opened something other than /dev/null. Only /dev/null reads as empty and accepts every "
+            "write. /dev/zero never ends, /dev/full fails every write, and a regular file grows with each write."
         )
     if missing(p) == [0]:
         return (

@@ -244,8 +244,9 @@ def why_nothing_was_reported(o: Observation, p: Process) -> str:
         )
     if all(message.tag != o.name for message in own):
         return (
-            f'The tag of your message is "{own[0].tag}", not the name of your program. Give the name to openlog() as '
-            "the first argument. openlog() keeps only the pointer, so the text must stay as it is."
+            f'The tag of your message is "{own[0].tag}", not the name of your program. Call openlog() with the name, '
+            "in a text that never changes, and send with syslog(). If you write to /dev/log yourself, put the name and "
+            "a colon before the text."
         )
     return (
         "Facility and tag are right, but never in the same message. Call openlog() with both before the first message."
