@@ -449,17 +449,19 @@ class Launch:
     # ---- doing something to it ---------------------------------------
 
     def _order(self, order, count=1):
-        """Tell the launcher something; returns the `count` Events that come of it, fewer after ORDER_TIME seconds.
+        """Tell the launcher something; returns the `count` Events that come of it.
 
-        Raises Hindered where init has ended.
+        Fewer, if none has come for ORDER_TIME seconds. Raises Hindered where init has ended.
         """
         try:
             self.mailbox.send(order)
         except Gone as gone:
             raise init_ended() from gone
-        deadline = time.monotonic() + ORDER_TIME
+        came, deadline = 0, time.monotonic() + ORDER_TIME
         while len(self.mailbox.answers) < count and time.monotonic() < deadline:
             self.pump(0.01)
+            if len(self.mailbox.answers) > came:
+                came, deadline = len(self.mailbox.answers), time.monotonic() + ORDER_TIME
         return self.mailbox.answers
 
     def make_open_terminal(self, pid):
@@ -517,8 +519,11 @@ class Launch:
         return answers[0].count if answers else 0
 
     def start_again(self, count):
-        """Start the program `count` times more, at once."""
-        self.again += [event.pid for event in self._order(protocol.StartAgain(count), count)]
+        """Start the program `count` times more, at once. Raises Hindered where not all of them come to be."""
+        started = [event.pid for event in self._order(protocol.StartAgain(count), count)]
+        self.again += started
+        if len(started) < count:
+            raise launcher_failed(f"starting the program {count} times more: only {len(started)} came to be")
 
     # ---- ending it -----------------------------------------------------
 

@@ -196,7 +196,7 @@ class Settler:
         others = [look for look in (shell, init) if look is not None]
         if all(look.waits for look in now.looks) and all(look.waits or look.state in "Tt" for look in others):
             return self._quick(now, others, stillness)
-        return self._slow(now, stillness)
+        return self._slow(now, others, stillness)
 
     def _gave_up(self, now: _Moment) -> Rest | None:
         """A Rest if it is known never to come to one."""
@@ -220,20 +220,26 @@ class Settler:
             return None
         return Rest(True, note=_note(now.looks), is_plain=all(look.wakes_after == math.inf for look in now.looks))
 
-    def _slow(self, now: _Moment, stillness: _Stillness) -> Rest | None:
-        """A Rest if something may go on, and changes nothing for longer than any sleep that is under way."""
+    def _slow(self, now: _Moment, others: list[_Look], stillness: _Stillness) -> Rest | None:
+        """A Rest if something may go on, and changes nothing for longer than any sleep that is under way.
+
+        The `others` are the shell and init. On a busy machine they may still be about to
+        start the program again, to tell how the job ended, or to wait for an orphan.
+        """
         stillness.forget_picture()
         if sum(_memory(self.launch, look.pid) for look in now.looks) > MUCH:
             return Rest(False, "it fills the memory")
         few = FEW + FEW_EACH * len(self.launch.again)
         are_few = len(now.looks) <= few  # of many it is not asked what they do: they may hold thousands of descriptors
         state = [(look.identity, self.watch(look.pid) if are_few else None) for look in now.looks]
-        quiet = stillness.quiet_for((now.pids, state), now)
+        looks = [*now.looks, *others]
+        quiet = stillness.quiet_for((now.pids, state), now.begun, looks)
         if not are_few and quiet >= LONG_QUIET:
             return Rest(False, f"more than {few} processes run at once")
         is_long = quiet >= (LONG_QUIET if self.has_spun else WORK_QUIET)
         if quiet < stillness.needed or not all(
-            look.is_placed(stillness.before[look.identity], is_long) for look in now.looks
+            look.identity in stillness.before and look.is_placed(stillness.before[look.identity], is_long)
+            for look in looks
         ):
             return None
         self.has_spun = any(look.state == "R" for look in now.looks)
@@ -262,13 +268,13 @@ class _Stillness:
         """It is none any more: somebody runs."""
         self._picture = None
 
-    def quiet_for(self, state: object, now: _Moment) -> float:
-        """The seconds for which the state has been this one."""
+    def quiet_for(self, state: object, begun: float, looks: list[_Look]) -> float:
+        """The seconds for which the state has been this one, when these looks were `begun`."""
         if state != self._state:
-            self._state, self._since, self.needed = state, now.begun, LONG_QUIET
-            self.before = {look.identity: look for look in now.looks}
-        self.needed = max(self.needed, *(look.timeout + WAKE_TIME for look in now.looks))
-        return now.begun - self._since
+            self._state, self._since, self.needed = state, begun, LONG_QUIET
+            self.before = {look.identity: look for look in looks}
+        self.needed = max(self.needed, *(look.timeout + WAKE_TIME for look in looks))
+        return begun - self._since
 
 
 class Unmoved:
