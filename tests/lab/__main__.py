@@ -250,8 +250,8 @@ def main():
         cure = CURES.get(error.errno, "")
         return fail(f"the machine refuses something that the lab needs: {error.strerror or error}{where}{cure}")
     except Exception as error:
-        if "marshal data" in str(error):
-            raise  # a compiled module is damaged: see start.py
+        if needs.is_damaged(error):
+            raise  # see start.py
         place = traceback.extract_tb(error.__traceback__)[-1]
         return fail(
             f"the lab itself has failed, and your program is not to blame: {type(error).__name__}: {error} "

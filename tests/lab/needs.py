@@ -35,11 +35,16 @@ def _problem(name, least, quick):
             return _wanted(name, least)
         return _broken(name, least, error)
     except Exception as error:  # a broken module can fail in any way
-        if "marshal data" in str(error):
-            raise  # its compiled copy is damaged, which start.py gets over
+        if is_damaged(error):
+            raise  # start.py gets over that
         return _broken(name, least, error)
     numbers = tuple(int(number) for number in re.findall("[0-9]+", str(found))[:2])
     return "" if numbers >= least else "{} ({} is here)".format(_wanted(name, least), found)
+
+
+def is_damaged(error):
+    """Whether an exception tells of a compiled module that is damaged: EOFError and ValueError of marshal.c."""
+    return any(words in str(error) for words in ("marshal data", "EOF read where"))
 
 
 def _broken(name, least, error):

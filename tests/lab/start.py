@@ -24,7 +24,8 @@ def start():
         print("lab: stopped by Ctrl-C", file=sys.stderr)
         return 130
     except (EOFError, ValueError) as error:
-        if "marshal data" not in str(error):
+        # As lab/needs.py has them: it cannot be asked here, since its own compiled copy may be the damaged one.
+        if not any(words in str(error) for words in ("marshal data", "EOF read where")):
             raise
         if kept and sys.pycache_prefix:
             again = 'rm -rf "$1"; shift; DAEMON_LAB_PYTHON=tried exec sh "$@"'

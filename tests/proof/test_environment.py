@@ -7,6 +7,7 @@ for what is old or broken, and by mount namespaces with small or odd file system
 import ast
 import ctypes
 import errno
+import marshal
 import os
 import pwd
 import re
@@ -451,6 +452,15 @@ def test_compiled_modules_that_are_damaged_are_made_anew(whose, tmp_path):
         os.truncate(path, path.stat().st_size // 2)
     done = call(ROOT, env=env)
     assert (done.returncode, done.stderr) == (PASSED, "") and done.stdout.endswith(DONE)
+
+
+def test_all_that_python_says_of_a_module_that_is_cut_off_is_known():
+    """What it says depends on where the module ends."""
+    whole = marshal.dumps(usual.__code__)
+    for length in range(len(whole)):
+        with pytest.raises(Exception) as raised:
+            marshal.loads(whole[:length])
+        assert needs.is_damaged(raised.value), raised.value
 
 
 def test_two_first_calls_at_once_do_not_disturb_each_other(tmp_path):
