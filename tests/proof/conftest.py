@@ -3,7 +3,6 @@
 import os
 import subprocess
 import time
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,8 @@ from lab.toolbox import SKELETONS, SOLUTIONS
 # test that fails waits until they are over.
 PATIENCE = 300
 
+BLOCK = 20  # tests that are done by one worker, as a rule
+
 # A table is as wide as the terminal, and shorter in a narrow one. Where a test says nothing of it, there is none. Newer
 # versions of pytest-xdist tell their workers how wide theirs is.
 for name in ("COLUMNS", "LINES"):
@@ -29,18 +30,22 @@ for name in ("COLUMNS", "LINES"):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """Spread each file's tests evenly over the run, in their order.
+    """Spread each file's tests evenly over the run, in blocks, and in their order.
 
     pytest-xdist hands out the tests in their order, and gives each worker a long row of them to begin with. A file of
-    slow tests would be one worker's alone, and the others would have nothing left to do while that one goes on.
+    slow tests would be one worker's alone, and the others would have nothing left to do while that one goes on. A
+    block stays together, because what a file sets up once is set up by each worker that gets a test of it.
     """
-    of_file = Counter(item.path for item in items)
-    seen = Counter()
-    places = {}
+    of_file = {}
     for item in items:
-        places[item] = seen[item.path] / of_file[item.path]
-        seen[item.path] += 1
-    items.sort(key=places.__getitem__)
+        of_file.setdefault(item.path, []).append(item)
+    placed = []
+    for number, tests in enumerate(of_file.values()):
+        blocks = [tests[start : start + BLOCK] for start in range(0, len(tests), BLOCK)]
+        late = number / len(of_file)  # else all files of one block would come at once
+        placed += [((count + late) / len(blocks), block) for count, block in enumerate(blocks)]
+    placed.sort(key=lambda each: each[0])
+    items[:] = [item for _, block in placed for item in block]
 
 
 def pytest_terminal_summary(terminalreporter):
