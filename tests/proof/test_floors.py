@@ -63,7 +63,7 @@ def modules():
 
 def imports(path):
     """What a module imports of the package, as dotted names."""
-    return {name for name in imported(path) if name in modules()}
+    return imported(path) & modules().keys()
 
 
 def imported(path):
