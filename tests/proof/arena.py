@@ -26,6 +26,7 @@ TIME = 240  # seconds for one run of the lab, on a busy machine
 LEFT_TIME = 1.0  # seconds for everything to be gone; more where the machine has more to do than processors
 END_TIME = 10  # seconds to end what is left, after a test has failed
 NOBODY = 65534
+PYTHON_CACHE = BUILD / "pycache"  # where tests/run has Python keep what it has compiled
 PYTHONS = (sys.executable, "/usr/bin/python3")
 
 
@@ -42,6 +43,9 @@ class Arena:
         launcher = launch.launcher()
         for path in BUILD.glob(f"{launcher.name}*"):
             shutil.copy(path, self.build)
+        if PYTHON_CACHE.exists():  # else each attack compiles pytest and the lab anew: a second of processor time
+            in_the_making = shutil.ignore_patterns("*.pyc.*")
+            shutil.copytree(PYTHON_CACHE, self.build / PYTHON_CACHE.name, ignore=in_the_making)
 
     def _make(self, name):
         path = self.path / name
