@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import fields
 
 import pytest
@@ -14,6 +15,8 @@ from conftest import PATIENCE
 from lab.course import START
 from lab.dev import header
 from lab.faults import Fault
+from lab.hindered import Hindered
+from lab.sandbox import launch as launching
 from lab.sandbox import protocol
 from lab.sandbox.launch import Launch
 from lab.sandbox.mailbox import ANSWERS, Mailbox
@@ -345,3 +348,41 @@ def test_a_deed_is_a_type_and_its_function(copy):
     proved(copy)
     script = "trap 'echo got it' USR1; while :; do read line; done"
     assert printed_in(copy, "Scene(then=(asked.Twice(signal.SIGUSR1),))", script) == "got it\ngot it\n"
+
+
+# ---- an order that takes long -----------------------------------------------------
+
+
+class SlowLaunch:
+    """Stands in for a Launch: its launcher starts one program in each turn, and `most` of them in all."""
+
+    _order = Launch._order
+
+    def __init__(self, most):
+        self.most = most
+        self.mailbox = self
+        self.answers, self.again = [], []
+
+    def send(self, order):
+        """It is on its way."""
+
+    def pump(self, _seconds):
+        """A turn, which takes more than half of the time for an answer."""
+        time.sleep(0.6 * launching.ORDER_TIME)
+        if len(self.answers) < self.most:
+            self.answers.append(protocol.Again(100 + len(self.answers)))
+
+
+def test_each_of_many_starts_has_its_time(monkeypatch):
+    """On a busy machine 50 of them take as long as one may not."""
+    monkeypatch.setattr(launching, "ORDER_TIME", 0.05)
+    slow = SlowLaunch(5)
+    Launch.start_again(slow, 5)
+    assert slow.again == [100, 101, 102, 103, 104]
+
+
+def test_a_start_that_does_not_come_is_no_answers_fault_alone(monkeypatch):
+    """Fewer are never judged in the place of all: it is tried again, and then found out who is at fault."""
+    monkeypatch.setattr(launching, "ORDER_TIME", 0.05)
+    with pytest.raises(Hindered, match="only 3 came to be"):
+        Launch.start_again(SlowLaunch(3), 5)
