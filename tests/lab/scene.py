@@ -20,6 +20,7 @@ SOCKET = "service.sock"  # what -l names, if it is a path
 PORT = "PORT"  # in arguments and deeds it stands for a port that is free
 SOMEBODY = "SOMEBODY"  # in arguments it stands for a user who is neither root nor whoever runs the lab
 PWD = "$PWD"  # at the beginning of an argument, as a shell has it: the path of the working directory
+TTY = "$TTY"  # in the place of an argument: the path of the terminal that it is started on
 USER = "guest"  # whom -u names; in /etc/passwd where a job is launched as root
 USERS = {
     "passwd": b"root:x:0:0::/:/bin/sh\nguest:x:70:80::/:/bin/sh\n",

@@ -60,6 +60,7 @@ def header() -> str:
 def _placeholders() -> Iterator[str]:
     yield "\n/* What the words of a program have in the place of what only the launcher knows. */"
     yield f'#define WORKING_DIRECTORY "{scene.PWD}"'
+    yield f'#define TERMINAL "{scene.TTY}"'
 
 
 def _annotations() -> Iterator[tuple[str, str]]:

@@ -23,7 +23,7 @@ from lab.checks.recipe import step_07_syslog as step_07
 from lab.checks.recipe.step_07_syslog import null_device_and
 from lab.facts import Observation, PidFile, Process
 from lab.faults import Fault
-from lab.scene import FIFO, PID_FILE, PWD, Scene, Signal, StartAgain, Stdio, Usual
+from lab.scene import FIFO, PID_FILE, PWD, TTY, Scene, Signal, StartAgain, Stdio, Usual
 
 USUAL = Usual(arguments=("-p", PID_FILE))  # relative: to the directory that it is launched in
 
@@ -41,7 +41,8 @@ ABSOLUTE = Scene(arguments=("-p", f"{PWD}/{PID_FILE}"))
 WITHOUT_OPTION = Scene(arguments=())
 DISK_FULL = Scene(fault=Fault.DISK_FULL)
 A_FIFO = Scene(files=((PID_FILE, b"", FIFO),))
-A_DEVICE = Scene(arguments=("-p", os.devnull))
+# Not the null device: all programs have the same one, so one that another program has locked would be refused.
+A_DEVICE = Scene(arguments=("-p", TTY))
 
 NOT_MADE = Failure("open", os.strerror(errno.ENOENT), "Then it runs without a PID file.", (NOWHERE,))
 NOT_SAID = "The log does not say why your program exits. Call syslog() with the file's name and the reason from errno."

@@ -129,7 +129,7 @@ def why_something_was_opened(o: Observation, p: Process) -> str:
 def many_closed(o: Observation, p: Process) -> Finding:
     left = {number for number in inherited(o) if number < SOFT_LIMIT}
     # One that closes none of the usual ones either is told so for the usual launch.
-    if not left or left == STANDARD or not closed(o) - STANDARD:
+    if left <= STANDARD or not closed(o) - STANDARD:
         return None
     return Wrong(
         expected=f"no descriptor that its caller had left open ({MANY} more than usual)",

@@ -126,11 +126,16 @@ static void set_environment(const struct request *request)
             broken(request, "putenv");
 }
 
-/* Puts in the path of the working directory, which only a launch knows. */
+/* Puts in the paths that only a launch knows. */
 static void complete_words(const struct request *request)
 {
     static const char prefix[] = WORKING_DIRECTORY "/";
     for (char **word = request->argv; *word != NULL; word++) {
+        if (strcmp(*word, TERMINAL) == 0) {
+            *word = ttyname(STDIN_FILENO);
+            if (*word == NULL)
+                broken(request, "the name of the terminal");
+        }
         if (strncmp(*word, prefix, strlen(prefix)) != 0)
             continue;
         char *directory = getcwd(NULL, 0);

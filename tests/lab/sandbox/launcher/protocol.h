@@ -7,6 +7,7 @@
 
 /* What the words of a program have in the place of what only the launcher knows. */
 #define WORKING_DIRECTORY "$PWD"
+#define TERMINAL "$TTY"
 
 /* The words of the options, and their numbers. */
 enum { STDIO_TERMINAL, STDIO_CLOSED, STDIO_PIPE };
