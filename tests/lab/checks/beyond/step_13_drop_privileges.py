@@ -10,7 +10,7 @@ from typing import Callable, Sequence
 
 from lab.checks.beyond import step_11_pid_file as step_11
 from lab.checks.beyond import step_12_ready_pipe as step_12
-from lab.checks.check import LOG_TO_PASS, Check, Finding, Unseen, Wrong, check
+from lab.checks.check import Check, Finding, Unseen, Wrong, check
 from lab.checks.common import (
     Failure,
     crash,
@@ -31,6 +31,7 @@ from lab.faults import Fault
 from lab.scene import PID_FILE, USER, AskForRoot, Scene, Stdio
 
 UID, GID, GROUPS = 70, 80, {81, 82}  # as scene.USERS has them
+EFFECTIVE = 1  # of the four IDs that /proc/PID/status has in a row
 NOBODY = "nosuchuser"
 
 USUAL = replace(step_12.USUAL, as_root=("-u", USER))
@@ -318,20 +319,27 @@ def no_way_back(o: Observation, p: Process) -> Finding:
 @check(
     read="open(2), path_resolution(7)",
     scene=AS_ROOT,
-    needs_log=LOG_TO_PASS,
-    follows=[written_as_root, step_12.null_device_log_and_file],
+    follows=[written_as_root, user_ids, step_12.null_device_log_and_file],
     expects=NO_MORE_OPEN,
 )
 def nothing_of_roots_open(o: Observation, p: Process) -> Finding:
     """with -u nothing more is open than without it."""
-    return None if null_and_log(o) else more_is_open(o)
+    return nothing_more_open(o, null_and_log(o))
 
 
-def more_is_open(o: Observation) -> Wrong:
-    """What is wrong where something else is open than without -u."""
+def nothing_more_open(o: Observation, is_as_usual: bool) -> Finding:
+    """What is wrong where more is open than without -u, or where root still has it; `is_as_usual`: no more is open."""
+    if has(o).uids[EFFECTIVE] == 0:
+        return Wrong(
+            expected=NO_MORE_OPEN,
+            observed=f"{with_access(o)}; the daemon is still root",
+            because="Your program does not become the user, so all that is open is root's. See the check of its IDs.",
+        )
+    if is_as_usual:
+        return None
     return Wrong(
         expected=NO_MORE_OPEN,
-        observed=with_access(o) if o.process else fate(o),
+        observed=with_access(o),
         because="With -u the daemon holds something open that it does not hold open without it. open() asks for "
         "rights, and read() and write() do not ask again: what root opened stays usable for the user. Close it first.",
     )

@@ -118,14 +118,13 @@ def null_device_log_and_file(o: Observation, p: Process) -> Finding:
     says=step_13.nothing_of_roots_open.says,
     read=step_13.nothing_of_roots_open.read,
     scene=step_13.nothing_of_roots_open.scene,
-    needs_log=LOG_TO_PASS,
-    follows=[step_13.written_as_root, null_device_log_and_file],
+    follows=[step_13.written_as_root, step_13.user_ids, null_device_log_and_file],
     expects=step_13.NO_MORE_OPEN,
     replaces=[step_13.nothing_of_roots_open],
     adds_nothing=True,
 )
 def nothing_of_roots_open(o: Observation, p: Process) -> Finding:
-    return None if null_log_and_pipes(o) else step_13.more_is_open(o)
+    return step_13.nothing_more_open(o, null_log_and_pipes(o))
 
 
 @check(read="signal(7), sigwaitinfo(2)", replaces=[step_08.ignores_hangup])

@@ -71,7 +71,7 @@ static void open_inheritance(const struct request *request)
     for (int i = 0; i < passed; i++)
         if (dup2(request->passed[i], FIRST_PASSED + i) == -1)
             broken(request, "a socket for the job");
-    for (long i = 0; i < request->more_open; i++)
+    for (option_number i = 0; i < request->more_open; i++)
         if (fcntl(regular, F_DUPFD, FIRST_OF_MANY) == -1)
             broken(request, "many descriptors for the job");
     place(request, regular, passed + REGULAR_FILE);

@@ -122,7 +122,9 @@ def signals_reset(o: Observation) -> Finding:
 @judged_anew(REQUIRED_BEFORE["nothing_of_roots_open"], follows=["null_device_log_file_and_sockets"])
 def nothing_of_roots_open(o: Observation) -> Finding:
     """As in step 13, of a server."""
-    return None if o.process and only_listens(o) else step_13.more_is_open(o)
+    if o.process is None:
+        return Wrong(expected=step_13.NO_MORE_OPEN, observed=fate(o), because="there is no daemon to look at")
+    return step_13.nothing_more_open(o, only_listens(o))
 
 
 @judged_anew(REQUIRED_BEFORE["second_is_told"])
