@@ -23,6 +23,7 @@ from lab.facts import Build
 from lab.judge.compiling import Builder
 from lab.judge.examination import examiner
 from lab.kernel import procfs
+from lab.kernel.process import Process as LiveProcess
 from lab.sandbox.protocol import Source
 from lab.sandbox.server import Launchpad, look_at_null_device, reserve_port
 from lab.scene import Manager, Parent, Scene
@@ -185,6 +186,16 @@ def test_a_terminal_newer_than_psutils_map(examine, edited):
     psutil.Process().terminal()
     examination = examine(edited("fork"), "setsid")
     assert {"leads_session", "no_terminal"} <= examination.failed
+
+
+def test_the_parent_is_known_where_another_process_has_the_same_pid_outside(monkeypatch):
+    """From psutil 6 on its ppid() takes that one for this one, which it believes to have ended."""
+
+    def has_ended(process):
+        raise psutil.NoSuchProcess(process.pid, msg="process no longer exists and its PID has been reused")
+
+    monkeypatch.setattr(psutil.Process, "ppid", has_ended)
+    assert LiveProcess(os.getpid()).ppid() == os.getppid()
 
 
 def test_every_kind_of_descriptor_is_seen(examine, edited):

@@ -1,15 +1,19 @@
 """A process as psutil has it, with what psutil lacks.
 
-psutil gives the parent, the times, the memory. What makes a daemon it does not
+psutil gives the times, the memory, the children. What makes a daemon it does not
 know: session, process group, umask, signals, and descriptors of every kind.
 
-Two of psutil's own methods are not used here, because they mislead:
+Three of psutil's own methods are not used here, because they mislead:
 
 terminal()    looks the device number up in a map of /dev, which it makes once in a
               run. A terminal that was made later, as for each launch here, is not
               in it, and the process seems to have none. Use terminal_device().
 open_files()  lists regular files alone: no device, pipe, socket or directory. And
               what it lists are names, which a program can choose. Use descriptors().
+ppid()        asks first, from psutil 6 on, whether the PID still belongs to the same
+              process. It asks the /proc of whoever calls it. There another process
+              may have that PID, and then it says that this one has ended. So ppid()
+              is defined anew here.
 """
 
 from __future__ import annotations
@@ -67,6 +71,10 @@ class Process(psutil.Process):
     def _status(self) -> procfs.Status:
         with self._may_end():
             return procfs.read_status(self.folder)
+
+    def ppid(self) -> int:
+        """Its parent: getppid(2). 0 for one outside its PID namespace."""
+        return self._stat.ppid
 
     def session(self) -> int:
         """Its session: the PID of the process that called setsid(2)."""
