@@ -58,6 +58,25 @@ STDIO = {
 
 def launch_in_words(scene: Scene) -> str:
     """How a program is started in a completed scene, and what is done to it, as a sentence."""
+    parts = _state_in_words(scene)
+    parts += [f"without /dev/{device.value}" for device in scene.without]
+    parts += [f"with {shortened(variable, 40)} in its environment" for variable in scene.environment]
+    if scene.notify is not None and scene.notify is not Manager.NONE:
+        parts.append(f"with NOTIFY_SOCKET ({scene.notify.value})")
+    if scene.listen:
+        parts.append(f"with sockets from descriptor 3 on ({', '.join(kind.value for kind in scene.listen)})")
+    if scene.files:
+        parts.append(f"beside {', '.join(file[0] for file in scene.files)}")
+    if scene.fault:
+        parts.append(f"where {fault_in_words(scene.fault)}")
+    if scene.tells:
+        parts.append("waiting for the first process to exit")
+    text = f"Started {', '.join(parts)}"
+    return f"{text}; then {', '.join(map(str, scene.then))}." if scene.then else f"{text}."
+
+
+def _state_in_words(scene: Scene) -> list[str]:
+    """What the kernel has of the program at its start, and its arguments."""
     parts = [STDIO[scene.stdio]]
     if scene.arguments:
         parts.append(f"with {' '.join(scene.arguments)}")
@@ -73,20 +92,7 @@ def launch_in_words(scene: Scene) -> str:
         parts.append("where PIDs have many digits")
     if scene.signals in SIGNALS:
         parts.append(SIGNALS[scene.signals])
-    parts += [f"without /dev/{device.value}" for device in scene.without]
-    parts += [f"with {shortened(variable, 40)} in its environment" for variable in scene.environment]
-    if scene.notify is not None and scene.notify is not Manager.NONE:
-        parts.append(f"with NOTIFY_SOCKET ({scene.notify.value})")
-    if scene.listen:
-        parts.append(f"with sockets from descriptor 3 on ({', '.join(kind.value for kind in scene.listen)})")
-    if scene.files:
-        parts.append(f"beside {', '.join(file[0] for file in scene.files)}")
-    if scene.fault:
-        parts.append(f"where {fault_in_words(scene.fault)}")
-    if scene.tells:
-        parts.append("waiting for the first process to exit")
-    text = f"Started {', '.join(parts)}"
-    return f"{text}; then {', '.join(map(str, scene.then))}." if scene.then else f"{text}."
+    return parts
 
 
 def fault_in_words(fault: Fault) -> str:

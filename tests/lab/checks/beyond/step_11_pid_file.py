@@ -111,6 +111,8 @@ def why_pid_file_is_wrong(o: Observation, p: Process) -> str:
             "The PID file is empty. Most likely your program writes with stdio, and the text is still in a buffer. "
             "Call fflush() after you write."
         )
+    if holds_pid(o.pid_file, p.pid):
+        return why_the_mode_is_another(o.pid_file)
     number = number_in(o.pid_file)
     if number == o.job.pid:
         return (
@@ -129,16 +131,6 @@ def why_pid_file_is_wrong(o: Observation, p: Process) -> str:
             "The PID in the file is that of the session leader, which has exited. Most likely it was written before "
             "the last fork(), or comes from getsid() or getpgrp(). Write what getpid() returns in the daemon."
         )
-    if holds_pid(o.pid_file, p.pid) and o.pid_file.mode == DECIMAL_644:
-        return (
-            f"Mode {DECIMAL_644:04o} is 644 in octal. Most likely your program passes 644 to open(). In C a number "
-            "without a leading 0 is decimal. Write 0644."
-        )
-    if holds_pid(o.pid_file, p.pid):
-        return (
-            "The mode is not 0644. Most likely open() asks for another mode, or the umask took bits away because "
-            "umask(0) came later. fopen() always asks for 0666. Call open() with 0644 after umask(0)."
-        )
     if number == p.pid:
         return "The PID is right, but something else is in the file too. Write only its digits and one newline."
     if number is not None and number in [each.pid for each in o.processes]:
@@ -151,6 +143,18 @@ def why_pid_file_is_wrong(o: Observation, p: Process) -> str:
     if number is not None:
         return "The number in the file is no PID of your program. Write what getpid() returns in the daemon."
     return "The file does not hold a number. Write the digits of the PID and one newline, for example with dprintf()."
+
+
+def why_the_mode_is_another(file: PidFile) -> str:
+    if file.mode == DECIMAL_644:
+        return (
+            f"Mode {DECIMAL_644:04o} is 644 in octal. Most likely your program passes 644 to open(). In C a number "
+            "without a leading 0 is decimal. Write 0644."
+        )
+    return (
+        "The mode is not 0644. Most likely open() asks for another mode, or the umask took bits away because "
+        "umask(0) came later. fopen() always asks for 0666. Call open() with 0644 after umask(0)."
+    )
 
 
 @check(read="getcwd(3), open(2)", scene=ABSOLUTE, follows=[step_09.one_lives_on, pid_file])
