@@ -11,9 +11,9 @@ terminal()    looks the device number up in a map of /dev, which it makes once i
 open_files()  lists regular files alone: no device, pipe, socket or directory. And
               what it lists are names, which a program can choose. Use descriptors().
 ppid()        asks first, from psutil 6 on, whether the PID still belongs to the same
-              process. It asks the /proc of whoever calls it. There another process
-              may have that PID, and then it says that this one has ended. So ppid()
-              is defined anew here.
+              process. It asks the caller's own /proc. There another process may have
+              that PID, and then psutil says that this one has ended. So ppid() is
+              defined anew here.
 """
 
 from __future__ import annotations
