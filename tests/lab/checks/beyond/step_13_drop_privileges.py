@@ -51,7 +51,7 @@ FOUR_GIDS = f"real, effective, saved and filesystem GID {GID}"
 ITS_GROUPS = f"groups {', '.join(str(gid) for gid in sorted(GROUPS))}, and perhaps {GID}, which is the main one"
 NO_CAPABILITIES = "the sets Inh, Prm, Eff and Amb of /proc/PID/status are empty"
 NO_WAY_BACK = "the lab makes the daemon call both (with ptrace), and both fail with EPERM"
-NO_MORE_OPEN = "0, 1 and 2 on /dev/null, at most one socket to /dev/log, and the PID file"
+NO_MORE_OPEN = "the same descriptors as without -u, and no other one"
 
 ENDS_AS_IF_WELL = (
     "The first process exits with status 0. Exit with another status, so that the caller notices the failure."
