@@ -39,13 +39,14 @@ def why_it_is_not_ignored(p: Process) -> str:
         )
     if signal.SIGHUP in p.blocked:
         return (
-            "Your program only blocks SIGHUP. A blocked signal stays pending, and it kills the daemon when it is "
-            "unblocked. Ignore it with SIG_IGN, which discards it."
+            "SIGHUP is blocked, but not ignored. A blocked signal stays pending, and it kills the daemon when it is "
+            "unblocked. Most likely your program never sets SIG_IGN for SIGHUP, or sets SIG_DFL again later. Ignore "
+            "SIGHUP with SIG_IGN, which discards it, and do not block it."
         )
     return (
-        "SIGHUP still has its default action in the daemon, which kills it. Most likely SIG_IGN was not set, or in "
-        "another process, or for another signal, or was undone. Call signal(SIGHUP, SIG_IGN) before fork(). Blocking "
-        "SIGHUP only delays it."
+        "In the daemon SIGHUP has its default action, which kills a process. Most likely your program never sets "
+        "SIG_IGN for SIGHUP, or sets it in another process, or a later call sets SIG_DFL again. Call signal(SIGHUP, "
+        "SIG_IGN) before fork(), and do not change it after that."
     )
 
 
@@ -94,8 +95,8 @@ def why_it_did_not_survive(o: Observation) -> str:
             "session leader may call neither. Call setsid() in the child only."
         )
     return (
-        "The child exited by itself. Most likely a handler for SIGHUP ended it, or a call failed because the session "
-        "has lost its terminal. Ignore SIGHUP, and do not use the terminal."
+        "The child exited by itself. Most likely a call failed because the session has lost its terminal, or a handler "
+        "for SIGHUP ended the child. Do not use the terminal, and ignore SIGHUP."
     )
 
 

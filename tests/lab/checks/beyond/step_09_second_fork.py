@@ -67,7 +67,7 @@ def leads_nothing(o: Observation, p: Process) -> Finding:
     if p.sid == p.pgid != o.shell.sid and p.sid not in living:
         return None
     return Wrong(
-        expected=f"SID and PGID the same, of a process that has exited, not {p.pid}",
+        expected="SID and PGID are equal, and are the PID of a process that has exited",
         observed=group_words(o),
         because=why_it_leads_something(o, p),
     )
@@ -91,8 +91,8 @@ def why_it_leads_something(o: Observation, p: Process) -> str:
         )
     if leads(p):
         return (
-            "The daemon is still the session leader. Most likely there is no fork() after setsid(), or the child of "
-            "that fork() has exited. Fork again, and exit in the parent."
+            "The daemon is still the session leader. Most likely no fork() was called after setsid(), or the child of "
+            "that fork() has exited. Always fork again there, and exit in the parent."
         )
     if session_leader_lives(o, p):
         return (

@@ -81,7 +81,8 @@ def why_signals_are_not_reset(o: Observation) -> str:
     if o.process is None:
         return (
             "Your program exits when signals are ignored at its start. signal() then returns SIG_IGN, the action "
-            "before. Most likely your program takes that for an error. Test for SIG_ERR only."
+            "before. Most likely your program takes that for an error. Only SIG_ERR is one, and in a loop over all "
+            "signals it is normal, because nobody can change SIGKILL and SIGSTOP. So do not test there."
         )
     if o.process.blocked:
         return why_signals_are_blocked(o, o.process)
@@ -151,9 +152,11 @@ def why_signals_are_ignored(ignored: Collection[int]) -> str:
             f"to SIGRTMAX ({int(signal.SIGRTMAX)} here)."
         )
     if len(ignored) < FEW:
+        names = " and ".join(signal_name(number) for number in sorted(ignored))
         return (
-            "These signals are ignored. Either your program leaves them out of its loop, or it ignores them itself "
-            "afterwards. Set them to SIG_DFL in the loop, or remove the later SIG_IGN."
+            f"The daemon still ignores {names}. Either your program leaves out such a signal in its loop, or it "
+            "ignores the signal itself afterwards. Set every signal but SIGHUP to SIG_DFL in the loop, or remove that "
+            "SIG_IGN."
         )
     if last < min(LIBCS_OWN):
         return (
@@ -187,14 +190,14 @@ def why_signals_are_blocked(o: Observation, p: Process) -> str:
         )
     if has_the_mask_of_the_start(p):
         return (
-            "The daemon has the mask that it was started with. If your program sets an empty one, a later "
-            "sigprocmask() has put the old mask back: remove that call. If not, call sigprocmask(SIG_SETMASK, &none, "
-            "NULL) with an empty set. The third argument only returns a mask."
+            "The daemon blocks what was blocked at its start. Most likely your program sets no empty mask, or a later "
+            "sigprocmask() puts the old mask back. Let sigprocmask(SIG_SETMASK, &none, NULL), with an empty set, be "
+            "the last call that changes the mask."
         )
     if UNBLOCKED in p.blocked and len(p.blocked) >= FEW:
         return (
-            f"Your program blocks signals itself: {UNBLOCKED.name} was not blocked at the start, and now it is. Most "
-            "likely sigfillset() filled the set. Empty it with sigemptyset()."
+            f"Your program blocks signals itself. The lab starts it with {UNBLOCKED.name} unblocked, and now the "
+            f"daemon blocks {UNBLOCKED.name} too. Most likely sigfillset() filled the set. Empty it with sigemptyset()."
         )
     first = left_by_a_loop(p.blocked)
     name = "the first real-time signal" if first in FIRST_REAL_TIME else signal_name(first)

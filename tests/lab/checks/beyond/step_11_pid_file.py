@@ -148,8 +148,8 @@ def why_pid_file_is_wrong(o: Observation, p: Process) -> str:
 def why_the_mode_is_another(file: PidFile) -> str:
     if file.mode == DECIMAL_644:
         return (
-            f"Mode {DECIMAL_644:04o} is 644 in octal. Most likely your program passes 644 to open(). In C a number "
-            "without a leading 0 is decimal. Write 0644."
+            f"In C a number without a leading 0 is decimal, and the decimal number 644 is {DECIMAL_644:04o} in octal. "
+            "Most likely your program passes 644 to open(). Write 0644."
         )
     return (
         "The mode is not 0644. Most likely open() asks for another mode, or the umask took bits away because "
@@ -191,9 +191,9 @@ def why_it_is_not_locked(o: Observation, p: Process) -> str:
             "The daemon does not have the file open, so the lock is gone. Open it after step 05, and keep it open."
         )
     return (
-        "The daemon has the file open, but no lock on it. Most likely it never called flock(), or unlocked the file. "
-        "A lock of fcntl() is lost by fork(), and when any descriptor of the file is closed (fclose() too). Use "
-        "flock()."
+        "The daemon has the file open, but there is no lock on it. Most likely your program never locks the file, or "
+        "it loses the lock. A child does not inherit a lock of fcntl(), and a process loses it when it closes any "
+        "descriptor of the file, as fclose() does. Call flock() on the descriptor that stays open."
     )
 
 
@@ -266,7 +266,9 @@ def why_it_does_not_take_over(o: Observation) -> str:
             "your program had read or written to. Call lseek() first, or use pwrite()."
         )
     if o.pid_file is not None and str(o.process.pid) in o.pid_file.text.split():
-        return "A part of the old text is still in the file. Call ftruncate() once you have the lock, then write."
+        return (
+            "The old text, or a part of it, is still in the file. Call ftruncate() once you have the lock, then write."
+        )
     return (
         "The daemon runs, but its PID is not in the file. Most likely it did not write, because there was a file. Lock "
         "the file that is there, truncate it, and write."

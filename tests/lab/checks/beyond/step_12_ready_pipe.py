@@ -96,8 +96,9 @@ def was_ready(o: Observation) -> bool:
 
 
 def found_text(o: Observation) -> str:
-    """What was in FILE at that moment, without its newline."""
-    return (o.job.found or "").strip()
+    """What was in FILE at that moment, in words."""
+    found = (o.job.found or "").strip()
+    return f'{PID_FILE} held "{found}"' if found else f"{PID_FILE} was missing or empty"
 
 
 def pipes(o: Observation, p: Process, access: str) -> set[Identity]:
@@ -137,7 +138,8 @@ def why_status_does_not_tell(status: int | None, printed: str, why_it_waits: str
     if status == 0 and printed.strip():
         return (
             "Your program reports the error but exits with status 0. Exit with another status. If you pass on a status "
-            "from waitpid(), use WEXITSTATUS(): _exit() keeps only the lower 8 bits."
+            "from waitpid(), pass WEXITSTATUS() of it where WIFEXITED() is true, and 1 otherwise. _exit() keeps only "
+            "the lower 8 bits."
         )
     if status == 0:
         return (
@@ -159,8 +161,9 @@ def one_lives_on(o: Observation) -> Finding:
 def why_the_word_was_not_passed(o: Observation) -> str | None:
     if o.job.status is None and len(o.processes) > 1:
         return (
-            "The daemon runs, but the first process still waits. Most likely the word is in a stdio buffer (call "
-            "fflush()), or it waits for end of file while a process has the write end. Read one line only."
+            "The daemon runs, but the first process still waits. Most likely the daemon's word is still in a stdio "
+            "buffer. fclose() writes it and closes the pipe. Or the first process waits for end of file, which does "
+            "not come as long as any process has the write end open. Then read one line only."
         )
     if o.job.status and os.WIFEXITED(o.job.status) and len(o.processes) == 1:
         return (
@@ -236,7 +239,7 @@ def ready_when_it_returns(o: Observation) -> Finding:
     if was_ready(o):
         observed = f"at that moment the parent of process {o.survivor.pid} was {role(o, o.job.found_parent)}"
     elif o.job.status == 0:
-        observed = f'status 0, and at that moment "{found_text(o)}" in {PID_FILE}'
+        observed = f"status 0, and at that moment {found_text(o)}"
     else:
         observed = fate(o)
     return Wrong(
@@ -258,8 +261,9 @@ def why_it_was_not_ready(o: Observation) -> str:
             "reach it, or it took the word for an error."
         )
     return (
-        "The first process exited before the PID file was complete. Report \"ready\" after the last step that can "
-        "fail, and let the first process wait for that report."
+        "The first process exited before the PID file was complete. Most likely it does not wait, or it waits for a "
+        "process that exits earlier, as the parent of the second fork() does. Let the daemon write a line into a pipe "
+        "after the last step that can fail, and let the first process read it before it exits."
     )
 
 
@@ -373,7 +377,7 @@ def ready_though_held(o: Observation) -> Finding:
     return Wrong(
         expected="the lab has every pipe open that the daemon has in chdir(): status 0, "
         f"and the daemon's PID in {PID_FILE}",
-        observed=f'status 0, and "{found_text(o)}" in {PID_FILE}' if o.job.status == 0 else fate(o),
+        observed=f"status 0, and {found_text(o)}" if o.job.status == 0 else fate(o),
         because=why_it_is_not_ready_though_held(o),
     )
 

@@ -340,8 +340,9 @@ def nothing_more_open(o: Observation, is_as_usual: bool) -> Finding:
     return Wrong(
         expected=NO_MORE_OPEN,
         observed=with_access(o),
-        because="With -u the daemon holds something open that it does not hold open without it. open() asks for "
-        "rights, and read() and write() do not ask again: what root opened stays usable for the user. Close it first.",
+        because="With -u your program keeps something open that it does not keep open without -u. A file that root "
+        "has opened stays usable after the change of user, because the kernel checks rights in open(), and not again "
+        "in read() or write(). Close it before the change.",
     )
 
 
@@ -366,8 +367,9 @@ def why_unknown_user_is_not_told(o: Observation) -> str:
         )
     if o.processes:
         return (
-            "The daemon runs, and as root. Most likely getpwnam() returned NULL, because there is no such user, and "
-            "your program did not test that. Test it, and exit."
+            "The daemon runs, although there is no such user. Most likely your program does not test whether "
+            "getpwnam() returns NULL, or it looks up another name than the one after -u. Look up that name, test for "
+            "NULL, and exit."
         )
     if crash(o) == signal.SIGABRT:
         return (

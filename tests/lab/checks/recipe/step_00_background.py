@@ -130,10 +130,13 @@ def why_it_does_not_rest(o: Observation) -> str:
 
 def why_success_is_an_error(o: Observation) -> str:
     word = next(word for word in SUCCESS if word in said(o))
-    return (
-        f'Your program reports "{word}" as an error, so a test is the wrong way round. '
-        "Only -1 means that the call failed."
-    )
+    seen = f'Your program reports "{word}" as an error, so a test is the wrong way round. '
+    if "fork" in said(o):
+        return seen + (
+            "fork() returns -1 if it fails, 0 in the child, and the child's PID in the parent. Report an error for -1, "
+            "exit in the parent, and go on in the child."
+        )
+    return seen + "Only -1 means that the call failed."
 
 
 @check(read="fork(2)")
@@ -230,8 +233,9 @@ def shell_session(o: Observation, p: Process) -> Finding:
 def why_it_left_the_session_or_group(o: Observation, p: Process) -> str:
     if p.sid != o.shell.sid:
         return (
-            "Your program calls setsid() or daemon(), and both start a session. That is too early, because step 03 "
-            "adds the session. Leave setsid() out. If your program needs a child here, call fork() instead of daemon()."
+            "Most likely your program calls setsid() or daemon(), and both start a session. That is too early, because "
+            "step 03 adds the session. Remove setsid(). daemon() also does the work of step 02, so call fork() there "
+            "instead, and exit in the parent."
         )
     if p.pgid == p.pid:
         return (
@@ -313,7 +317,7 @@ def why_files_are_lost(o: Observation, p: Process) -> str:
         )
     return (
         "Your program closes or replaces descriptors, or daemon(0, 0) does. That is too early here. "
-        "Steps 05 and 06 add it."
+        "Leave 0, 1, 2 and all others as they are. Steps 05 and 06 change them."
     )
 
 

@@ -120,9 +120,9 @@ def why_the_parent_goes_on(o: Observation) -> str:
             "Make one child, and end the parent with _exit(0) right after fork()."
         )
     return (
-        "Your parent is still running. Most likely it waits for the child, or runs on into the child's code. Or its "
-        "test is wrong, because pid = fork() < 0 stores the result of <, which is 0 in both. End it with _exit(0) "
-        "right after fork()."
+        "Your parent is still running. Most likely it waits for the child, or it runs on into the child's code. Call "
+        "_exit(0) in the parent right after fork(). If you do, look at the test: `pid = fork() < 0` stores 0 in the "
+        "parent as well, because < comes before =."
     )
 
 
@@ -167,8 +167,9 @@ def why_the_child_gave_up(o: Observation) -> str:
         )
     if o.printed or o.messages:
         return (
-            "Your child exits with an error. Most likely the call in your message failed, or the test after it is the "
-            "wrong way round, and then the reason is that of an earlier call. Mend the call or the test."
+            "Your child prints or logs a message and exits with an error. Most likely the call in the message failed, "
+            "or a test is the wrong way round, so that your program takes success for an error. Mend the call or the "
+            "test."
         )
     return (
         "Your child exits with an error and without a message. Most likely a call failed, or a test is the wrong way "

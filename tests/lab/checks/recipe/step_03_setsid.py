@@ -48,7 +48,8 @@ def why_it_leads_no_session(o: Observation, p: Process) -> str:
     if p.sid == o.shell.sid and p.pgid == p.pid:
         return (
             "The daemon leads a process group, but it is still in the shell's session. Most likely your program calls "
-            "setpgid(), and then setsid() fails with EPERM. Remove setpgid(), and call setsid() in the child."
+            "setpgid() or setpgrp() instead of setsid(), or before it, and then setsid() fails with EPERM. Remove that "
+            "call, and call setsid() in the child."
         )
     if p.sid == o.shell.sid and not p.terminal:
         return (

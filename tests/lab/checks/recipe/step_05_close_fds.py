@@ -60,7 +60,8 @@ def why_something_is_open(o: Observation, p: Process) -> str:
     if left == launched:
         return (
             "Your program closes no descriptor in the daemon. Most likely it closes them only in the parent, or "
-            "close_range() fails because first is above last (EINVAL). Call close_range(0, ~0U, 0) in the daemon."
+            "close_range() fails with EINVAL, because its first number is above the second. Call close_range(0, ~0U, "
+            "0) in the daemon."
         )
     if left and min(left) > 1024:
         return (

@@ -91,13 +91,13 @@ def why_it_is_not_the_null_device(o: Observation, p: Process) -> str:
     standard = [files[n] for n in STANDARD if n in files]
     if not files:
         return (
-            "Nothing is open in the daemon. Most likely open() was not called there, or step 05 closed everything "
-            "after it, or the path is wrong. Open /dev/null in the daemon, last of all."
+            "Nothing is open in the daemon. Most likely open() was not called there, or the path is wrong, or your "
+            "program closes all descriptors after open(). Open /dev/null in the daemon, last of all."
         )
     if any(d.kind == "terminal" for d in standard):
         return (
-            "A standard descriptor still leads to the terminal. Most likely it was not closed before open(), and "
-            "dup2() did not replace it. Close everything first, as in step 05."
+            "At least one of 0, 1 and 2 still leads to the terminal. Most likely your program did not close it before "
+            "open(). Close every descriptor first, as in step 05."
         )
     if any(d.kind != "null" for d in standard) and inherited(o):
         return INHERITED
@@ -108,8 +108,8 @@ def why_it_is_not_the_null_device(o: Observation, p: Process) -> str:
         )
     if missing(p) == [0]:
         return (
-            "Descriptor 0 is closed. Most likely open() itself returned 0, and your program closed it afterwards. "
-            "Close that descriptor only if its number is above 2."
+            "Descriptor 0 is closed. Most likely open() itself returned 0, and your program closed it after dup(). "
+            "Remove that close(), or close only a number above 2."
         )
     if missing(p):
         return (
@@ -139,8 +139,8 @@ def why_they_are_no_good(p: Process) -> str:
     if not_inherited(p):
         number = not_inherited(p)[0]
         return (
-            f"Descriptor {number} is closed when your daemon starts another program. Most likely open() got O_CLOEXEC. "
-            "Leave it out here: 0, 1 and 2 are there to be inherited."
+            f"Descriptor {number} is closed when your daemon starts another program. Most likely open() got O_CLOEXEC, "
+            "or fcntl() set FD_CLOEXEC. Leave that out for 0, 1 and 2, because other programs must inherit them."
         )
     return ""
 

@@ -87,8 +87,8 @@ def why_not_just_null_device_and_log(o: Observation, p: Process) -> str:
         )
     if taken:
         return (
-            f"The socket to the log took descriptor {taken[0]}, which was closed when the log was opened. Open "
-            "/dev/null first. Send a message, or use LOG_NDELAY, after that."
+            f"The socket to the log took descriptor {taken[0]}, because that number was free when your program opened "
+            "the log. Open /dev/null first. Send a message, or use LOG_NDELAY, after that."
         )
     if standard_holds(o) and not inherited(o) and sockets(p) - o.sockets.log_peers:
         return (
@@ -218,8 +218,9 @@ def why_nothing_was_reported(o: Observation, p: Process) -> str:
     lie = forged(o)
     if lie is not None:
         return (
-            f"A log message names PID {lie.named}, but process {lie.sender} sent it. Most likely your program puts the "
-            "PID into the tag before fork(). Leave it out, or use LOG_PID in openlog()."
+            f"A log message names PID {lie.named}, but process {lie.sender} sent it. Most likely your program wrote "
+            "the PID into the message before fork(), or it is a fixed number. Leave it out, or call syslog() after "
+            "openlog() with LOG_PID, which puts the right PID there."
         )
     if not facilities:
         return (
@@ -244,9 +245,9 @@ def why_nothing_was_reported(o: Observation, p: Process) -> str:
         )
     if all(message.tag != o.name for message in own):
         return (
-            f'The tag of your message is "{own[0].tag}", not the name of your program. Call openlog() with the name, '
-            "in a text that never changes, and send with syslog(). If you write to /dev/log yourself, put the name and "
-            "a colon before the text."
+            f'The tag of your message is "{own[0].tag}", not the name of your program. Pass the name to openlog(), and '
+            "do not change that text later, because openlog() keeps only a pointer to it. If you write to /dev/log "
+            "yourself, put the name and a colon before the text."
         )
     return (
         "Facility and tag are right, but never in the same message. Call openlog() with both before the first message."
