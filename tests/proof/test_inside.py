@@ -1,12 +1,14 @@
 """A look from inside a sandbox is made by a child: what it finds comes back, and it never outlives its parent."""
 
 import asyncio
+import gc
 import os
 import select
 import signal
 import subprocess
 import sys
 import time
+import weakref
 
 import psutil
 import pytest
@@ -50,6 +52,30 @@ def test_what_was_raised_comes_back(init):
 def test_a_child_that_was_killed_is_told(init):
     with pytest.raises(LabError, match="did not finish"):
         look_from_inside(init, lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+
+def test_a_look_ends_nothing_that_belongs_to_its_parent(init, tmp_path):
+    """A launcher that the parent has dropped is ended by the parent, and not also by a child that has its copy."""
+
+    class Dropped:
+        pass
+
+    def collect_often():
+        gc.set_threshold(1)
+        return [[] for _ in range(1000)]
+
+    before = gc.get_threshold()
+    gc.set_threshold(1_000_000)  # so that it is still there when the child begins
+    try:
+        dropped = Dropped()
+        dropped.itself = dropped
+        end = weakref.finalize(dropped, (tmp_path / "ended").touch)
+        del dropped
+        look_from_inside(init, collect_often)
+        assert not (tmp_path / "ended").exists()
+    finally:
+        gc.set_threshold(*before)
+    assert end.detach(), "it was collected before the look, so nothing was tried"
 
 
 def test_others_go_on_meanwhile(init):

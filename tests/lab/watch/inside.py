@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import os
 import pickle
 import signal
@@ -95,6 +96,7 @@ async def _read_to_end(reader: int) -> bytes:
 
 def _report_from_inside(init: int, look: Callable[[], Any], writer: int, kept: Iterable[int], parent: int) -> None:
     """The child's whole life: write (result, None) or (None, the exception), pickled, to `writer`."""
+    gc.disable()  # else what its parent has dropped would be ended here as well: its launcher, by its PID
     _end_with(parent)
     _close_all_but(kept)
     outcome: tuple[Any, BaseException | None]
