@@ -157,3 +157,19 @@ def test_the_child_of_a_checker_that_was_killed_looks_no_more(moment, init):
             except ProcessLookupError:
                 pass
             os.close(child)
+
+
+def test_a_task_that_ctrl_c_breaks_off_is_not_told_of_once_more(caplog):
+    """The front end says in one line that it was stopped; asyncio would add a traceback."""
+
+    async def stopped():
+        await asyncio.sleep(0)
+        raise KeyboardInterrupt
+
+    async def beside_others():
+        await asyncio.gather(stopped(), asyncio.sleep(PATIENCE))
+
+    with pytest.raises(KeyboardInterrupt):
+        loop.run(beside_others())
+    gc.collect()
+    assert caplog.records == []

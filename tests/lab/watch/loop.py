@@ -21,11 +21,18 @@ def run(coroutine: Coroutine[object, object, _Result]) -> _Result:
     (watch/held.py).
     """
     loop = asyncio.SelectorEventLoop(selectors.SelectSelector())
+    loop.set_exception_handler(_tell_all_but_interrupts)
     task = loop.create_task(coroutine)
     try:
         return loop.run_until_complete(task)
     finally:
         _end(loop, task)
+
+
+def _tell_all_but_interrupts(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    """Ctrl-C is told by the function that catches it. asyncio would tell of it once more for the task it ended."""
+    if not isinstance(context.get("exception"), KeyboardInterrupt):
+        loop.default_exception_handler(context)
 
 
 def _end(loop: asyncio.AbstractEventLoop, task: asyncio.Task[_Result]) -> None:
