@@ -44,8 +44,8 @@ def why_two_forks_leave_more(o: Observation) -> str | None:
         return None  # step 02 has the causes of these
     if job_lives(o) and len(o.processes) > 1:
         return (
-            "The first process is still running. It waits for its child, or it runs on into the child's code. After "
-            "each of the two forks, exit in the parent with _exit(0)."
+            "The first process is still running. Most likely it waits for something, or it runs on into the child's "
+            "code. After each of the two forks, exit in the parent with _exit(0)."
         )
     if o.process is not None and session_leader_lives(o, o.process):
         return (

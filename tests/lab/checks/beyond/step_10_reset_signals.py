@@ -81,8 +81,9 @@ def why_signals_are_not_reset(o: Observation) -> str:
     if o.process is None:
         return (
             "Your program exits when signals are ignored at its start. signal() then returns SIG_IGN, the action "
-            "before. Most likely your program takes that for an error. Only SIG_ERR is one, and in a loop over all "
-            "signals it is normal, because nobody can change SIGKILL and SIGSTOP. So do not test there."
+            "before. Most likely your program takes that for an error. Only SIG_ERR means that a call failed. In a "
+            "loop over all signals some calls must fail, because nobody can change SIGKILL and SIGSTOP. So do not test "
+            "there."
         )
     if o.process.blocked:
         return why_signals_are_blocked(o, o.process)
@@ -165,7 +166,7 @@ def why_signals_are_ignored(ignored: Collection[int]) -> str:
             "leave out SIGHUP."
         )
     return (
-        "These signals are ignored. Most likely your program never resets them, or it sets them to SIG_IGN itself. "
+        "Signals other than SIGHUP are ignored. Most likely your program never resets them, or ignores them itself. "
         "Set all but SIGHUP to SIG_DFL, from 1 to SIGRTMAX, and continue where that fails: SIGKILL, SIGSTOP, 32, 33."
     )
 
@@ -225,9 +226,7 @@ def sigterm_ends(o: Observation) -> Finding:
     if o.process is None:
         observed = fate(o)
     else:
-        observed = (
-            f"after kill -TERM {' and '.join(map(str, o.after.left))} still run{'s' if len(o.after.left) == 1 else ''}"
-        )
+        observed = f"after kill -TERM still running: {', '.join(f'process {pid}' for pid in o.after.left)}"
     return Wrong(
         expected="no process stays after kill -TERM",
         observed=observed,

@@ -103,8 +103,9 @@ def pid_file(o: Observation, p: Process) -> Finding:
 def why_pid_file_is_wrong(o: Observation, p: Process) -> str:
     if o.pid_file is None:
         return (
-            "Most likely your program ignores -p, uses a relative name after chdir(), or calls realpath(). While FILE "
-            "does not exist, realpath() returns NULL. Put the directory of the start, from getcwd(), before the name."
+            "Most likely your program does not reach the code that writes the file, or uses a relative name after "
+            "chdir(), or calls realpath(), which returns NULL while FILE does not exist. Put the directory of the "
+            "start, from getcwd(), before a relative name."
         )
     if o.pid_file.text == "":
         return (
@@ -188,7 +189,8 @@ def why_it_is_not_locked(o: Observation, p: Process) -> str:
     opened = [each.identity for each in p.descriptors.values()]
     if o.pid_file is not None and o.pid_file.identity not in opened:
         return (
-            "The daemon does not have the file open, so the lock is gone. Open it after step 05, and keep it open."
+            "The daemon does not have the file open, so the lock is gone. Open it in the daemon, after step 06, and "
+            "keep it open."
         )
     return (
         "The daemon has the file open, but there is no lock on it. Most likely your program never locks the file, or "

@@ -161,9 +161,9 @@ def one_lives_on(o: Observation) -> Finding:
 def why_the_word_was_not_passed(o: Observation) -> str | None:
     if o.job.status is None and len(o.processes) > 1:
         return (
-            "The daemon runs, but the first process still waits. Most likely the daemon's word is still in a stdio "
-            "buffer. fclose() writes it and closes the pipe. Or the first process waits for end of file, which does "
-            "not come as long as any process has the write end open. Then read one line only."
+            "The daemon runs, but the first process still waits. Most likely the daemon never writes its word, or the "
+            "word is still in a stdio buffer: fclose() writes it and closes the pipe. Or the reader waits for end of "
+            "file, which does not come as long as any process has the write end open. Then read one line only."
         )
     if o.job.status and os.WIFEXITED(o.job.status) and len(o.processes) == 1:
         return (
@@ -261,9 +261,9 @@ def why_it_was_not_ready(o: Observation) -> str:
             "reach it, or it took the word for an error."
         )
     return (
-        "The first process exited before the PID file was complete. Most likely it does not wait, or it waits for a "
-        "process that exits earlier, as the parent of the second fork() does. Let the daemon write a line into a pipe "
-        "after the last step that can fail, and let the first process read it before it exits."
+        "The first process exited before the PID file was complete. Most likely it does not wait, or it waits for "
+        "another process than the daemon, or the daemon reports too early. Let the daemon write a line into a pipe "
+        "after the last step that can fail, and let the first process wait for that."
     )
 
 

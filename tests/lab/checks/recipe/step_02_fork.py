@@ -121,8 +121,8 @@ def why_the_parent_goes_on(o: Observation) -> str:
         )
     return (
         "Your parent is still running. Most likely it waits for the child, or it runs on into the child's code. Call "
-        "_exit(0) in the parent right after fork(). If you do, look at the test: `pid = fork() < 0` stores 0 in the "
-        "parent as well, because < comes before =."
+        "_exit(0) in the parent right after fork(). If that call is there, look at the test before it: `pid = fork() < "
+        "0` stores 0 in the parent as well, because < comes before =."
     )
 
 

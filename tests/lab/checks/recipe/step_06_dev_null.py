@@ -96,8 +96,8 @@ def why_it_is_not_the_null_device(o: Observation, p: Process) -> str:
         )
     if any(d.kind == "terminal" for d in standard):
         return (
-            "At least one of 0, 1 and 2 still leads to the terminal. Most likely your program did not close it before "
-            "open(). Close every descriptor first, as in step 05."
+            "At least one of 0, 1 and 2 leads to the terminal. Most likely your program did not close it, or opened "
+            "the terminal again. Close every descriptor, as in step 05, and put /dev/null on all three."
         )
     if any(d.kind != "null" for d in standard) and inherited(o):
         return INHERITED
