@@ -599,7 +599,7 @@ def stopped_launcher(arena, _attack):
     arena.await_nothing_left()
 
 
-TIME_OF_STOPPED = 200  # seconds until the run has noticed
+TIME_OF_STOPPED = 400  # seconds until the run has noticed, on a machine that is busy
 
 
 def killed_make(arena, _attack):

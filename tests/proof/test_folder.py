@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import run_lab
+from conftest import PATIENCE, run_lab
 
 from lab.answers import MAX_HEADERS, Answer, find_answers, odd_names
 from lab.course import STEPS, step_called
@@ -77,7 +77,7 @@ def test_an_odd_entry_is_one_answers_result(kind, tmp_path):
     make, says = ODD[kind]
     make(tmp_path / FORK.file)
     shutil.copy(RIGHT, tmp_path)
-    done = run_lab("check", "--answers", tmp_path, timeout=30)
+    done = run_lab("check", "--answers", tmp_path, timeout=PATIENCE)
     assert (done.returncode, done.stderr) == (WRONG, ""), done.stdout
     explained = rf"NO   {FORK.name}: the program compiles\n\n +observed +{FORK.name}\.c {re.escape(says)}\n\n +\w"
     assert re.search(explained, done.stdout)
@@ -108,7 +108,7 @@ def test_an_odd_header_is_not_given_to_the_compiler(kind, tmp_path):
     make(tmp_path / "x.h")
     shutil.copy(SOLUTIONS / FORK.file, tmp_path)
     (tmp_path / SETSID.file).write_text('#include "x.h"\n')
-    done = run_lab("check", "--answers", tmp_path, timeout=30)
+    done = run_lab("check", "--answers", tmp_path, timeout=PATIENCE)
     assert (done.returncode, done.stderr) == (WRONG, "")
     told = rf"NO   {SETSID.name}: the program compiles\n\n +\| x\.h {re.escape(says)}\n{tmp_path}/{SETSID.name}\.c:1:"
     assert re.search(told, done.stdout), done.stdout

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -395,13 +396,19 @@ except pack.LabError as error:
 """
 
 
+def take_signals():
+    """nohup, and a shell that runs these tests in the background, have what they start ignore some."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def packed_where(happens, lab, folder):
     """Pack into a folder where that happens meanwhile; returns the CompletedProcess."""
     script = PACK.format(happens=happens, steps=RANGE)
     environment = os.environ | {"PYTHONPATH": str(lab / "tests")}
     return subprocess.run(
         [sys.executable, "-c", script, folder], env=environment, stdin=subprocess.DEVNULL, capture_output=True,
-        text=True, timeout=PATIENCE, check=False,
+        text=True, timeout=PATIENCE, check=False, preexec_fn=take_signals,
     )  # fmt: skip
 
 
