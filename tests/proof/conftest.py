@@ -1,6 +1,7 @@
 """What the lab's own tests share: examining a C source as an answer."""
 
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -160,6 +161,12 @@ def processes_called(name):
         except (FileNotFoundError, ProcessLookupError):
             pass
     return found
+
+
+def take_signals():
+    """For what is about to be executed: nohup, and a shell that runs these tests in the background, ignore some."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def run_lab(*words, cwd=SOLUTIONS.parent, **options):

@@ -7,7 +7,7 @@ import subprocess
 
 import psutil
 import pytest
-from conftest import PATIENCE, run_lab, wait_for
+from conftest import PATIENCE, run_lab, take_signals, wait_for
 
 from lab.course import step_called
 from lab.dev import bench_load, distributions
@@ -59,11 +59,8 @@ def test_a_solution_is_judged_and_a_run_is_resumed(build, tmp_path):
 
 
 def take_ctrl_c():
-    """A shell has what it runs in the background ignore SIGINT, and so these tests, if it runs them there.
-
-    And what these tests start ends when they do, however that comes.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """And what these tests start ends when they do, however that comes."""
+    take_signals()
     bench_load.end_with_parent()
 
 

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from arena import Arena
-from conftest import PATIENCE, run_lab
+from conftest import PATIENCE, run_lab, take_signals
 from test_floors import FLOORS
 
 from lab.course import LIST, START, STEPS, read, step_called
@@ -394,12 +393,6 @@ try:
 except pack.LabError as error:
     sys.exit("lab: " + str(error))
 """
-
-
-def take_signals():
-    """nohup, and a shell that runs these tests in the background, have what they start ignore some."""
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
 
 
 def packed_where(happens, lab, folder):

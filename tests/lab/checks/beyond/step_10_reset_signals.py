@@ -153,11 +153,10 @@ def why_signals_are_ignored(ignored: Collection[int]) -> str:
             f"to SIGRTMAX ({int(signal.SIGRTMAX)} here)."
         )
     if len(ignored) < FEW:
-        names = " and ".join(signal_name(number) for number in sorted(ignored))
         return (
-            f"The daemon still ignores {names}. Either your program leaves out such a signal in its loop, or it "
-            "ignores the signal itself afterwards. Set every signal but SIGHUP to SIG_DFL in the loop, or remove that "
-            "SIG_IGN."
+            f"The daemon still ignores {listed(ignored)}. Either your program leaves out such a signal in its loop, or "
+            "it ignores the signal itself afterwards. Set every signal but SIGHUP to SIG_DFL in the loop, or remove "
+            "that SIG_IGN."
         )
     if last < min(LIBCS_OWN):
         return (

@@ -162,7 +162,7 @@ def why_the_word_was_not_passed(o: Observation) -> str | None:
     if o.job.status is None and len(o.processes) > 1:
         return (
             "The daemon runs, but the first process still waits. Most likely the daemon never writes its word, or the "
-            "word is still in a stdio buffer: fclose() writes it and closes the pipe. Or the reader waits for end of "
+            "word is still in a stdio buffer. fclose() writes it and closes the pipe. Or the reader waits for end of "
             "file, which does not come as long as any process has the write end open. Then read one line only."
         )
     if o.job.status and os.WIFEXITED(o.job.status) and len(o.processes) == 1:

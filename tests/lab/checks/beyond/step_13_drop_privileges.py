@@ -156,8 +156,8 @@ def why_it_was_not_written_as_root(o: Observation) -> str:
     if not o.processes:
         return (
             "Your program exits when it gives up its rights. Most likely the order is wrong, or a test takes success "
-            "for an error. Set the groups first, then the group ID, and the user ID last: only root may set them. Each "
-            "call returns -1 if it fails."
+            "for an error. Set the groups first, then the group ID, and the user ID last, because only root may set "
+            "them. Each call returns -1 if it fails."
         )
     return "With -u, started by root, your program does not do what it does without it. Only its user may be another."
 
