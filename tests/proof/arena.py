@@ -40,9 +40,7 @@ class Arena:
         self.tmp.chmod(0o1777)
         self.lab, self.python = ROOT, sys.executable
         self.identity = ()  # words in front of a command, for another user
-        launcher = launch.launcher()
-        for path in BUILD.glob(f"{launcher.name}*"):
-            shutil.copy(path, self.build)
+        shutil.copy(launch.launcher(), self.build)  # that file alone: another test may be compiling one beside it
         if PYTHON_CACHE.exists():  # else each attack compiles pytest and the lab anew: a second of processor time
             in_the_making = shutil.ignore_patterns("*.pyc.*")
             shutil.copytree(PYTHON_CACHE, self.build / PYTHON_CACHE.name, ignore=in_the_making)
