@@ -74,9 +74,9 @@ def has_lease(name: str) -> Hindered:
     """The Hindered for a file that whoever opens it has to wait for; fcntl(2), "Leases"."""
     return Hindered(
         f"{name} could not be opened at once: something has a lease on it. Try again",
-        f"{name} cannot be opened while your program runs: whoever tries has to wait",
+        f"{name} cannot be opened while your program runs: a process that tries must wait",
         "Your program has taken a lease on it with fcntl(F_SETLEASE). A lease keeps everybody waiting who opens the "
-        "file, if only to read the PID. Lock the file with flock(): whoever wants to read it still can.",
+        "file, if only to read the PID. Lock the file with flock(): then other programs can still read it.",
     )
 
 

@@ -174,7 +174,7 @@ class _Compilation:
             if launch.exec_errno:
                 raise LabError(
                     f"the compiler cannot be run here: {os.strerror(launch.exec_errno)}. "
-                    "In the sandbox it has to be in /usr or /opt: make CC=gcc, or SANDBOX=no"
+                    "In the sandbox it must be in /usr or /opt: make CC=gcc, or SANDBOX=no"
                 )
             if status is None and self.is_slow:
                 why = f"the compiler was still at work after {MOST_TIME} s, because this machine is busy"

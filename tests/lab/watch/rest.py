@@ -307,7 +307,7 @@ def _note(looks: list[_Look]) -> str:
     seconds = min(look.wakes_after for look in looks)
     if seconds > MONTH:
         return ""
-    return f"it is in a call that ends by itself after {seconds:.0f} s: what it does then is not looked at"
+    return f"it is in a call that ends by itself after {seconds:.0f} s, and the lab does not wait for that"
 
 
 def _is_told(launch: Launch, looks: list[_Look]) -> bool:

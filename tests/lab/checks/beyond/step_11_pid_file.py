@@ -334,7 +334,7 @@ def why_file_that_cannot_be_made_is_not_told(o: Observation) -> str:
 
 @check(read="getopt(3)", bonus=True, scene=WITHOUT_OPTION, follows=[step_09.one_lives_on])
 def without_option(o: Observation) -> Finding:
-    """without -p it runs all the same, and writes no PID file."""
+    """without -p it still runs, and writes no PID file."""
     if o.process is not None and o.job.status == 0 and o.pid_file is None:
         return None
     return Wrong(
