@@ -1,4 +1,4 @@
-"""Step 15: in the foreground again, and the service manager is told."""
+"""Step 15: the program stays in the foreground again, and tells the service manager how it is."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from typing import Iterable, Sequence
 from lab.checks.check import Finding, Unseen, Wrong, check
 from lab.checks.common import (
     CRASHES,
+    FAULTS,
     crash,
     ended,
     fate,
     is_left,
     killed,
     printed,
+    says_success,
     says_why,
     signal_name,
     stopped_well,
+    umask_taken_for_failure,
     whole_number,
 )
 from lab.checks.recipe import step_00_background as step_00
@@ -33,58 +36,64 @@ USUAL = Usual(notify=Manager.PATH)
 READY, RELOADING, STOPPING, PING = "READY=1", "RELOADING=1", "STOPPING=1", "WATCHDOG=1"
 
 
-# What it tells, what it prints, and what became of it
+# What a program sends to the manager, what it prints, and what became of it
 
 
 def assignments(message: Message) -> list[str]:
-    """The lines of a notice: sd_notify(3)."""
+    """The lines of a message to the manager: sd_notify(3)."""
     return message.text.split("\n")
 
 
 def lines_from(p: Process, notices: Iterable[Message]) -> list[str]:
-    """The lines of those notices that came from the process itself."""
+    """The lines of those messages that came from the process itself."""
     return [line for message in notices if message.sender == p.pid for line in assignments(message)]
 
 
 def told_at(o: Observation, p: Process, number: signal.Signals) -> list[str]:
-    """The lines that it told the first time that it was sent this signal."""
+    """The lines that the process sent after it got this signal for the first time."""
     done = next(each for each in o.done if each.deed == Signal(number))
     return lines_from(p, done.said.notices)
 
 
 def quoted(notices: Sequence[Message]) -> str:
-    """What was told, in a few words; a newline as in C."""
+    """What the manager got, in a few words; a newline is written as in C."""
     texts = ["\\n".join(assignments(message))[:60] for message in notices]
     return ", ".join(f'"{text}"' for text in texts[:4]) + (", ..." if len(texts) > 4 else "") or "nothing"
 
 
+def manager_got(notices: Sequence[Message]) -> str:
+    """The same as a sentence, for what was observed."""
+    return f"the manager got {quoted(notices)}"
+
+
 def in_c(text: str) -> str:
-    """A text with its newlines and null bytes as C has them."""
+    """A text with its newlines and null bytes as C writes them."""
     return text.replace("\n", "\\n").replace("\0", "\\0")
 
 
 def after(o: Observation) -> str:
-    """What became of the process that was to be told something."""
+    """How the process ended, or that it is still running, after the lab had done something to it."""
     if o.process is None:
         return fate(o)
     if o.after.status is not None:
-        return f"it {ended(o.after.status)}"
-    return "it lives on" if is_left(o) else "it is gone"
+        return f"the process {ended(o.after.status)}"
+    return "the process is still running" if is_left(o) else "the process is gone"
 
 
 def printed_after(o: Observation) -> str:
-    """What it printed last, for the end of a sentence; nothing where fate() tells it."""
+    """The last line that the program printed, for the end of a sentence; "" where fate() tells it."""
     lines = [line for done in o.done for line in done.said.printed.splitlines()] or o.printed.splitlines()
-    return f'; it printed "{lines[-1][:120]}"' if lines and o.process is not None else ""
+    return f'; your program printed "{lines[-1][:120]}"' if lines and o.process is not None else ""
 
 
 def no_environ(o: Observation) -> str:
-    """Why nothing can be said of its environment, "" if something can."""
-    return "" if o.process is None or o.process.environment is not None else "its `environ` was not found"
+    """Why the lab cannot tell what is in the environment of the process, "" if it can."""
+    is_known = o.process is None or o.process.environment is not None
+    return "" if is_known else "the lab did not find `environ` in the memory of the process"
 
 
 def variables(o: Observation, *starts: str) -> dict[str, str]:
-    """What its environment has whose names start with one of these."""
+    """The variables in the environment of the process whose names start with one of these."""
     environment = o.survivor.environment or {}
     return {name: value for name, value in environment.items() if name.startswith(starts)}
 
@@ -93,53 +102,104 @@ def variables(o: Observation, *starts: str) -> dict[str, str]:
 
 
 def came_from_another(o: Observation, p: Process, word: str) -> bool:
-    """Whether `word` came, and not from the process that it is about."""
+    """Whether `word` came from another process than the one that it is about."""
     return any(word in assignments(message) and message.sender != p.pid for message in o.notices)
 
 
 FROM_ANOTHER = (
-    "another process than this one has said so: a child, say. What does not come from the main process is not counted "
-    "(NotifyAccess=main): else anybody could say that the service is ready"
+    "Another process sent this, most likely a child of your program. The service manager counts only messages from the "
+    "first process (NotifyAccess=main), because otherwise any process could report for the service. Send it there."
 )
+
+
+SHORTEST = 4  # characters of a line that is taken for the beginning of a word: sizeof of a pointer is 4 or 8
 
 
 def came_as_no_line(o: Observation, word: str) -> bool:
-    """Whether `word` was told, or a part of it, but not as a line of its own."""
+    """Whether `word` or a part of it came, but never as a line of its own."""
     name = word.partition("=")[0]
-    is_there = any(name in message.text for message in o.notices)
+    is_there = any(name in message.text for message in o.notices) or bool(cut_off(o, word))
     return is_there and not any(word in assignments(message) for message in o.notices)
 
 
-def is_a_line(word: str) -> str:
-    """What to say where came_as_no_line()."""
+def cut_off(o: Observation, word: str) -> str:
+    """A line that is only the beginning of `word`, "" if none came."""
+    lines = (line for message in o.notices for line in assignments(message))
+    return next((line for line in lines if len(line) >= SHORTEST and line != word and word.startswith(line)), "")
+
+
+def is_a_line(o: Observation, word: str) -> str:
+    """The cause where came_as_no_line()."""
+    part = cut_off(o, word)
+    if len(part) in (4, 8):
+        return (
+            f"The manager got only the first {len(part)} bytes of {word}. Most likely your program passes sizeof of a "
+            "pointer as the length, or leaves out the value. Pass strlen() of the whole text."
+        )
+    if part:
+        return f'The manager got only "{part}". Send the name and its value in one line, {word}.'
     return (
-        f"the word is {word}, whole, and a line of its own: between two of them there is a newline. And how much is "
-        "sent tells strlen(), not sizeof, which of a pointer is 8"
+        f"{word} came, or a part of it, but not as a line of its own. Send exactly this text, and put a newline (\\n) "
+        "between two lines of a message."
     )
+
+
+SENT = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)  # the signals that the lab sends in these checks
 
 
 def why_a_signal_ended_it(number: int) -> str:
-    """The same for every check of this step in which a signal killed the process."""
+    """The cause for every check of this step in which a signal killed the process."""
     if number in CRASHES and number != signal.SIGHUP:
         return CRASHES[number]
+    if number not in SENT:
+        return (
+            f"{signal_name(number)} killed your program, and the lab did not send it. Look for kill() and raise() in "
+            "your program, and send signals only to processes that you know."
+        )
     return (
-        f"{signal_name(number)} ended it, as it does every process that does nothing about it: the signal has to be "
-        "blocked and waited for, or to have a handler, as in step 14"
+        f"{signal_name(number)} killed your program. Most likely it neither blocks nor handles the signal. Block it "
+        "and wait for it with sigwaitinfo(), or install a handler, as in step 14."
     )
 
 
+WAITS_IN_ACCEPT = (
+    "Your program waits in accept() for the next client, who may never come, and does nothing else meanwhile. Wait in "
+    "poll() for clients and signals together, and call accept() only when poll() reports a client."
+)
+SIGTERM_IS_IGNORED = (
+    "Your program ignores SIGTERM, so it is still running. Block the signal and wait for it with sigwaitinfo(), or "
+    "install a handler, as in step 14."
+)
 SIGTERM_IS_LOST = (
-    "it lives on: SIGTERM is blocked or caught, and nothing comes of it. Is it in the set that is waited for, and is "
-    "there a case for it? Who only sets a flag has to look at it, too"
+    "Your program is still running after SIGTERM. Most likely SIGTERM is missing in the set that it waits for or in "
+    "the switch, or nothing tests the flag that the handler sets. Exit with status 0 when the signal comes."
+)
+LEFT_BEHIND = (
+    "Your program has exited, but it leaves another process behind. Most likely that is a child. Let the child exit, "
+    "and wait for it with waitpid() before you exit."
 )
 
 
-# It is the launched process that serves
+def waits_in_accept(o: Observation) -> bool:
+    """Whether a process was waiting for a client in accept() at the end."""
+    return any(doing.call in ("accept", "accept4") for doing in o.doing)
+
+
+def why_it_is_still_running(o: Observation) -> str:
+    """The cause where SIGTERM came, and the process is still running."""
+    if waits_in_accept(o):
+        return WAITS_IN_ACCEPT
+    if signal.SIGTERM in o.survivor.ignored:
+        return SIGTERM_IS_IGNORED
+    return SIGTERM_IS_LOST
+
+
+# The first process is the service
 
 
 @check(read="fork(2)", replaces=[step_00.lives], adds_nothing=True)
 def lives(o: Observation) -> Finding:
-    """the launched process lives on, and no other."""
+    """the first process keeps running, and no other process."""
     finding = step_00.lives.judge(o)
     if not isinstance(finding, Wrong):
         return finding
@@ -149,15 +209,32 @@ def lives(o: Observation) -> Finding:
 def why_it_is_not_alone(o: Observation) -> str | None:
     if o.processes and o.job.pid not in [process.pid for process in o.processes]:
         return (
-            "it goes into the background: that is what steps 02 to 13 taught, and a service manager does it all before "
-            "it starts the program. From here on the process that was launched is the service"
+            "The first process is gone, but another process of your program stays. Most likely your program goes into "
+            "the background, as in steps 02 to 13. Leave fork() and daemon() out, because the service manager does "
+            "that work here."
         )
     if len(o.processes) > 1:
         return (
-            "it makes another process. The one that was launched is the service: it is the one whose signals and words "
-            "count, and no parent that waits for it is needed. The manager is that already"
+            "Your program makes another process. Here the first process is the service, because the manager sends "
+            "signals to it and counts only its messages. Let it do the work itself, without fork()."
+        )
+    if has_exited(o) and o.job.status == 0:
+        return (
+            "Your program has exited. A service keeps running until it gets SIGTERM. Let it wait for signals in a "
+            "loop, for example with sigwaitinfo()."
+        )
+    if has_exited(o) and o.printed.strip():
+        return (
+            "Your program exits with an error. If it printed a reason, remove that cause first. Then let your program "
+            "keep running until it gets SIGTERM."
         )
     return None  # step 00 has the causes of the rest
+
+
+def has_exited(o: Observation) -> bool:
+    """Whether all processes have exited by themselves, and step 00 knows no better cause."""
+    is_special = o.job.lost_shell or o.job.exec_errno or umask_taken_for_failure(o) or says_success(o)
+    return not o.processes and o.job.status is not None and not crash(o) and not is_special
 
 
 # READY=1
@@ -168,12 +245,12 @@ TOLD_BY = frozenset((int(signal.SIGHUP), int(signal.SIGTERM)))
 
 @check(read="sd_notify(3), unix(7)", follows=[lives])
 def ready(o: Observation, p: Process) -> Finding:
-    """tells the service manager that it is ready."""
+    """the program sends READY=1 to the service manager."""
     if READY in lines_from(p, o.notices):
         return None
     return Wrong(
-        expected=f"{READY}, in a datagram to the socket that NOTIFY_SOCKET names (a path), from PID {p.pid}",
-        observed=quoted(o.notices),
+        expected=f"the line {READY} from PID {p.pid}, sent to the socket that NOTIFY_SOCKET names (a path)",
+        observed=manager_got(o.notices),
         because=why_it_is_not_ready(o, p),
     )
 
@@ -182,19 +259,27 @@ def why_it_is_not_ready(o: Observation, p: Process) -> str:
     if came_from_another(o, p, READY):
         return FROM_ANOTHER
     if came_as_no_line(o, READY):
-        return is_a_line(READY)
+        return is_a_line(o, READY)
     if o.notices:
-        return "it is told something, and not that it is ready: who waits for it waits on"
+        return (
+            f"Your program sends something, but not {READY}. The manager waits for {READY} before it counts the "
+            "service as started. Send it as soon as the service can be used."
+        )
+    if complaints(o):
+        return (
+            "Nothing came, and your program printed a warning. Most likely socket(), connect() or sendto() failed. Use "
+            "a datagram socket (SOCK_DGRAM), send to the name in NOTIFY_SOCKET, and print strerror(errno) when a call "
+            "fails."
+        )
     return (
-        "nothing came. Is there a datagram socket (SOCK_DGRAM), and does sendto() or connect() get the name that "
-        "NOTIFY_SOCKET holds (read before it is taken out of the environment), and return no error? Print what errno "
-        "says"
+        f"Nothing came. Most likely your program never sends {READY}, or removes NOTIFY_SOCKET before it reads it, or "
+        "does not notice that a call failed. Read the name first, send a datagram there, and test each call."
     )
 
 
 @check(read="sd_notify(3), unsetenv(3)", follows=[lives])
 def forgets_variable(o: Observation, p: Process) -> Finding:
-    """NOTIFY_SOCKET is not in its environment any more."""
+    """the program removes NOTIFY_SOCKET from its environment."""
     why_unseen = no_environ(o)
     if why_unseen:
         return Unseen(why_unseen)
@@ -202,23 +287,32 @@ def forgets_variable(o: Observation, p: Process) -> Finding:
     if "NOTIFY_SOCKET" not in environment:
         return None
     return Wrong(
-        expected="no NOTIFY_SOCKET",
+        expected="no NOTIFY_SOCKET in the environment",
         observed=f"NOTIFY_SOCKET={environment['NOTIFY_SOCKET']}",
-        because=(
-            "whatever it starts from now on would have it too, and might say that it is ready, or stops, in the "
-            "service's place: unsetenv() takes it out, name and all, once it was read"
-        ),
+        because=why_the_variable_is_there(environment["NOTIFY_SOCKET"]),
+    )
+
+
+def why_the_variable_is_there(value: str) -> str:
+    if not value:
+        return (
+            "Your program makes the variable empty, but it is still there, and every program that it starts inherits "
+            'it. Call unsetenv("NOTIFY_SOCKET"), which removes the name too.'
+        )
+    return (
+        "NOTIFY_SOCKET is still in the environment. Every program that your program starts inherits it, and could send "
+        f'{READY} or {STOPPING} too. Call unsetenv("NOTIFY_SOCKET") after you have read it.'
     )
 
 
 @check(read="unix(7)", scene=ABSTRACT, follows=[ready])
 def abstract_name(o: Observation) -> Finding:
-    """the same where NOTIFY_SOCKET is an abstract name."""
+    """the program sends READY=1 to an abstract name too."""
     if o.process is not None and READY in lines_from(o.process, o.notices):
         return None
     return Wrong(
-        expected=f"{READY}; NOTIFY_SOCKET begins with @, which stands for a null byte",
-        observed=f"told: {quoted(o.notices)}{printed_after(o)}" if o.process else fate(o),
+        expected=f"{READY}, where NOTIFY_SOCKET begins with @, which stands for a null byte",
+        observed=f"{manager_got(o.notices)}{printed_after(o)}" if o.process else fate(o),
         because=why_it_is_not_ready_there(o),
     )
 
@@ -226,15 +320,25 @@ def abstract_name(o: Observation) -> Finding:
 def why_it_is_not_ready_there(o: Observation) -> str:
     if o.process is None:
         return (
-            "it does not run where the name is no path. A name that begins with @ is one in no file system, and a "
-            "manager may have such a socket; only the first byte is different"
+            "Your program does not keep running where NOTIFY_SOCKET begins with @. That is an abstract name, which is "
+            "in no file system. Accept it, and put a null byte in the place of the @."
         )
     if came_from_another(o, o.process, READY):
         return FROM_ANOTHER
+    if says_why(o, os.strerror(errno.ECONNREFUSED)):
+        return (
+            "Your program got \"Connection refused\", so no socket has this abstract name. Most likely the size is "
+            "that of the whole structure, and its null bytes count too. Pass offsetof(struct sockaddr_un, sun_path) "
+            "plus the length of the name."
+        )
+    if says_why(o, os.strerror(errno.ENOENT)):
+        return (
+            "Your program got \"No such file or directory\", so the kernel looked for a path. Most likely the @ is "
+            "still there, or has been dropped. Copy the whole name, then set sun_path[0] to '\\0'."
+        )
     return (
-        "an abstract name is all the bytes that the size of the address takes in: that size is "
-        "offsetof(struct sockaddr_un, sun_path) and the length of the name, and not the whole structure's, whose other "
-        "bytes would belong to the name. And the first byte is a null byte, no @"
+        "Most likely your program accepts only a path, or sends to another name. Set sun_path[0] to '\\0' instead of "
+        "@. Pass offsetof(struct sockaddr_un, sun_path) plus the length of the name as the size."
     )
 
 
@@ -242,21 +346,21 @@ def why_it_is_not_ready_there(o: Observation) -> str:
 
 PIPED = Scene(stdio=Stdio.PIPE)
 LEVEL = re.compile(r"<[0-7]>.")  # sd-daemon(3)
-WITHIN = re.compile(r"\S<[0-7]>")  # a level that begins no line, and is no word of one
+WITHIN = re.compile(r"\S<[0-7]>")  # a level right behind other text: there a newline is missing
 
 LINES_WITH_LEVELS = (
-    "a line at least, and each begins as in <6>started: <0> to <7>, as syslog() has them, and ends with a newline"
+    "at least one line, and each begins with a level from <0> to <7>, as in <6>started, and ends with a newline"
 )
 
 
 def whole_lines(text: str) -> bool:
-    """Whether each line of a text ends: none is left open, and none goes on where the next one begins."""
+    """Whether each line of a text ends with a newline, and no level stands right behind other text."""
     return text.endswith("\n") and not WITHIN.search(text)
 
 
 @check(read="sd-daemon(3), syslog(3)", scene=PIPED, follows=[lives], expects=LINES_WITH_LEVELS)
 def levels(o: Observation, p: Process) -> Finding:
-    """logs to standard error, each line with its level."""
+    """the program logs to standard error, each line with its level."""
     if not o.piped.text and whole_lines(o.printed) and all(map(LEVEL.match, o.printed.splitlines())):
         return None
     return Wrong(
@@ -267,33 +371,42 @@ def levels(o: Observation, p: Process) -> Finding:
 
 
 def where_it_printed(o: Observation) -> str:
-    """What it printed, and where; standard output comes first."""
+    """What the program printed, and where; standard output comes first."""
     where, text = ("output", o.piped.text) if o.piped.text else ("error", o.printed)
-    return f'on standard {where}: "{in_c(text)[:120]}"' if text.strip() else "nothing"
+    if not text.strip():
+        return "your program printed nothing"
+    return f'on standard {where} your program printed "{in_c(text)[:120]}"'
 
 
 def why_its_lines_are_wrong(o: Observation) -> str:
     if o.piped.text:
         return (
-            "it prints to standard output. That is for results: what somebody may want to read by a program is not to "
-            "be mixed with what is told of it"
+            "Your program prints on standard output. That is for results, which another program may read. Print its "
+            "log on standard error, with fprintf(stderr, ...) or dprintf(2, ...)."
         )
     if o.messages and not o.printed.strip():
-        return "it logs with syslog(). Here standard error is enough: the manager reads it, and knows who wrote it"
+        return (
+            "Your program logs with syslog(). The service manager collects what comes on standard error, and knows "
+            "which service wrote it. Print each line there, with its level in front."
+        )
+    if not o.printed.strip() and 2 in step_00.lost(o, o.survivor):
+        return (
+            "Your program closes or replaces standard error, so its log is lost. The service manager has set up 0, 1 "
+            "and 2. Leave them as they are, and print on 2."
+        )
     if not o.printed.strip():
         return (
-            "it logs nothing: whoever looks after it wants to see that it has started. Or it does so by printf(), "
-            "which keeps it in a buffer where standard output is no terminal, here a pipe: a service that is killed "
-            "takes it along"
+            "Most likely your program logs nothing when it starts, or uses printf(). Standard output is a pipe here, "
+            "so the text of printf() stays in a buffer. Print a line such as <6>ready on standard error."
         )
     if not whole_lines(o.printed):
         return (
-            "something is printed without a newline at its end, and so is no line yet: whoever reads it waits for the "
-            "rest, and what is printed next stands in the same line, its level in the middle of it"
+            "Most likely a message of your program does not end with a newline. The next message then becomes a part "
+            "of the same line, and its level stands in the middle. End each message with \\n."
         )
     return (
-        "a line without the number in front counts as one of the usual level, and who looks for errors alone does not "
-        "find it. Every line needs one"
+        "A line of your program does not begin with a level, or has no text after it. Without a level an error looks "
+        "like any other message. Begin every line with <0> to <7>, the numbers that syslog() uses."
     )
 
 
@@ -301,17 +414,17 @@ def why_its_lines_are_wrong(o: Observation) -> str:
 
 STOPPED = Scene(then=(Signal(signal.SIGTERM),))
 
-TELLS_AND_STOPS = f"kill -TERM: {STOPPING}, and status 0"
+TELLS_AND_STOPS = f"after kill -TERM: {STOPPING}, and exit status 0"
 
 
 @check(read="sd_notify(3), sigwaitinfo(2)", scene=STOPPED, follows=[lives], expects=TELLS_AND_STOPS)
 def stops(o: Observation, p: Process) -> Finding:
-    """SIGTERM: it tells that it stops, and ends with status 0."""
+    """on SIGTERM the program sends STOPPING=1 and exits with status 0."""
     if stopped_well(o) and STOPPING in told_at(o, p, signal.SIGTERM):
         return None
     return Wrong(
         expected=TELLS_AND_STOPS,
-        observed=f"{after(o)}; told: {quoted(o.done[0].said.notices)}",
+        observed=f"{after(o)}; {manager_got(o.done[0].said.notices)}",
         because=why_it_does_not_stop(o, p),
     )
 
@@ -319,20 +432,28 @@ def stops(o: Observation, p: Process) -> Finding:
 def why_it_does_not_stop(o: Observation, p: Process) -> str:
     if killed(o) == signal.SIGTERM and STOPPING in told_at(o, p, signal.SIGTERM):
         return (
-            "it takes the signal, and ends by it all the same: who was told to stop, and does, calls "
-            "exit(EXIT_SUCCESS), and neither raises the signal again nor kills itself"
+            f"Your program sends {STOPPING}, but then SIGTERM kills it. Most likely it raises the signal again at the "
+            "end. Call exit(EXIT_SUCCESS) instead."
         )
     if killed(o):
         return why_a_signal_ended_it(killed(o))
     if is_left(o):
-        return SIGTERM_IS_LOST
+        return why_it_is_still_running(o)
     if o.after.status != 0:
-        return "it was told to stop, and did: that is no failure, and has status 0. A manager would take it for one"
+        return (
+            "Your program does not exit with status 0 after SIGTERM. The manager asked for this stop, but takes any "
+            "other status for a failure. Call exit(EXIT_SUCCESS)."
+        )
+    if o.after.left:
+        return LEFT_BEHIND
     if came_from_another(o, p, STOPPING):
         return FROM_ANOTHER
     if came_as_no_line(o, STOPPING):
-        return is_a_line(STOPPING)
-    return "it ends, and has not said so: who looks at it meanwhile takes it for a service that runs"
+        return is_a_line(o, STOPPING)
+    return (
+        f"Your program exits without {STOPPING}. Until it has exited, the manager takes it for a service that works. "
+        f"Send {STOPPING} as soon as SIGTERM comes."
+    )
 
 
 # SIGHUP
@@ -344,31 +465,31 @@ LONG = Scene(then=(Series(signal.SIGHUP, RELOADS), Signal(signal.SIGTERM)))
 OTHER_UNITS = {"seconds": 1, "milliseconds": 1e3, "nanoseconds": 1e9}
 
 TELLS_OF_RELOADS = (
-    f"kill -HUP, and once more: each time {RELOADING} and MONOTONIC_USEC=NOW in one datagram, then {READY}"
+    f"after kill -HUP, twice: each time {RELOADING} and MONOTONIC_USEC=NOW in one datagram, then {READY}"
 )
 
 
 @dataclass(frozen=True)
 class Reload:
-    """What was told after one SIGHUP."""
+    """What the manager got after one SIGHUP."""
 
     done: Done
     lines: tuple[str, ...]  # that came from the process itself
-    times: tuple[str, ...]  # what stands behind MONOTONIC_USEC, where RELOADING=1 is in the same datagram
+    times: tuple[str, ...]  # the values of MONOTONIC_USEC that are in one datagram with RELOADING=1
 
     @property
     def is_told(self) -> bool:
-        """Whether it was told that the reload begins."""
+        """Whether the manager got the message that the reload begins."""
         return RELOADING in self.lines
 
     @property
     def is_over(self) -> bool:
-        """Whether it was told that it has come to its end: after that it begins, which has to be told."""
+        """Whether READY=1 came after RELOADING=1, which must be there."""
         return READY in self.lines[self.lines.index(RELOADING) :]
 
     @property
     def is_of_now(self) -> bool:
-        """Whether the first of `times`, of which there has to be one, is that of the reload."""
+        """Whether the first of `times` is the time of the reload; there must be one."""
         microseconds = whole_number(self.times[0])
         if microseconds is None:
             return False
@@ -377,12 +498,12 @@ class Reload:
 
     @property
     def is_right(self) -> bool:
-        """Whether all of it was told."""
+        """Whether all that is asked for came."""
         return self.is_told and self.is_over and bool(self.times) and self.is_of_now
 
 
 def reload_of(p: Process, done: Done) -> Reload:
-    """What was told after one deed, which is a SIGHUP."""
+    """What the manager got after one deed, which is a SIGHUP."""
     together = [message for message in done.said.notices if RELOADING in assignments(message)]
     lines = [line for message in together for line in assignments(message)]
     times = [line.partition("=")[2] for line in lines if line.startswith("MONOTONIC_USEC=")]
@@ -391,50 +512,92 @@ def reload_of(p: Process, done: Done) -> Reload:
 
 @check(read="sd_notify(3), clock_gettime(2)", scene=RELOADED, follows=[ready], expects=TELLS_OF_RELOADS)
 def reloads(o: Observation, p: Process) -> Finding:
-    """SIGHUP: it tells that it reloads, since when, and that it is ready again."""
+    """on SIGHUP the program sends RELOADING=1 with the time, then READY=1."""
     first, second = (reload_of(p, done) for done in o.done)
     if o.after.left == (p.pid,) and first.is_right and second.is_right:
         return None
     return Wrong(
         expected=TELLS_OF_RELOADS,
-        observed=f"{after(o)}; told: {'; then '.join(quoted(done.said.notices) for done in o.done)}",
+        observed=f"{manager_got(o.done[0].said.notices)}, after the second SIGHUP {quoted(o.done[1].said.notices)}; "
+        f"{after(o)}",
         because=why_it_does_not_reload(o, p, first, second),
     )
 
 
 def why_it_does_not_reload(o: Observation, p: Process, first: Reload, second: Reload) -> str:
     if o.after.status is not None and not killed(o):
-        return "it ends at SIGHUP, which is to tell it that there is something to be read again"
-    if first.is_right and not second.done.said.notices:
         return (
-            "the first SIGHUP was taken, and the second was not: a handler may hold for one time only (SA_RESETHAND), "
-            "or what waits is not in a loop"
+            "Your program exits on SIGHUP. The signal only asks it to read its configuration again. Reload, and then "
+            "wait for the next signal."
         )
+    if first.is_right and not second.done.said.notices and killed(o) in (0, signal.SIGHUP):
+        return why_the_second_is_not_taken(o)
     if killed(o):
         return why_a_signal_ended_it(killed(o))
     if came_from_another(o, p, RELOADING):
         return FROM_ANOTHER
     if came_as_no_line(o, RELOADING):
-        return is_a_line(RELOADING)
+        return is_a_line(o, RELOADING)
+    if first.is_told and not first.is_over and not second.done.said.notices:
+        return (
+            f"Your program sends {RELOADING}, and nothing after that. Most likely it starts itself again with exec(), "
+            "and NOTIFY_SOCKET is gone then, or it waits for something. Reload in the same process, then send "
+            f"{READY}."
+        )
     if not first.is_right:
         return why_the_reload_is_wrong(o, first)
     if not second.is_right:
         return why_the_reload_is_wrong(o, second)
-    return "what it said is right, but one process is to live on, the same as before"
+    return (
+        "The messages are right, but afterwards the first process is gone, or not alone. Reload in that process, and "
+        "leave no other process behind."
+    )
+
+
+def why_the_second_is_not_taken(o: Observation) -> str:
+    if killed(o):
+        return (
+            "Your program handles the first SIGHUP, but the second one kills it. Most likely the handler works only "
+            "once (SA_RESETHAND). Leave that flag out, or block the signal and wait for it in a loop."
+        )
+    return (
+        "Your program handles the first SIGHUP, but not the second. Wait for signals in a loop, and reload each time "
+        "that SIGHUP comes."
+    )
 
 
 def why_the_reload_is_wrong(o: Observation, wrong: Reload) -> str:
+    if not wrong.is_told and waits_in_accept(o):
+        return WAITS_IN_ACCEPT
+    if not wrong.is_told and signal.SIGHUP in o.survivor.ignored:
+        return (
+            "Your program ignores SIGHUP. A daemon may do that, but for a service the signal asks for a reload. Block "
+            "it and wait for it with sigwaitinfo(), or install a handler."
+        )
     if not wrong.is_told:
-        return f"it was not told {RELOADING}: SIGHUP is not acted on, or not told of"
+        return (
+            f"Your program does not send {RELOADING} after SIGHUP. Most likely it reloads without a message, or does "
+            f"nothing on SIGHUP. Send {RELOADING} and the time first, reload, then send {READY}."
+        )
+    if not wrong.is_over and READY in wrong.lines:
+        return (
+            f"Your program sends {READY} before {RELOADING}, so for the manager the reload never ends. Send "
+            f"{RELOADING} first, reload, then send {READY}."
+        )
     if not wrong.is_over:
         return (
-            f"the reload does not come to an end: {READY}, after {RELOADING}, says that it did. Until then whoever "
-            "asked for it waits. (A program that starts itself anew finds no NOTIFY_SOCKET any more)"
+            f"Your program does not send {READY} after {RELOADING}, so for the manager the reload never ends. Send it "
+            "when the reload is over."
+        )
+    if not wrong.times and any(line.startswith("MONOTONIC_USEC=") for line in wrong.lines):
+        return (
+            f"MONOTONIC_USEC comes in another datagram than {RELOADING}. Send both as two lines of one message, with a "
+            "newline (\\n) between them."
         )
     if not wrong.times:
         return (
-            f"MONOTONIC_USEC belongs into the same datagram as {RELOADING}, a line below it. By the time the manager "
-            "knows that this is the answer to its own signal, and none that came late"
+            f"Your program sends {RELOADING} without the time. From the time the manager knows that this reload "
+            "answers its own SIGHUP. Add MONOTONIC_USEC=N as a second line of the same message."
         )
     return why_the_time_is_wrong(wrong.times[0], wrong.done, o.when)
 
@@ -442,31 +605,37 @@ def why_the_reload_is_wrong(o: Observation, wrong: Reload) -> str:
 def why_the_time_is_wrong(text: str, done: Done, when: float) -> str:
     number = whole_number(text)
     if number is None:
-        return "that is no whole number: microseconds, by which two times can be compared"
+        return (
+            "The value of MONOTONIC_USEC is not a whole number. Send the microseconds in the digits 0 to 9 only, "
+            "without a sign, a point or a unit."
+        )
     if abs(number / 1e6 - when) < 24 * 3600:
         return (
-            "that is the time of day, CLOCK_REALTIME, which may be set. The manager compares it with its own "
-            "CLOCK_MONOTONIC, which counts from the start of the machine"
+            "Your program sends the time of day (CLOCK_REALTIME), which somebody may set. The manager compares the "
+            "value with CLOCK_MONOTONIC. Use that clock in clock_gettime()."
         )
     for name, unit in OTHER_UNITS.items():
         if int(done.begun * unit) <= number <= done.over * unit:
-            return f"that is the time in {name}. The manager takes it for microseconds, and so for another time"
+            return (
+                f"Your program sends the time in {name}, but the manager expects microseconds. Send "
+                "tv_sec * 1000000 + tv_nsec / 1000."
+            )
     if number / 1e6 < done.begun:
         return (
-            "that is a time before SIGHUP came: it answers nothing that the manager has asked for. Ask the clock anew "
-            "at each reload"
+            "Your program sends a time before this SIGHUP. Most likely it asks the clock only once, at its start, or "
+            "prints the microseconds without leading zeros (%06ld). Call clock_gettime() in each reload."
         )
     return (
-        "that is not the time at which the reload began: microseconds of CLOCK_MONOTONIC, which counts from the start "
-        "of the machine. No other clock will do"
+        "The value is not the time at which the reload began. Most likely it comes from another clock, or is computed "
+        "wrongly. Use CLOCK_MONOTONIC, and send tv_sec * 1000000 + tv_nsec / 1000."
     )
 
 
-TELLS_OF_STOP_AT_LAST = f"SIGHUP {RELOADS} times, and then SIGTERM: {STOPPING}, and status 0"
+TELLS_OF_STOP_AT_LAST = f"after SIGHUP {RELOADS} times, then SIGTERM: {STOPPING}, and exit status 0"
 
 
 @check(
-    says=f"after {RELOADS} reloads it still tells that it stops",
+    says=f"after {RELOADS} reloads the program still sends {STOPPING}",
     read="close(2), getrlimit(2)",
     scene=LONG,
     follows=[stops, reloads],
@@ -477,7 +646,7 @@ def tells_on(o: Observation, p: Process) -> Finding:
         return None
     return Wrong(
         expected=TELLS_OF_STOP_AT_LAST,
-        observed=f"{after(o)}; told: {quoted(o.done[1].said.notices)}{printed_after(o)}",
+        observed=f"{after(o)}; {manager_got(o.done[1].said.notices)}{printed_after(o)}",
         because=why_it_falls_silent(o),
     )
 
@@ -486,14 +655,16 @@ def why_it_falls_silent(o: Observation) -> str:
     if killed(o):
         return why_a_signal_ended_it(killed(o))
     if is_left(o):
-        return SIGTERM_IS_LOST
+        return why_it_is_still_running(o)
+    if o.after.left:
+        return LEFT_BEHIND
     return (
-        "at first it tells, and then it cannot any more. A socket that is made for a word, and not closed again, takes "
-        "a descriptor each time, and there are 256: close() it, or keep one for all"
+        "Most likely your program opens a socket for each message and never closes it. The lab allows 256 descriptors, "
+        "so later messages cannot be sent. Call close() each time, or keep one socket."
     )
 
 
-# The signals are held before it is ready
+# The program blocks or handles the signals before it is ready
 
 HELD_BEFORE = Scene(fault=Fault.LOOK_BEFORE)
 
@@ -504,14 +675,14 @@ def names_of(signals: Iterable[int]) -> str:
 
 
 def held_at_ready(o: Observation) -> frozenset[int] | None:
-    """The signals that were held when it told that it is ready, none if it never did; None if that was not seen."""
+    """The signals that were blocked or handled at READY=1, none if it never came; None if the lab did not see that."""
     for message, held in zip(o.notices, o.held.told_with):
         if READY in assignments(message):
             return held
     return frozenset()
 
 
-FIRST_HELD = f"{names_of(TOLD_BY)} blocked, or with a handler, before {READY} is sent"
+FIRST_HELD = f"{names_of(TOLD_BY)} are blocked or have a handler when {READY} is sent"
 
 
 @check(
@@ -521,23 +692,23 @@ FIRST_HELD = f"{names_of(TOLD_BY)} blocked, or with a handler, before {READY} is
     expects=FIRST_HELD,
 )
 def holds_signals_first(o: Observation, p: Process) -> Finding:
-    """when it tells that, SIGHUP and SIGTERM would not end it any more."""
+    """the program blocks or handles SIGHUP and SIGTERM before it sends READY=1."""
     held = held_at_ready(o)
     if held is None:
-        return Unseen("the call by which it was told was not seen")
+        return Unseen(f"the lab did not see the call that sent {READY}")
     if TOLD_BY <= held:
         return None
     return Wrong(
         expected=FIRST_HELD,
-        observed=f"when it was sent, not so: {names_of(TOLD_BY - held)}",
+        observed=f"neither blocked nor with a handler: {names_of(TOLD_BY - held)}",
         because=(
-            "who has heard that it is ready may tell it something at once, and a signal would still do what it does by "
-            "default. First all that takes signals, then the notice"
+            f"Your program sends {READY} too early. The manager may send a signal at once, and the signal would kill "
+            f"your program or get lost. Block or handle all signals first, then send {READY}."
         ),
     )
 
 
-# Where nobody can be told
+# There is no manager, or it cannot be reached
 
 ALONE = Scene(notify=Manager.NONE, then=(Signal(signal.SIGHUP), Signal(signal.SIGTERM)))
 MISSING = Scene(notify=Manager.MISSING, then=(Signal(signal.SIGTERM),))
@@ -546,11 +717,11 @@ FULL = Scene(notify=Manager.FULL, then=(Signal(signal.SIGHUP), Signal(signal.SIG
 
 @check(read="sd_notify(3)", scene=ALONE, follows=[stops, reloads])
 def alone(o: Observation) -> Finding:
-    """without NOTIFY_SOCKET it just runs, and stops as well."""
+    """without NOTIFY_SOCKET the program runs and stops as usual."""
     if stopped_well(o):
         return None
     return Wrong(
-        expected="it runs, also after kill -HUP, and after kill -TERM ends with status 0",
+        expected="the program keeps running, also after kill -HUP; after kill -TERM it exits with status 0",
         observed=f"{after(o)}{printed_after(o)}",
         because=why_it_cannot_be_alone(o),
     )
@@ -559,31 +730,56 @@ def alone(o: Observation) -> Finding:
 def why_it_cannot_be_alone(o: Observation) -> str:
     if o.process is None and crash(o):
         return (
-            "it runs into a crash without a service manager: getenv() returns NULL then, which is no text that "
-            "strlen() or strcpy() could look at. Whoever tries it out by hand has none"
+            "Your program crashes where NOTIFY_SOCKET is not set. Most likely it uses what getenv() returned without a "
+            "test. That is NULL for a missing variable. Test for NULL, and send nothing then."
         )
     if o.process is None:
         return (
-            "it does not run without a service manager: that getenv() returns NULL then is no error. Whoever tries it "
-            "out by hand has none"
+            "Your program exits where NOTIFY_SOCKET is not set. That is no error, because somebody may start it by "
+            "hand, without a manager. Send nothing then, and keep running."
+        )
+    if killed(o) in FAULTS:
+        return (
+            "Your program starts, but crashes when it has something to send. Most likely only the first message is "
+            "sent after a test whether there is a manager. Test that before each message."
         )
     if killed(o):
-        return (
-            "it runs, and where there is something to be told it is ended by a signal: each word has to look whether "
-            "there is somebody to be told, and not the first one alone"
-        )
+        return why_a_signal_ended_it(killed(o))
     if is_left(o):
-        return SIGTERM_IS_LOST
-    return "it stops in another way than with one"
+        return why_it_is_still_running(o)
+    if o.after.left:
+        return LEFT_BEHIND
+    return (
+        "Without a manager your program does not exit with status 0 after SIGTERM. Send nothing when NOTIFY_SOCKET is "
+        "not set, and do everything else in the same way."
+    )
+
+
+KEEPS_SERVING = (
+    "Your program does not keep running where it cannot reach the manager. It matters more that the service works than "
+    "that the manager hears of it. Print a warning, and go on."
+)
+
+
+def why_it_stops_otherwise(o: Observation) -> str:
+    """The cause where the manager cannot be reached, and the program stops in another way than with status 0."""
+    if killed(o):
+        return why_a_signal_ended_it(killed(o))
+    if o.after.left:
+        return LEFT_BEHIND
+    return (
+        "Where it cannot reach the manager, your program does not exit with status 0 after SIGTERM. A message that "
+        "cannot be sent is no reason for another status. Print a warning, and exit with status 0."
+    )
 
 
 @check(read="sd_notify(3), sendto(2)", scene=MISSING, follows=[stops])
 def nobody_there(o: Observation) -> Finding:
-    """it runs on where nobody is at the socket."""
+    """the program keeps running when no manager is at the socket."""
     if stopped_well(o):
         return None
     return Wrong(
-        expected="it runs, and after kill -TERM ends with status 0",
+        expected="the program keeps running, and after kill -TERM exits with status 0",
         observed=f"{after(o)}{printed_after(o)}",
         because=why_nobody_matters(o),
     )
@@ -591,25 +787,23 @@ def nobody_there(o: Observation) -> Finding:
 
 def why_nobody_matters(o: Observation) -> str:
     if o.process is None:
+        return KEEPS_SERVING
+    if is_left(o):
         return (
-            "it ends because the manager cannot be told: to serve is worth more than to be told of. A line in the log "
-            "is enough"
+            "Your program is still running after SIGTERM. Most likely it tries again and again to reach the manager, "
+            "and does not look for signals meanwhile. Try once, print a warning, and go on."
         )
-    if o.after.left:
-        return (
-            "it tries again and again, or waits until somebody is there, and takes no signal meanwhile: to serve is "
-            "worth more than to be told of. Say it once, and go on"
-        )
-    return "it stops in another way than where somebody is told: that sendto() fails is no reason for that"
+    return why_it_stops_otherwise(o)
 
 
 @check(read="sendto(2), unix(7)", scene=FULL, follows=[stops, reloads, nobody_there])
 def never_waits(o: Observation) -> Finding:
-    """it does not wait where the socket is full."""
+    """the program does not wait when the manager's socket is full."""
     if stopped_well(o):
         return None
     return Wrong(
-        expected="nobody reads what the manager is told: it comes to rest, and after kill -TERM ends with status 0",
+        expected="nobody reads the manager's socket: the program keeps running, and after kill -TERM exits with "
+        "status 0",
         observed=f"{after(o)}{printed_after(o)}",
         because=why_it_waits(o),
     )
@@ -617,50 +811,50 @@ def never_waits(o: Observation) -> Finding:
 
 def why_it_waits(o: Observation) -> str:
     if o.process is None:
-        return "it ends because the manager cannot be told: to serve is worth more than to be told of"
-    if o.after.status is None:
+        return KEEPS_SERVING
+    if is_left(o):
         return (
-            "it hangs in the call that sends: without MSG_DONTWAIT that waits until there is room. Or it tries until "
-            "there is. A manager that is stuck would hold up all services"
+            "Your program is still running after SIGTERM. Most likely it waits in the call that sends, until there is "
+            "room, or tries again and again. Pass MSG_DONTWAIT, and give up the message when the call fails."
         )
-    return "it stops in another way than where somebody reads: that sendto() fails is no reason for that"
+    return why_it_stops_otherwise(o)
 
 
 # WATCHDOG=1
 
-PERIOD = 0.2  # seconds between two signs of life, at the most, that are asked for
-OFTEN = 0.75 * PERIOD  # half of it is meant; this much a busy machine may spoil
-PINGS, IN_A_ROW = 7, 4  # how many are waited for, and over how many of them OFTEN is to hold once
-TOO_OFTEN = PERIOD / 50  # ten times as often would do no harm; who does not wait is much quicker
+PERIOD = 0.2  # seconds: WATCHDOG_USEC asks for a sign of life at least this often
+OFTEN = 0.75 * PERIOD  # half of it is meant, and a busy machine may take some more time
+PINGS, IN_A_ROW = 7, 4  # so many the lab waits for, and over so many of them OFTEN must hold once
+TOO_OFTEN = PERIOD / 50  # ten times as often does no harm, and a program that does not wait is much quicker
 ASKED = (f"WATCHDOG_USEC={PERIOD * 1e6:.0f}",)
 WATCHED = Scene(environment=ASKED, then=(AwaitPings(PINGS),))
 NOT_WATCHED = Scene(environment=(*ASKED, "WATCHDOG_PID=1"), then=(AwaitPings(PINGS),))
 
-TWICE_AS_OFTEN = f"{ASKED[0]}: {PING} twice as often, every {PERIOD / 2} s"
+TWICE_AS_OFTEN = f"with {ASKED[0]}: {PING} every {PERIOD / 2} s, which is twice as often"
 
 
 def ping_period(p: Process, notices: Iterable[Message], in_a_row: int) -> float | None:
-    """Seconds between signs of life, where so many in a row came soonest; None if there were not so many."""
+    """The shortest time, in seconds, between signs of life, over so many in a row; None if not so many came."""
     pings = [message for message in notices if message.sender == p.pid and PING in assignments(message)]
     spans = [last.when - first.when for first, last in zip(pings, pings[in_a_row - 1 :])]
     return min(spans) / (in_a_row - 1) if spans else None
 
 
 def pings_late(o: Observation, p: Process) -> bool:
-    """Whether they come too seldom, if at all."""
+    """Whether the signs of life come too seldom, or not at all."""
     period = ping_period(p, o.done[0].said.notices, IN_A_ROW)
     return period is None or period > OFTEN
 
 
 def pings_without_end(o: Observation, p: Process) -> bool:
-    """Whether they come much more often than anybody could want: from the first one on."""
+    """Whether the signs of life come without a pause, from the first one on."""
     period = ping_period(p, o.notices, PINGS)
     return period is not None and period < TOO_OFTEN
 
 
 @check(read="sd_watchdog_enabled(3)", scene=WATCHED, follows=[ready], expects=TWICE_AS_OFTEN)
 def watchdog(o: Observation, p: Process) -> Finding:
-    """gives signs of life where WATCHDOG_USEC asks for them."""
+    """the program sends WATCHDOG=1 as WATCHDOG_USEC asks for it."""
     tells_of_reload = RELOADING in lines_from(p, o.notices)
     if not pings_late(o, p) and not pings_without_end(o, p) and not tells_of_reload:
         return None
@@ -674,65 +868,75 @@ def watchdog(o: Observation, p: Process) -> Finding:
 def how_often(o: Observation, p: Process) -> str:
     """How often signs of life came, in words."""
     if pings_without_end(o, p):
-        return f"{PINGS} of them within {TOO_OFTEN * (PINGS - 1) * 1e3:.0f} ms"
+        return f"{PING} came {PINGS} times within {TOO_OFTEN * (PINGS - 1) * 1e3:.0f} ms"
     period = ping_period(p, o.done[0].said.notices, IN_A_ROW)
-    return f"{lines_from(p, o.notices).count(PING)} in all" if period is None else f"one every {period:.1f} s"
+    if period is None:
+        count = lines_from(p, o.notices).count(PING)
+        return f"{PING} came {f'{count} times' if count > 1 else 'once' if count else 'never'}"
+    return f"{PING} came every {period:.1f} s"
 
 
 def why_the_signs_are_wrong(o: Observation, p: Process) -> str:
     if came_from_another(o, p, PING):
         return FROM_ANOTHER
+    if came_as_no_line(o, PING):
+        return is_a_line(o, PING)
+    if killed(o):
+        return why_a_signal_ended_it(killed(o))
     if pings_without_end(o, p):
         return (
-            "they come one after another, without a pause: it is busy, and keeps the manager busy. A descriptor of a "
-            "timer (timerfd_create(2)) that has expired stays readable until it is read. Or what is to wait in the "
-            "loop returns at once; or the time, in microseconds, is taken for one in a smaller unit"
+            f"Your program sends {PING} without a pause. Most likely the call that waits returns at once, for example "
+            "because nobody reads the descriptor of an expired timer (timerfd). Or your program does not take "
+            "WATCHDOG_USEC for microseconds. Wait half of that time."
         )
     lines = lines_from(p, o.notices)
     if RELOADING in lines:
         return (
-            "it tells of a reload that nobody asked for, too: does one case of a switch run on into the next one, "
-            "without a break?"
+            f"Your program sends {RELOADING} too, although no SIGHUP came. Most likely a case of the switch has no "
+            "break, so the next case runs as well. End each case with break."
         )
+    if lines.count(PING) == 0 and waits_in_accept(o):
+        return WAITS_IN_ACCEPT
     if lines.count(PING) == 0:
         return (
-            "none came: a manager that asked takes it for dead, and ends it. WATCHDOG_USEC is in microseconds; in "
-            "another unit they come much too late, and alarm(), which has whole seconds, is too coarse"
+            f"No {PING} came, and a manager would take your program for dead. Most likely it ignores WATCHDOG_USEC, or "
+            "takes the microseconds for another unit, or uses alarm(), which counts whole seconds. Use setitimer()."
         )
     if lines.count(PING) == 1:
         return (
-            "one sign of life says nothing of what comes later: they have to go on. A timer has an interval "
-            "(it_interval), alarm() has to be set anew each time"
+            f"Your program sends {PING} only once, but the manager wants it again and again. Send it from a timer that "
+            "repeats: set its it_interval."
         )
     return (
-        "that is not often enough. A sign that is sent when the time is over comes too late: half of it is a good "
-        "period. A manager takes a service that is late for dead, and ends it"
+        f"{PING} comes too seldom. If it comes only at the end of the time, it may be late, and the manager kills the "
+        "service. Wait half of WATCHDOG_USEC each time."
     )
 
 
 # Bonus
 
-NONE_FOR_ANOTHER = f"{' '.join(NOT_WATCHED.environment)}: no {PING}"
+NONE_FOR_ANOTHER = f"with {' and '.join(NOT_WATCHED.environment)}: no {PING}"
 
 
 @check(read="sd_watchdog_enabled(3)", bonus=True, scene=NOT_WATCHED, expects=NONE_FOR_ANOTHER)
 def not_watched(o: Observation, p: Process) -> Finding:
-    """gives none where WATCHDOG_PID is another process's."""
+    """the program sends no WATCHDOG=1 when WATCHDOG_PID is another process."""
     if PING not in lines_from(p, o.notices):
         return None
     return Wrong(
         expected=NONE_FOR_ANOTHER,
-        observed=quoted(o.done[0].said.notices),
-        because="another process was asked: it inherited the variables from a parent that was meant",
+        observed=manager_got(o.done[0].said.notices),
+        because="WATCHDOG_PID names another process, so your program has only inherited the variables. Compare the "
+        f"value with getpid(), and send no {PING} if it differs.",
     )
 
 
-NEITHER_OF_THE_TWO = "neither of the two, whoever was meant"
+NEITHER_OF_THE_TWO = "neither of the two variables, whatever WATCHDOG_PID says"
 
 
 @check(read="sd_watchdog_enabled(3), unsetenv(3)", bonus=True, scene=NOT_WATCHED, expects=NEITHER_OF_THE_TWO)
 def forgets_watchdog(o: Observation, p: Process) -> Finding:
-    """WATCHDOG_USEC and WATCHDOG_PID are not in its environment any more."""
+    """the program removes WATCHDOG_USEC and WATCHDOG_PID from its environment."""
     why_unseen = no_environ(o)
     if why_unseen:
         return Unseen(why_unseen)
@@ -742,7 +946,8 @@ def forgets_watchdog(o: Observation, p: Process) -> Finding:
     return Wrong(
         expected=NEITHER_OF_THE_TWO,
         observed=", ".join(f"{name}={value}" for name, value in found.items()),
-        because="they are as little for what it starts as NOTIFY_SOCKET is",
+        because="Your program leaves this in its environment, so every program that it starts inherits it. Call "
+        "unsetenv() for both variables, as for NOTIFY_SOCKET.",
     )
 
 
@@ -751,13 +956,13 @@ NO_NAME = Scene(notify=Manager.NONE, environment=(f"NOTIFY_SOCKET=/{'x' * 5000}"
 
 @check(read="sd_notify(3)", bonus=True, scene=NO_NAME)
 def no_name(o: Observation) -> Finding:
-    """says so where NOTIFY_SOCKET names no socket, and runs on."""
+    """the program warns of an invalid NOTIFY_SOCKET, and keeps running."""
     if stopped_well(o) and says_why(o, "NOTIFY_SOCKET", "xxxx"):
         return None
     return Wrong(
         expected=(
-            "5001 characters are too long for a name: a line about NOTIFY_SOCKET; it runs, and after kill -TERM ends "
-            "with status 0"
+            "a line about NOTIFY_SOCKET, because 5001 characters are too many for a name; the program keeps running, "
+            "and after kill -TERM exits with status 0"
         ),
         observed=after(o) + printed_after(o)[:200],
         because=why_the_name_is_wrong(o),
@@ -767,15 +972,19 @@ def no_name(o: Observation) -> Finding:
 def why_the_name_is_wrong(o: Observation) -> str:
     if stopped_well(o):
         return (
-            "nobody learns that it was this name: that the manager will wait for ever has a reason, and a name that is "
-            "cut off is another one"
+            "Your program keeps running, but prints nothing about NOTIFY_SOCKET. So nobody learns why the manager "
+            "waits in vain. Print a warning that has NOTIFY_SOCKET in it."
         )
-    if crash(o) or killed(o):
+    if crash(o) in FAULTS or killed(o) in FAULTS:
         return (
-            "sun_path has room for 108 characters, and what is copied beyond it lands in what stands behind: look at "
-            "the length before memcpy() or strcpy()"
+            "Most likely your program copies the name beyond the end of sun_path, which has 108 bytes. Compare the "
+            "length with sizeof(sun_path) before you call memcpy() or strcpy()."
         )
-    return "it does not run then: to serve is worth more than to be told of"
+    if o.process is None:
+        return KEEPS_SERVING
+    if is_left(o):
+        return why_it_is_still_running(o)
+    return why_it_stops_otherwise(o)
 
 
 NOBODY = os.strerror(errno.ENOENT)
@@ -784,66 +993,71 @@ LINE_WITH_REASON = f'a line with the reason, "{NOBODY}"'
 
 @check(read="sendto(2), strerror(3)", bonus=True, scene=MISSING, expects=LINE_WITH_REASON)
 def says_why_not(o: Observation, p: Process) -> Finding:
-    """says why where nobody is at the socket."""
+    """when no manager is at the socket, the program prints why."""
     if says_why(o, NOBODY):
         return None
     return Wrong(
         expected=LINE_WITH_REASON,
-        observed=printed(o).removeprefix("; ") or "it printed nothing",
-        because="whoever finds out that the manager waits in vain has nothing to go by: errno knows why",
+        observed=printed(o).removeprefix("; ") or "your program printed nothing",
+        because="Your program does not print why it cannot reach the manager. That leaves nobody a hint why the "
+        "manager waits in vain. Print strerror(errno) right after the call that failed.",
     )
 
 
-NO_COMPLAINT = "no line of level <4>, a warning, or worse"
+NO_COMPLAINT = "no line with a level from <0> to <4>, which are errors and warnings"
 
 
 def complaints(o: Observation) -> list[str]:
-    """The lines of what it printed that are warnings or worse."""
+    """The lines that the program printed with the level of a warning or an error."""
     lines = (o.printed + "".join(done.said.printed for done in o.done)).splitlines()
     return [line for line in lines if re.match("<[0-4]>", line)]
 
 
 @check(read="sd_notify(3), sd-daemon(3)", bonus=True, scene=ALONE, expects=NO_COMPLAINT)
 def alone_in_peace(o: Observation, p: Process) -> Finding:
-    """without NOTIFY_SOCKET it does not complain."""
+    """without NOTIFY_SOCKET the program prints no warning."""
     found = complaints(o)
     if not found:
         return None
     return Wrong(
         expected=NO_COMPLAINT,
-        observed=f'it printed "{found[0][:120]}"',
-        because="nothing is wrong: there is nobody to be told, and so nothing to be done",
+        observed=f'your program printed "{found[0][:120]}"',
+        because="Most likely your program warns that there is no manager. That is no mistake, because somebody may "
+        "start it by hand. Print nothing then, or use <6> or <7> as the level.",
     )
 
 
-A_LINE_EACH = "after kill -HUP and after kill -TERM a line each"
+A_LINE_EACH = "a line with a level after kill -HUP, and another one after kill -TERM"
 
 
 @check(read="sd-daemon(3)", bonus=True, scene=ALONE, expects=A_LINE_EACH)
 def logs_both(o: Observation, p: Process) -> Finding:
-    """logs that it reloads, and that it stops."""
+    """the program logs that it reloads, and that it stops."""
     if all(any(map(LEVEL.match, done.said.printed.splitlines())) for done in o.done):
         return None
     return Wrong(
         expected=A_LINE_EACH,
-        observed="; ".join(f'{done.deed}: "{done.said.printed.strip()[:60]}"' for done in o.done),
-        because="whoever looks into the log later does not learn when it was, or whether it was at all",
+        observed="your program printed "
+        + ", ".join(f'after {done.deed} "{done.said.printed.strip()[:60]}"' for done in o.done),
+        because="Your program does not log both events. From its log nobody can tell later when it reloaded, or "
+        "whether it stopped by itself. Print a line with a level for each.",
     )
 
 
 INTERRUPTED = Scene(then=(Signal(signal.SIGINT),))
-AS_FOR_SIGTERM = f"kill -INT: {STOPPING}, and status 0"
+AS_FOR_SIGTERM = f"after kill -INT: {STOPPING}, and exit status 0"
 
 
 @check(read="signal(7)", bonus=True, scene=INTERRUPTED, expects=AS_FOR_SIGTERM)
 def interrupted(o: Observation, p: Process) -> Finding:
-    """Ctrl-C stops it as SIGTERM does."""
+    """Ctrl-C (SIGINT) has the same effect as SIGTERM."""
     if stopped_well(o) and STOPPING in told_at(o, p, signal.SIGINT):
         return None
     return Wrong(
         expected=AS_FOR_SIGTERM,
-        observed=f"{after(o)}; told: {quoted(o.done[0].said.notices)}",
-        because="that is what a terminal sends when it is tried out by hand: it has to stop in good order then",
+        observed=f"{after(o)}; {manager_got(o.done[0].said.notices)}",
+        because="Your program does not treat SIGINT as it treats SIGTERM. You send SIGINT with Ctrl-C when you try it "
+        "by hand. Block or handle SIGINT too, and stop in the same way.",
     )
 
 
