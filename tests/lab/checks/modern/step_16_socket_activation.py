@@ -1,4 +1,4 @@
-"""Step 16: it serves on sockets that were there before it."""
+"""Step 16: the program serves at sockets that the service manager has opened before."""
 
 from __future__ import annotations
 
@@ -9,35 +9,36 @@ import signal
 from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
+from typing import Sequence
 
 from lab.checks.check import Finding, Unseen, Wrong, check
-from lab.checks.common import ended, fate, stopped_well
+from lab.checks.common import CRASHES, crash, ended, fate, is_left, killed, signal_name, stopped_well
 from lab.checks.modern import step_15_notify as step_15
-from lab.checks.modern.step_15_notify import READY, after, in_c, no_environ
+from lab.checks.modern.step_15_notify import READY, after, in_c, manager_got, no_environ
 from lab.facts import Crowded, Descriptor, Observation, Process, Served
 from lab.faults import Fault
-from lab.scene import Connect, Crowd, Listen, Scene, Signal, Vanish
+from lab.scene import Connect, Crowd, Deed, Listen, Scene, Signal, Vanish
 
 USUAL = replace(step_15.USUAL, listen=(Listen.UNIX, Listen.TCP4))
 FIRST = 3  # SD_LISTEN_FDS_START
 VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 
-GONE, REFUSED = os.strerror(errno.ENOENT), os.strerror(errno.ECONNREFUSED)  # what a client may be told
+GONE, REFUSED = os.strerror(errno.ENOENT), os.strerror(errno.ECONNREFUSED)  # why a client fails
 
 CROWD = 1000
-AT_FIRST, AT_SECOND = Connect("0"), Connect("1")  # of the sockets that are passed
+AT_FIRST, AT_SECOND = Connect("0"), Connect("1")  # a client at the first socket that is passed, and at the second
 SERVED = Scene(then=(AT_FIRST, AT_SECOND, Signal(signal.SIGHUP), AT_FIRST, AT_SECOND, Signal(signal.SIGTERM)))
 STOPPED = Scene(then=(AT_FIRST, Signal(signal.SIGTERM), AT_FIRST, AT_SECOND))
 VERSION_6 = Scene(listen=(Listen.TCP6,), then=(AT_FIRST,))
 CROWDED = Scene(then=(Crowd("1", CROWD), AT_SECOND, AT_FIRST))
-MANY = 8  # the most that the launcher passes
+MANY = 8  # the launcher passes no more
 AT_MANY = Scene(listen=(Listen.UNIX,) * MANY, then=(Connect(f"{MANY - 1}"), AT_FIRST))
 ACCEPT_FAILS = Scene(fault=Fault.ACCEPT_ONCE, then=(AT_FIRST, AT_FIRST))
 VANISHED = Scene(then=(Vanish("0", 20), Vanish("1", 20), AT_FIRST, AT_SECOND))
 NO_SOCKET = Scene(listen=(Listen.UNIX, Listen.FILE))
 NO_NUMBER = Scene(environment=("LISTEN_FDS=2x",))
 
-ENDS = {"closed": "end of file", "open": "no end of file"}
+ENDS = {"closed": "then end of file", "open": "and the connection stays open"}
 
 
 def served(o: Observation) -> list[Served]:
@@ -46,18 +47,18 @@ def served(o: Observation) -> list[Served]:
 
 
 def all_served(o: Observation) -> bool:
-    """Whether every client got the same line, and then end of file."""
+    """Whether all clients got the same text, which ends with a newline, and then end of file."""
     texts = {each.text for each in served(o)}
     return len(texts) == 1 and texts.pop().endswith("\n") and all(each.how == "closed" for each in served(o))
 
 
 def is_refused(o: Observation) -> bool:
-    """Whether a client was told that nobody listens there."""
+    """Whether a client came to a socket where no process listened."""
     return any(each.how == REFUSED for each in served(o))
 
 
 def in_words(got: Served) -> str:
-    """What a client got."""
+    """What a client got, in a few words."""
     if got.how not in ENDS and not got.text:
         return got.how
     text = in_c(got.text)
@@ -66,82 +67,115 @@ def in_words(got: Served) -> str:
         what = f'"{text[:60]}..."'
     elif text:
         what = f'"{text}"'
-    return f"{what}, then {ENDS.get(got.how, got.how)}"
+    return f"{what}, {ENDS.get(got.how, f'then {got.how}')}"
+
+
+def who_came(deeds: Sequence[Deed]) -> str:
+    """Clients by the descriptors of the sockets to which they connected, or by the words of their deeds."""
+    wheres = [deed.where for deed in deeds if isinstance(deed, Connect) and deed.where.isdigit()]
+    if len(wheres) < len(deeds):
+        return ", ".join(map(str, deeds))
+    numbers = ", ".join(str(FIRST + int(where)) for where in wheres)
+    return f"client at socket {numbers}" if len(wheres) == 1 else f"clients at sockets {numbers}"
 
 
 def told_clients(o: Observation) -> str:
-    """What the clients got, in the order in which they came; those in a row that got the same stand together."""
-    came = [(in_words(done.came), str(done.deed)) for done in o.done if isinstance(done.came, Served)]
+    """What the clients got, in the order in which they came; clients in a row that got the same stand together."""
+    came = [(in_words(done.came), done.deed) for done in o.done if isinstance(done.came, Served)]
     if not came:
         return after(o)
     parts = []
-    for got, row in groupby(came, key=itemgetter(0)):
-        deeds = ", ".join(deed for _, deed in row)
-        parts.append(f"{deeds}: {got}")
+    for what, row in groupby(came, key=itemgetter(0)):
+        parts.append(f"{who_came([deed for _, deed in row])}: {what}")
     return "; ".join(parts)
 
 
 def why_not_served(o: Observation) -> str | None:
-    """What has gone wrong with the clients, whatever they came for; None if it is none of this."""
+    """The cause where clients are not served, whatever they came for; None if it is none of these."""
     waiting = [each for each in served(o) if each.how == "open"]
-    if o.after.status and not o.after.left:
-        return (
-            f"it {ended(o.after.status)} on the way: if a client has gone, SIGPIPE ends whoever writes to it "
-            "(MSG_NOSIGNAL), and an error of one client's is no reason to end"
-        )
+    if o.after.status is not None and not o.after.left and (o.after.status or not is_told_to_stop(o)):
+        return why_it_ended(o)
     if any(each.text.count("\n") > 1 for each in waiting):
-        return "what it sends goes on: a greeting is one line, and after it comes close()"
+        return "Your program does not stop sending. A greeting is one line. Send it once, then call close()."
     if any(each.text for each in waiting):
         return (
-            "the connection stays open: close() it, and who reads gets end of file. If a child, or the program itself, "
-            "has another descriptor of it, it is not closed yet"
+            "The connection stays open. Most likely your program does not call close(), or waits until the client "
+            "closes first, or another process has the descriptor too. Close it everywhere, right after the greeting."
         )
     if waiting and not any(each.text for each in served(o)):
+        where = "the sockets from descriptor 3 on" if o.scene.listen else "its socket"
         return (
-            "who connects gets nothing: accept() is not called there (are the descriptors from 3 on, LISTEN_FDS of "
-            "them, waited for?), or it waits for a word of the client, which says nothing"
+            f"Clients connect but get nothing. Most likely your program does not call accept() for {where}, or waits "
+            "until the client sends something, which never happens. Call accept(), then send the greeting at once."
         )
     if any("\0" in each.text for each in served(o)):
         return (
-            "a null byte is sent along. It ends a text in C, and is no part of what is said: sizeof counts it, "
-            "strlen() does not"
+            "Your program sends a null byte too. That ends a string in C, but the client must not get it. Pass "
+            "strlen() as the length instead of sizeof."
         )
     if any(each.text and not each.text.endswith("\n") for each in served(o)):
-        return "what they get is no line: the greeting ends with a newline"
+        return "What a client gets does not end with a newline. Send a whole line, with \\n at its end."
     return None
 
 
+def is_told_to_stop(o: Observation) -> bool:
+    """Whether the lab sends a signal that asks the program to stop, or kills it."""
+    stopping = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
+    return any(getattr(deed, "number", None) in stopping for deed in o.scene.then)
+
+
+def why_it_ended(o: Observation) -> str:
+    """The cause where the process has ended, and not because it was asked to stop, or not well."""
+    assert o.after.status is not None
+    if killed(o) == signal.SIGPIPE:
+        return (
+            "SIGPIPE killed your program. The kernel sends it to a process that writes to a client that is gone. Pass "
+            "MSG_NOSIGNAL to send(), or ignore SIGPIPE."
+        )
+    if killed(o):
+        return step_15.why_a_signal_ended_it(killed(o))
+    if all_served(o) and is_told_to_stop(o):
+        return (
+            f"All clients were served, but then the process {ended(o.after.status)}. Exit with status 0 when SIGTERM "
+            "comes."
+        )
+    return (
+        f"The process {ended(o.after.status)} although it should go on serving. Most likely your program exits when a "
+        "call fails for one client. Close that connection, and go on with the next client."
+    )
+
+
 def inherited_sockets(p: Process) -> list[Descriptor]:
-    """The sockets that were passed and are not close-on-exec."""
+    """The passed sockets that are not close-on-exec."""
     passed = [p.descriptors.get(FIRST + number) for number in range(len(USUAL.listen))]
     return [descriptor for descriptor in passed if descriptor and descriptor.inherited]
 
 
-CLOSE_ON_EXEC = f"{FIRST} to {FIRST + len(USUAL.listen) - 1} are close-on-exec (FD_CLOEXEC)"
+CLOSE_ON_EXEC = f"sockets {FIRST} and {FIRST + len(USUAL.listen) - 1} are close-on-exec (FD_CLOEXEC)"
 
 
 @check(read="sd_listen_fds(3), fcntl(2)", follows=[step_15.lives], expects=CLOSE_ON_EXEC)
 def close_on_exec(o: Observation, p: Process) -> Finding:
-    """the sockets are closed in what it starts."""
+    """the passed sockets are close-on-exec."""
     inherited = inherited_sockets(p)
     if not inherited:
         return None
     return Wrong(
         expected=CLOSE_ON_EXEC,
-        observed=f"not so: {', '.join(map(str, inherited))}",
+        observed=f"not close-on-exec: {', '.join(map(str, inherited))}",
         because=(
-            "they came through execve(2), and so without that flag. A program that this one starts would hold them "
-            "open, and accept what is not meant for it"
+            "Your program does not set this flag on the passed sockets. So every program that it starts gets them too, "
+            "and could accept clients. Call fcntl(fd, F_SETFD, FD_CLOEXEC) for each socket."
         ),
     )
 
 
-NO_VARIABLE = f"none of {', '.join(VARIABLES)}"
+NO_VARIABLE = f"none of {', '.join(VARIABLES)} in the environment"
 
 
 @check(read="sd_listen_fds(3), unsetenv(3)", follows=[step_15.lives], expects=NO_VARIABLE)
 def forgets_sockets(o: Observation, p: Process) -> Finding:
-    """the variables that tell of them are not in its environment any more."""
+    """the program removes the LISTEN_ variables from its environment."""
     why_unseen = no_environ(o)
     if why_unseen:
         return Unseen(why_unseen)
@@ -151,17 +185,21 @@ def forgets_sockets(o: Observation, p: Process) -> Finding:
         return None
     return Wrong(
         expected=NO_VARIABLE,
-        observed=", ".join(still_there),
-        because="they told this process of its descriptors; in any other they tell of what is not there",
+        observed=f"still there: {', '.join(still_there)}",
+        because="Your program leaves this in its environment, so every program that it starts inherits it, without the "
+        "sockets. Call unsetenv() for each of the three variables after you have read them.",
     )
 
 
-TWO_TWICE = "two clients, kill -HUP, two more: the same line for each, then end of file; kill -TERM: status 0"
+TWO_TWICE = (
+    "clients at sockets 3 and 4, kill -HUP, clients at 3 and 4 again: the same line for each, then end of file; after "
+    "kill -TERM: exit status 0"
+)
 
 
 @check(read="accept(2), poll(2)", scene=SERVED, follows=[step_15.lives], expects=TWO_TWICE)
 def serves(o: Observation, p: Process) -> Finding:
-    """greets whoever connects, at every socket, and closes the connection."""
+    """the program greets each client at each socket, and closes the connection."""
     if all_served(o) and stopped_well(o):
         return None
     return Wrong(
@@ -175,37 +213,44 @@ def why_it_serves_not_all(o: Observation) -> str:
     common = why_not_served(o)
     if common:
         return common
+    if all_served(o) and is_left(o):
+        return step_15.why_it_is_still_running(o)
     if all_served(o):
-        return (
-            "now that it waits for clients it does not stop as before: accept() goes on after a signal, and who is in "
-            "it does not look at a flag. poll() can wait for both"
-        )
+        return step_15.LEFT_BEHIND
     if is_refused(o):
         return (
-            "nobody can connect any more, though the manager has the sockets open: shutdown(2) acts on the socket "
-            "itself, whoever has it open. A connection is closed with close(), and what accept() returned is that; the "
-            "socket that listens stays as it is"
+            "Nobody can connect any more. Most likely your program calls shutdown() for the socket that listens, and "
+            "that ends it for the manager too. Close only what accept() returned."
         )
     at_first, at_second, at_first_later, _ = served(o)
     if at_first.text and not at_second.text and o.after.left:
         return (
-            "the first socket is served and the second is not: who waits in accept() at one does not look at the "
-            "other. poll() waits for all of them"
+            "The first socket is served, the second is not, and your program is still running after SIGTERM. Most "
+            "likely it waits in accept() at one socket. Wait in poll() for all sockets and for signals."
         )
     if at_first.text and not at_second.text:
         return (
-            "the first socket is served and the second is not: is it among those that poll() is to wait for? There are "
-            "LISTEN_FDS of them, from 3 on. (Who waits in accept() at one does not look at the other, either)"
+            "The first socket is served, and the second is not. Most likely poll() does not watch it, or your program "
+            "calls accept() only for the first one. Do both for all sockets: LISTEN_FDS descriptors, from 3 on."
         )
     if not at_first.text:
-        return "one socket is served and another is not: poll() waits for all of them, from 3 on"
+        return (
+            "A client at the first socket gets nothing, but another client is served. Most likely your program does "
+            "not watch all sockets. Pass them all to poll(), LISTEN_FDS descriptors from 3 on."
+        )
     if not at_first_later.text:
-        return "nobody is served any more after the first client, or after a reload: are the sockets still open?"
-    return "what they get is no line, or not the same for all"
+        return (
+            "Clients are served at first, but not after kill -HUP. Most likely your program closes a socket that "
+            "listens, or no longer waits for clients. Close only what accept() returned."
+        )
+    return (
+        "The clients do not all get the same line and then end of file. Send the same greeting to each client, whole, "
+        "and then close the connection."
+    )
 
 
 CONNECTED_ALL_THE_SAME = (
-    "a client is served; kill -TERM, and then one at each socket: it is connected, and nothing comes yet"
+    "a client at socket 3 is served; after kill -TERM clients at 3 and 4 are connected, and get nothing yet"
 )
 
 
@@ -216,9 +261,9 @@ CONNECTED_ALL_THE_SAME = (
     expects=CONNECTED_ALL_THE_SAME,
 )
 def leaves_sockets(o: Observation, p: Process) -> Finding:
-    """when it has stopped, who connects waits for the next start."""
+    """when the program has stopped, new clients wait for its next start."""
     first, *later = served(o)
-    if first.text and all(each.how == "open" for each in later):  # the launcher has them open, as a manager has
+    if first.text and all(each.how == "open" for each in later):  # the launcher still has the sockets, as a manager has
         return None
     return Wrong(
         expected=CONNECTED_ALL_THE_SAME,
@@ -230,107 +275,142 @@ def leaves_sockets(o: Observation, p: Process) -> Finding:
 def why_nobody_waits(o: Observation) -> str:
     if any(each.how == GONE for each in served(o)):
         return (
-            "the path is gone: nobody finds the socket any more, and the next start is passed the same socket. The "
-            "manager has made the path, and takes it away itself: unlink() is not for the service"
+            "The socket's path is gone, so no client finds the socket. Most likely your program calls unlink(). The "
+            "manager has made the path, and needs it for the next start. Leave it there."
         )
     if is_refused(o):
         return (
-            "nobody can connect any more: shutdown(2) acts on the socket itself, whoever has it open, and so on the "
-            "manager's, which it keeps for the next start. close() is enough, and the end does that as well"
+            "Nobody can connect any more. Most likely your program calls shutdown() for the sockets. That ends them "
+            "for the manager too, which keeps them for the next start. Call close() instead, or only exit."
         )
-    return "the sockets are the manager's, for the next start: close() them, or just end"
+    if any(each.text for each in served(o)[1:]):
+        return (
+            "A client was served after SIGTERM, so a process of your program still has the socket. Let every process "
+            "of your program exit on SIGTERM."
+        )
+    return (
+        "The clients after SIGTERM could not wait in the queue of the socket. The sockets belong to the manager, which "
+        "keeps them for the next start. Close them, or only exit, and change nothing else."
+    )
 
 
-ONE_OF_VERSION_6 = "one socket, at [::1]: the greeting, and then end of file"
+ONE_OF_VERSION_6 = "only one socket is passed, at [::1]: a client gets the greeting, then end of file"
 
 
 @check(read="ipv6(7)", scene=VERSION_6, follows=[serves], expects=ONE_OF_VERSION_6)
 def version_6(o: Observation, p: Process) -> Finding:
-    """the same with IPv6."""
+    """the program serves a socket of IPv6 too."""
     if all_served(o):
         return None
     wrong = Wrong(
         expected=ONE_OF_VERSION_6,
         observed=told_clients(o),
         because=(
-            "it does not matter to who serves which family a socket is of: the address that accept() would fill in "
-            "can be NULL. Or it takes one socket for two"
+            "Most likely your program expects an address of another family, or always two sockets. Pass NULL as the "
+            "address to accept(), and take as many sockets as LISTEN_FDS says."
         ),
     )
     return wrong.instead(why_not_served(o))
 
 
-SERVED_AT_ONCE = f"{CROWD} connected, and then a client at each socket is served at once (256 descriptors at the most)"
+SERVED_AT_ONCE = (
+    f"{CROWD} clients connect to socket 4, and then one at each socket is served at once; 256 descriptors must be "
+    "enough"
+)
 
 
 @check(
-    says=f"{CROWD} clients that say nothing, and do not read, hold nobody up",
+    says=f"{CROWD} silent clients do not make other clients wait",
     read="accept(2), send(2), getrlimit(2)",
     scene=CROWDED,
     follows=[serves],
     expects=SERVED_AT_ONCE,
 )
 def holds_nobody_up(o: Observation, p: Process) -> Finding:
-    """So many clients are served in a time that has a limit."""
+    """The silent clients neither send nor read, and other clients are served without a delay."""
     crowd = o.came(Crowded)
     assert crowd is not None  # it is what is done in this scene
     if crowd.count == CROWD and all_served(o):
         return None
     return Wrong(
         expected=SERVED_AT_ONCE,
-        observed=f"{crowd.count} connected; {told_clients(o)}; {after(o)}",
-        because=why_they_are_held_up(o),
+        observed=f"{crowd.count} silent clients connected; {told_clients(o)}; {after(o)}",
+        because=why_they_are_held_up(o, crowd.count),
     )
 
 
-def why_they_are_held_up(o: Observation) -> str:
+HELD_UP = (
+    "Other clients wait for a silent one. Most likely your program waits until that client sends or closes, or keeps "
+    "each connection open until no descriptor is left. Send the greeting, close the connection, and go on."
+)
+
+
+def why_they_are_held_up(o: Observation, connected: int) -> str:
+    at_crowd, elsewhere = served(o)
+    if o.after.left and not at_crowd.text and not elsewhere.text:
+        return HELD_UP
     common = why_not_served(o)
     if common:
         return common
-    at_crowd, elsewhere = served(o)
     if not at_crowd.text and elsewhere.text:
         return (
-            "at one socket clients wait, at the other they are served: so it waits for none of them (unless each "
-            "socket has a thread). One event may tell of many clients, and epoll with EPOLLET tells of them once: "
-            "accept() until there is none (EAGAIN), or the others wait until somebody else comes. Without EPOLLET, "
-            "as with poll(), it is told again"
+            "At socket 4 clients wait, but socket 3 is served. Most likely your program uses epoll with EPOLLET, which "
+            "reports many clients only once. Call accept() until it fails with EAGAIN (no client waits), or leave "
+            "EPOLLET out."
         )
-    return (
-        "it waits for one client while others wait for it: for a word from it, for its end, or for room. Greet, close, "
-        "and go on; or wait for all of them at once. And who keeps every connection open has no descriptor left after "
-        "256"
-    )
+    if connected < CROWD:
+        return (
+            "Not all silent clients could connect, because the queue of the socket was full. Most likely your program "
+            "accepts them too slowly. Greet each client, close the connection, and wait for nothing."
+        )
+    return HELD_UP
 
 
-SERVED_AFTER_RESETS = "20 connections at each socket, reset while it is stopped; then a client at each is served"
+SERVED_AFTER_RESETS = (
+    "20 clients connect to each socket and are gone before the program can look; then a client at each socket is served"
+)
 
 
 @check(read="send(2), signal(7)", scene=VANISHED, follows=[serves], expects=SERVED_AFTER_RESETS)
 def outlives_clients(o: Observation, p: Process) -> Finding:
-    """clients that have gone again before they are greeted do no harm."""
+    """clients that are gone before the greeting do no harm."""
     if all_served(o) and o.after.left == (p.pid,):
         return None
     wrong = Wrong(
         expected=SERVED_AFTER_RESETS,
         observed=f"{told_clients(o)}; {after(o)}",
-        because="it stumbles over who has gone: an error of accept(), or of one connection, is not the end of all",
+        because=why_gone_clients_do_harm(o),
     )
-    return wrong.instead(why_not_served(o))
+    hangs = is_left(o) and not any(each.text for each in served(o))
+    return wrong if hangs else wrong.instead(why_not_served(o))
+
+
+def why_gone_clients_do_harm(o: Observation) -> str:
+    if all_served(o):
+        return (
+            "All clients are served, but your program leaves another process behind. Most likely it is a child that "
+            "served a client. Let it exit when its client has the greeting."
+        )
+    return (
+        "After clients that are gone, your program does not serve the next ones. Most likely it stops when accept() or "
+        "send() fails once, or it uses EPOLLET and accepts one client for each event. Call accept() until it fails "
+        "with EAGAIN (no client waits)."
+    )
 
 
 def refused_well(o: Observation) -> bool:
-    """Whether it said what is wrong, and ended with a status other than 0."""
+    """Whether the program printed what is wrong, and exited with a status other than 0."""
     exited = o.job.status is not None and os.WIFEXITED(o.job.status) and os.WEXITSTATUS(o.job.status) != 0
     return exited and not o.processes and bool(o.printed.strip())
 
 
 def unless_refused(o: Observation, if_it_runs: str) -> Wrong | None:
-    """What is wrong where something is no reason to start, but for a clear error; `if_it_runs` is the cause then."""
+    """What is wrong where the program must print an error and exit; `if_it_runs` is the cause if it keeps running."""
     if refused_well(o) and not any(READY in message.text for message in o.notices):
         return None
-    told = "; it was told that it is ready" if o.notices else ""
+    told = f"; {manager_got(o.notices)}" if o.notices else ""
     return Wrong(
-        expected="a line that says what is wrong, a status other than 0; nobody is told that it is ready",
+        expected=f"a line that says what is wrong, an exit status other than 0, and no {READY}",
         observed=fate(o) + told,
         because=why_it_is_not_refused(o, if_it_runs),
     )
@@ -340,125 +420,172 @@ def why_it_is_not_refused(o: Observation, if_it_runs: str) -> str:
     if o.processes:
         return if_it_runs
     if refused_well(o):
-        return "it ends, and has said before that it is ready: first look at all that is passed, then say so"
+        return (
+            f"Your program sends {READY}, and then exits with an error. Look at all that was passed first, and send "
+            f"{READY} only if nothing is wrong."
+        )
+    if crash(o):
+        return why_it_crashed(o)
     if not o.printed.strip() and o.messages:
         return (
-            "it says so to the log alone. In the foreground that is standard error, as in step 15: the service manager "
-            "keeps what comes there"
+            "Your program tells the reason only to the log. In the foreground the log is standard error, as in step "
+            "15. Print the reason there."
         )
     if not o.printed.strip():
-        return "it ends, and does not say why: whoever started it has nothing to go by"
+        return "Your program exits without a message. Print what is wrong on standard error before you exit."
     if o.job.status == 0:
-        return "it says what is wrong, and ends with status 0, as if all were well: exit(EXIT_FAILURE)"
-    return "it does not get so far as to say what is wrong"
+        return (
+            "Your program says what is wrong, but exits with status 0, so the manager sees no failure. Call "
+            "exit(EXIT_FAILURE)."
+        )
+    return "Your program does not exit with an error. Print what is wrong, then call exit(EXIT_FAILURE)."
+
+
+def why_it_crashed(o: Observation) -> str:
+    if crash(o) not in (signal.SIGSEGV, signal.SIGBUS):
+        return CRASHES.get(crash(o), f"{signal_name(crash(o))} killed your program. Print what is wrong, and exit.")
+    if o.scene.listen == ():
+        return (
+            f"{signal_name(crash(o))} killed your program. Most likely it uses what getenv() returned, and that is "
+            "NULL because the variable is not set. Test for NULL, print what is missing, and exit."
+        )
+    return (
+        f"{signal_name(crash(o))} killed your program. Most likely it uses a value before it has tested it. Test all "
+        "that was passed first, print what is wrong, and exit."
+    )
 
 
 @check(read="sd_listen_fds(3)", scene=Scene(listen=()))
 def nothing_passed(o: Observation) -> Finding:
-    """where no socket is passed it says so, and ends."""
+    """when no socket is passed, the program prints why and exits."""
     return unless_refused(
         o,
-        "it runs, and waits for clients that have no way to come: without LISTEN_PID and LISTEN_FDS nothing was passed",
+        "Your program keeps running although no socket was passed, so no client can ever come. LISTEN_PID and "
+        "LISTEN_FDS are not set here. Test what getenv() returns, print what is missing, and exit.",
     )
 
 
 @check(read="sd_listen_fds(3)", scene=Scene(environment=("LISTEN_PID=1",)))
 def not_meant(o: Observation) -> Finding:
-    """where LISTEN_PID is another process's it says so, and ends."""
+    """when LISTEN_PID is another process, the program prints why and exits."""
     return unless_refused(
         o,
-        "the sockets were meant for another process, whose variables this one has inherited: what is at 3 may be "
-        "anything. LISTEN_PID has to be getpid()",
+        "Your program keeps running although LISTEN_PID names another process. Then the sockets are not for it, and "
+        "descriptor 3 may be any file. Compare the value with getpid(), and exit if they differ.",
     )
 
 
 @check(read="sd_listen_fds(3)", scene=Scene(environment=("LISTEN_FDS=0",)))
 def no_number_zero(o: Observation) -> Finding:
-    """where LISTEN_FDS is 0 it says so, and ends."""
-    return unless_refused(o, "no socket was passed, and nobody will ever connect")
+    """when LISTEN_FDS is 0, the program prints why and exits."""
+    return unless_refused(
+        o,
+        "Your program keeps running although LISTEN_FDS is 0. Then no socket was passed, and no client can ever come. "
+        "Accept only a number from 1 on.",
+    )
 
 
 @check(read="sd_listen_fds(3)", scene=Scene(environment=("LISTEN_FDS=-1",)))
 def no_number_negative(o: Observation) -> Finding:
-    """where LISTEN_FDS is -1 it says so, and ends."""
-    return unless_refused(o, "a number of sockets is 1 or more: what strtol() and atoi() return has to be looked at")
+    """when LISTEN_FDS is -1, the program prints why and exits."""
+    return unless_refused(
+        o,
+        "Your program accepts -1 as a number of sockets. Most likely it does not test what strtol() or atoi() "
+        "returned. Accept only a number from 1 on.",
+    )
 
 
 @check(read="sd_listen_fds(3)", scene=Scene(environment=("LISTEN_FDS=1000000000",)))
 def no_number_huge(o: Observation) -> Finding:
-    """where LISTEN_FDS is 1000000000 it says so, and ends."""
+    """when LISTEN_FDS is 1000000000, the program prints why and exits."""
     return unless_refused(
         o,
-        "that many cannot be open: the number has to have a limit, before a loop runs up to it or 3 is added to it",
+        "Your program keeps running although so many descriptors cannot be open. Compare LISTEN_FDS with a limit "
+        "before you use it in a loop or add 3 to it. Print the number, and exit.",
     )
 
 
 @check(read="sd_listen_fds(3)", scene=NO_NUMBER)
 def no_number_trailing(o: Observation) -> Finding:
-    """where LISTEN_FDS is 2x it says so, and ends."""
-    return unless_refused(o, "atoi() takes what it likes, and does not tell: strtol() says where the number ends")
+    """when LISTEN_FDS is 2x, the program prints why and exits."""
+    return unless_refused(
+        o,
+        "Your program takes 2x for a number. Most likely it calls atoi(), which ignores all that follows the digits. "
+        "Call strtol() instead, and test that its second argument points to the end of the text.",
+    )
 
 
 @check(read="sd_listen_fds(3)", scene=NO_SOCKET)
 def no_socket(o: Observation) -> Finding:
-    """where one of them is no socket it says so, and ends."""
+    """when a passed descriptor is no socket, the program prints why and exits."""
     return unless_refused(
         o,
-        "4 is a regular file: accept() fails there for ever, and poll() says each time that there is something to do. "
-        "getsockopt(SO_ACCEPTCONN), or fstat(), tells before",
+        "Your program keeps running although descriptor 4 is a regular file. accept() always fails there. Test each "
+        "descriptor with getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, ...), print the number, and exit.",
     )
 
 
 @check(read="sd_listen_fds(3)", scene=Scene(listen=(Listen.CONNECTED,)))
 def not_listening(o: Observation) -> Finding:
-    """where one of them does not listen it says so, and ends."""
+    """when a passed socket does not listen, the program prints why and exits."""
     return unless_refused(
         o,
-        "3 is a socket, and one that is connected already (what inetd passes): nobody can connect to it. "
-        "getsockopt(SO_ACCEPTCONN) tells",
+        "Your program keeps running although socket 3 is already connected, so no other client can connect to it. "
+        "getsockopt() with SO_ACCEPTCONN gives 1 only for a socket that listens. Test that value.",
     )
 
 
 @check(read="sd_listen_fds(3)", bonus=True, scene=Scene(environment=("LISTEN_FDS=3",)))
 def fewer_passed(o: Observation) -> Finding:
-    """where LISTEN_FDS is 3 and two are passed it says so, and ends."""
+    """when LISTEN_FDS is 3 but two are passed, the program prints why and exits."""
     return unless_refused(
         o,
-        "5 is not open: what getsockopt() returns has to be looked at, too. The first file that it opens itself "
-        "would get that number, and be taken for a socket that clients connect to",
+        "Your program keeps running although descriptor 5 is not open. The next file that it opens would get this "
+        "number, and be taken for a socket. Test what getsockopt() or fcntl() returns, and exit if it is -1.",
     )
 
 
 def unless_named(o: Observation, name: str, because: str) -> Wrong | None:
-    """What is wrong where it is to name what is wrong, as it refuses to start."""
+    """What is wrong where the message of a program that refuses to start must have this name in it."""
     not_a_level = rf"(?<![\w<]){name}(?!\w)"  # as in <4>
     if refused_well(o) and re.search(not_a_level, o.printed):
         return None
-    return Wrong(expected=f"{name} in a line on standard error", observed=fate(o), because=because)
+    return Wrong(expected=f"a message on standard error with {name} in it", observed=fate(o), because=because)
 
 
 @check(read="sd_listen_fds(3), strerror(3)", bonus=True, scene=NO_SOCKET)
 def names_descriptor(o: Observation) -> Finding:
-    """where one of them is no socket it says which."""
-    return unless_named(o, "4", "two were passed, and one of them is wrong: whoever has to mend that has to try both")
+    """the message names the descriptor that is no socket."""
+    return unless_named(
+        o,
+        "4",
+        "Your message does not name the descriptor. Two were passed, and only one is wrong, so the reader cannot know "
+        "which one to change. Print its number.",
+    )
 
 
 @check(read="sd_listen_fds(3), strerror(3)", bonus=True, scene=NO_NUMBER)
 def names_number(o: Observation) -> Finding:
-    """where LISTEN_FDS is 2x it says that that is what it got."""
+    """the message shows the value of LISTEN_FDS that is no number."""
     return unless_named(
-        o, "2x", "that something is wrong with LISTEN_FDS is half of it: what it holds shows how it came about"
+        o,
+        "2x",
+        "Your message does not show the value of LISTEN_FDS. The value helps the reader to find out where it comes "
+        "from. Print it as it is.",
     )
 
 
-SECOND_IS_SERVED = "accept() is made to fail once (ECONNABORTED): it lives on, and the second client is served"
+SECOND_IS_SERVED = (
+    "accept() is made to fail once (ECONNABORTED, connection aborted): the program keeps running and serves the second "
+    "client"
+)
 
 
 @check(read="accept(2)", bonus=True, scene=ACCEPT_FAILS, expects=SECOND_IS_SERVED)
 def accept_fails(o: Observation, p: Process) -> Finding:
-    """an error of accept() is not the end of all."""
+    """the program keeps running and serving when accept() fails once."""
     if not o.held.accept_failed:
-        return Unseen("a call of accept() that could be made to fail was not seen")
+        return Unseen("the lab saw no call of accept() that it could make fail")
     second = served(o)[-1]
     if o.after.left == (p.pid,) and second.text and second.how == "closed":
         return None
@@ -472,30 +599,34 @@ def accept_fails(o: Observation, p: Process) -> Finding:
 def why_the_second_is_not_served(o: Observation, p: Process) -> str:
     if p.pid not in o.after.left:
         return (
-            "who was about to connect has gone (ECONNABORTED), or there is no descriptor left for a moment (EMFILE): "
-            "that is one client's trouble, and it ends for all. Log it, and go on"
+            "Your program does not keep running when accept() fails. ECONNABORTED (connection aborted) means only that "
+            "one client is gone, and other errors pass too. Log the error, and wait for the next client."
         )
-    return "it lives on, and serves nobody any more: the next client is to be waited for as ever"
+    return (
+        "Your program keeps running, but does not serve the next client. After an error of accept(), wait for clients "
+        "again as before."
+    )
 
 
-LAST_AND_FIRST = f"{MANY} are passed: the last one is served, and the first one"
+LAST_AND_FIRST = f"{MANY} sockets are passed: clients at the last one and at the first one are served"
 
 
 @check(
-    says=f"serves at {MANY} sockets",
+    says=f"the program serves at {MANY} sockets",
     read="poll(2), sd_listen_fds(3)",
     bonus=True,
     scene=AT_MANY,
     expects=LAST_AND_FIRST,
 )
 def many_sockets(o: Observation, p: Process) -> Finding:
-    """It serves at as many sockets as the lab can pass."""
+    """Clients are served at as many sockets as the lab can pass."""
     if all_served(o):
         return None
     wrong = Wrong(
         expected=LAST_AND_FIRST,
         observed=told_clients(o),
-        because="how many are passed, the unit file says: an array for two is too short, or only some are watched",
+        because="Most likely an array of your program has room for two sockets only, or poll() watches only some of "
+        "them. Take as many as LISTEN_FDS says, because a unit file may name any number.",
     )
     return wrong.instead(why_not_served(o))
 
