@@ -1,12 +1,12 @@
-"""Step 17: one service in both styles. What the steps before asked for, it is asked for again, in its own scenes.
+"""Step 17: one service in both styles. The checks of the steps before are made again, in scenes of this step.
 
-    launches.py     how it is launched, and what there is to be seen of it
-    again.py        a check of an earlier step, asked again
+    launches.py     how it is started, and what can be seen of it
+    again.py        a check of an earlier step, made again
     daemon.py       with -d: steps 00 to 14 again
-    foreground.py   without: steps 15 and 16 again
-    descriptors.py  what it has open
+    foreground.py   without -d: steps 15 and 16 again
+    descriptors.py  which descriptors it has open
     addresses.py    -l: where it listens, and what clients get there
-    statuses.py     where it does not start
+    statuses.py     its exit status where it does not start
     by_hand.py      in the foreground, where nobody passes a socket
 """
 

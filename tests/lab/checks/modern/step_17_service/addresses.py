@@ -1,4 +1,4 @@
-"""Where it listens, and what those get who connect there."""
+"""Where it listens, and what clients get there."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ import os
 import signal
 from typing import Sequence
 
-from lab.checks.beyond.step_11_pid_file import content
+from lab.checks.beyond.step_11_pid_file import content, left
 from lab.checks.beyond.step_12_ready_pipe import second
 from lab.checks.beyond.step_14_signals import CONFIG_FILE, NEW, OLD
 from lab.checks.check import Finding, Unseen, Wrong
-from lab.checks.common import fails_cleanly, fate, stopped_well
+from lab.checks.common import crash, fails_cleanly, fate, killed, signal_name, stopped_well
 from lab.checks.modern.step_15_notify import after
-from lab.checks.modern.step_16_socket_activation import GONE, all_served, served, told_clients, why_not_served
+from lab.checks.modern.step_16_socket_activation import (
+    GONE,
+    REFUSED,
+    all_served,
+    is_refused,
+    served,
+    told_clients,
+    why_not_served,
+)
 from lab.checks.modern.step_17_service.daemon import DAEMON_AGAIN
 from lab.checks.modern.step_17_service.foreground import FOREGROUND_AGAIN
 from lab.checks.modern.step_17_service.launches import (
@@ -25,33 +33,35 @@ from lab.checks.modern.step_17_service.launches import (
     fate_of_second,
     has_status,
     remains,
+    why_a_failed_start_is_not_told,
 )
 from lab.facts import Observation, Process
 from lab.scene import PID_FILE, PORT, SOCKET, Connect, Queue, ReplaceConfig, Scene, Signal, StartAgain
 
 HELLO = "hello\n"
-NOBODY = ""  # in place of what a client gets: it finds nobody there
-NO_ROOM = os.strerror(errno.EAGAIN)  # what a client is told where the queue of a socket is full
+NOBODY = ""  # stands for what a client gets that finds nobody there
+GREETED = '"hello\\n", then end of file'  # as told_clients() has it
+NO_ROOM = os.strerror(errno.EAGAIN)  # the reason that a client gets when the queue of a socket is full
 
 AT_PORT = Connect(f"tcp4:{PORT}")
 SERVED_AT_HOST = Scene(arguments=AT_HOST, then=(AT_PORT,))
 
 
 def got(o: Observation, texts: Sequence[str]) -> bool:
-    """Whether each client got its text, and then end of file; who was to get none found nobody."""
+    """Whether each client got its text and then end of file; NOBODY means that it found nobody."""
     ends = ["closed" if each.text else GONE for each in served(o)]
     return [each.text for each in served(o)] == list(texts) and [each.how for each in served(o)] == ends
 
 
-def unless_served(o: Observation, texts: Sequence[str], because: str, *, ends: bool = False) -> Wrong | None:
-    """What is wrong where clients get `texts`, one for each of the deeds that make one, and it lives on, or `ends`."""
+def unless_served(
+    o: Observation, texts: Sequence[str], expected: str, because: str, *, ends: bool = False
+) -> Wrong | None:
+    """What is wrong unless clients get `texts`, one for each deed that makes clients, and then it stays, or `ends`."""
     went_on_well = stopped_well(o) if ends else len(o.after.left) == 1
     if o.process is not None and got(o, texts) and went_on_well:
         return None
-    gets = ", ".join(f'"{text.strip()}"' if text else GONE for text in texts)
-    at_the_end = ", and status 0" if ends else ""
     wrong = Wrong(
-        expected=f"{'; '.join(map(str, o.scene.then))}: {gets}{at_the_end}",
+        expected=expected,
         observed=f"{told_clients(o)}; {after(o)}{fate_of_second(o)}" if o.process else fate(o),
         because=because,
     )
@@ -59,26 +69,51 @@ def unless_served(o: Observation, texts: Sequence[str], because: str, *, ends: b
 
 
 def why_served_in_another_way(o: Observation, texts: Sequence[str], ends: bool) -> str | None:
-    if got(o, texts) and len(o.after.left) > 1:
-        return (
-            "its clients are served, and more than one process is there: a child that has served its client ends by "
-            "_exit()"
-        )
-    if got(o, texts) and ends and o.after.left:
-        return (
-            "its clients are served, and it does not end: what it waits for after SIGTERM (a client that does not "
-            "read, a child, accept() where nobody comes) needs a limit, of 2 seconds say"
-        )
+    if o.process is None:
+        return None
     if got(o, texts):
-        return "its clients are served, and then it does not go on, or end, as it should"
+        return why_it_does_not_go_on(o, ends)
     if any(each.how == NO_ROOM for each in served(o)):
         return (
-            "no room in the queue of the socket: the second argument of listen() says how many may wait there. "
-            "SOMAXCONN is as many as may be"
+            "A client got EAGAIN (Resource temporarily unavailable), because the queue of the socket was full. The "
+            "second argument of listen() limits how many clients may wait. Use SOMAXCONN."
         )
+    if killed(o) in (signal.SIGTERM, signal.SIGHUP):
+        return f"{signal_name(killed(o))} killed your program. {WAIT_FOR_SIGNALS}"
     if Signal(signal.SIGKILL) in o.scene.then:  # that ended it, and no client did
         return None
+    if ends and o.after.left:
+        return why_not_served(o) or DOES_NOT_STOP
     return why_not_served(o)
+
+
+DOES_NOT_STOP = (
+    "Your program does not exit after SIGTERM. Most likely it waits for a client that does not read, for a child, or "
+    "in accept() when no client is left. Make sockets non-blocking, and stop waiting after 2 seconds."
+)
+WAIT_FOR_SIGNALS = (
+    "Block the signal and wait for it, or handle it. After SIGHUP read the configuration again. After SIGTERM clean up "
+    "and exit with status 0."
+)
+
+
+def why_it_does_not_go_on(o: Observation, ends: bool) -> str:
+    """Why it did not go on as it should where all clients got what they should get."""
+    if len(o.after.left) > 1:
+        return (
+            "All clients are served, but more than one process stays. Most likely a child that has served a client "
+            "does not exit. End it with _exit()."
+        )
+    if o.after.left:
+        return f"All clients are served. {DOES_NOT_STOP}"
+    if killed(o) in (signal.SIGTERM, signal.SIGHUP):
+        return f"{signal_name(killed(o))} killed your program. {WAIT_FOR_SIGNALS}"
+    if ends:
+        return (
+            "All clients are served, but your program does not end with status 0. A stop by SIGTERM is no failure. "
+            "Exit with status 0 then."
+        )
+    return "All clients are served, but no process stays. Your program must keep running and wait for the next client."
 
 
 @daemon_check(
@@ -87,35 +122,72 @@ def why_served_in_another_way(o: Observation, texts: Sequence[str], ends: bool) 
     follows=[DAEMON_AGAIN["one_lives_on"]],
 )
 def serves_at_path(o: Observation) -> Finding:
-    """-l PATH: it serves there, and takes the name away when it stops."""
+    """with -l PATH it serves clients there, and removes PATH when it stops."""
     wrong = unless_served(
         o,
         (HELLO, HELLO, NOBODY),
-        "a relative path is meant from the directory of the launch, which the daemon has left; and what bind() made "
-        "stays until unlink()",
+        f"two clients at {SOCKET}: {GREETED}; after SIGTERM exit status 0, and no {SOCKET}",
+        why_nobody_is_at_the_path(o),
         ends=True,
     )
     if wrong is None:
         return None
-    return wrong.instead(why_the_second_finds_nobody(o))
+    return wrong.instead(why_the_path_is_wrong(o))
 
 
-def why_the_second_finds_nobody(o: Observation) -> str | None:
+def why_nobody_is_at_the_path(o: Observation) -> str:
+    if o.process is None:
+        return (
+            "Your program does not start with -l PATH, or exits too early. Its message tells why. Most likely bind() "
+            "or listen() failed. Test what each call returns."
+        )
+    if served(o) and served(o)[0].how == REFUSED:
+        return (
+            f"{SOCKET} is there, but nobody listens (ECONNREFUSED, Connection refused). Most likely your program calls "
+            "bind() and not listen(), or closes the socket. Call listen(), and keep the socket open."
+        )
+    if served(o) and served(o)[0].how == GONE:
+        return (
+            f"No client finds {SOCKET}. Most likely your program makes it in another directory, because it uses the "
+            "relative name after chdir(\"/\"). Put the directory of the start, from getcwd(), before the name."
+        )
+    if any(each.text not in (HELLO, NOBODY) for each in served(o)):
+        return "A client gets another text than it should. Without -c the greeting is \"hello\" and a newline."
+    return (
+        "Each client must get the greeting and then end of file. After SIGTERM your program must remove the path with "
+        "unlink(), so that the last client finds nobody there. See which of these is missing above."
+    )
+
+
+def why_the_path_is_wrong(o: Observation) -> str | None:
     if [each.how for each in served(o)[:2]] == ["closed", GONE]:
         return (
-            "after the first client the name is gone: unlink() was called while it serves. In a child, too, exit() "
-            "calls what atexit() was given; _exit() does not"
+            f"After the first client {SOCKET} is gone. Most likely a child serves the client and ends with exit(), "
+            "which calls the functions of atexit() too. End it with _exit(), and call unlink() only when the daemon "
+            "stops."
+        )
+    are_greeted = [each.text for each in served(o)[:2]] == [HELLO, HELLO]
+    if are_greeted and stopped_well(o) and SOCKET in remains(o):
+        return (
+            f"Clients are served, but {SOCKET} is still there after SIGTERM. bind() makes this name, and it stays "
+            "until unlink() removes it. Call unlink() when your program stops."
         )
     return None
 
 
 @daemon_check(read="getaddrinfo(3), ip(7)", scene=SERVED_AT_HOST, follows=[serves_at_path])
 def serves_at_host(o: Observation) -> Finding:
-    """-l HOST:PORT: it serves there."""
-    return unless_served(o, (HELLO,), "HOST ends at the last colon: getaddrinfo() takes both parts as text")
+    """with -l HOST:PORT it serves clients there."""
+    return unless_served(
+        o,
+        (HELLO,),
+        f"a client at 127.0.0.1: {GREETED}",
+        "Your program does not serve the client at 127.0.0.1. Most likely it divides HOST:PORT in a wrong way, or "
+        "takes it for a path. Divide it at the last colon, and give both parts to getaddrinfo() as text.",
+    )
 
 
-STILL_LOCKED = f"{PID_FILE} is locked, as it was before"
+STILL_LOCKED = f"{PID_FILE} is locked, as it was before the client came"
 
 
 @daemon_check(
@@ -125,16 +197,25 @@ STILL_LOCKED = f"{PID_FILE} is locked, as it was before"
     expects=STILL_LOCKED,
 )
 def stays_locked(o: Observation, p: Process) -> Finding:
-    """and FILE is still locked when a client has been served."""
+    """the PID file is still locked after a client was served."""
     if o.after.pid_file is not None and o.after.pid_file.locked:
         return None
     return Wrong(
         expected=STILL_LOCKED,
-        observed=f"{content(o.after.pid_file)}; not locked",
-        because=(
-            "a lock of flock() belongs to what was opened: LOCK_UN in a child gives it up for all. One of fcntl() is "
-            "given up when its process closes any descriptor of the file"
-        ),
+        observed=content(o.after.pid_file) + ("; not locked" if o.after.pid_file else ""),
+        because=why_the_lock_is_lost(o),
+    )
+
+
+def why_the_lock_is_lost(o: Observation) -> str:
+    if o.after.pid_file is None:
+        return (
+            "The PID file is gone after the first client. Most likely a child that serves a client calls exit(), and "
+            "so the clean-up of atexit() runs in it. End the child with _exit()."
+        )
+    return (
+        "The lock was lost while a client was served. Most likely a child called flock() with LOCK_UN, which unlocks "
+        "for all processes. Or the lock is of fcntl(), and your program closed a descriptor of the file. Do neither."
     )
 
 
@@ -144,11 +225,13 @@ def stays_locked(o: Observation, p: Process) -> Finding:
     follows=[serves_at_path],
 )
 def serves_at_version_6(o: Observation) -> Finding:
-    """-l [HOST]:PORT: it serves there with IPv6."""
+    """with -l [HOST]:PORT it serves clients there, with IPv6."""
     return unless_served(
         o,
         (HELLO,),
-        "an address of IPv6 has colons itself, so it stands in brackets; getaddrinfo() wants it without",
+        f"a client at ::1: {GREETED}",
+        "An IPv6 address has colons itself, so it stands in brackets. Most likely your program divides at the first "
+        "colon, or leaves the brackets in the host. Give getaddrinfo() only what is between the brackets.",
     )
 
 
@@ -161,13 +244,32 @@ def serves_at_version_6(o: Observation) -> Finding:
     follows=[serves_at_host, serves_at_version_6, FOREGROUND_AGAIN["serves"]],
 )
 def serves_at_all(o: Observation) -> Finding:
-    """-l HOST:PORT: it serves at all addresses that HOST has."""
+    """with -l HOST:PORT it serves at every address that HOST has."""
     if o.world.localhost != {"tcp4", "tcp6"}:
-        return Unseen("localhost is not both 127.0.0.1 and ::1 here: hosts(5)")
+        return Unseen("localhost does not stand for both 127.0.0.1 and ::1 here, see hosts(5)")
     return unless_served(
         o,
         (HELLO, HELLO),
-        "localhost is 127.0.0.1 and ::1: getaddrinfo() gives a list, and each of it wants a socket of its own",
+        f"a client at 127.0.0.1 and one at ::1: {GREETED}",
+        why_an_address_is_left_out(o),
+    )
+
+
+def why_an_address_is_left_out(o: Observation) -> str:
+    if o.process is None:
+        return (
+            "Your program does not start with localhost, which is both 127.0.0.1 and ::1. Its message tells why. "
+            "getaddrinfo() returns a list of both. Make a socket of the right family for each."
+        )
+    if is_refused(o):
+        return (
+            "The name localhost is both 127.0.0.1 and ::1, but your program does not listen at both. getaddrinfo() "
+            "returns a list. Most likely your program uses only its first entry. Make a socket for each."
+        )
+    return (
+        "The name localhost is both 127.0.0.1 and ::1. Your program listens at both, but does not serve both. Most "
+        "likely it waits in accept() at one of them. Make the sockets non-blocking, and wait for all of them with "
+        "poll()."
     )
 
 
@@ -181,11 +283,30 @@ def serves_at_all(o: Observation) -> Finding:
     follows=[serves_at_path],
 )
 def greets_as_configured(o: Observation) -> Finding:
-    """-c FILE: that is what clients get, and after SIGHUP what FILE holds then."""
+    """with -c FILE clients get its greeting, and after SIGHUP the new one."""
     return unless_served(
         o,
         (f"{OLD}\n", f"{NEW}\n"),
-        "the log tells of a greeting that clients do not get: a line with what greeting=TEXT says",
+        f'the first client: "{OLD}\\n"; after SIGHUP the second one: "{NEW}\\n"',
+        why_the_greeting_is_another(o),
+    )
+
+
+def why_the_greeting_is_another(o: Observation) -> str:
+    texts = [each.text for each in served(o)]
+    if texts[1:] == [f"{OLD}\n"]:
+        return (
+            "After SIGHUP clients still get the old greeting. Most likely your program reads FILE again, but does not "
+            "replace the text that it sends. Send the greeting that FILE holds now."
+        )
+    if texts[:1] == [HELLO]:
+        return (
+            "Clients get \"hello\", although FILE of -c has another greeting. Most likely your program reads FILE, but "
+            "sends a fixed text. Send the TEXT of greeting=TEXT and a newline."
+        )
+    return (
+        "A client must get the TEXT of greeting=TEXT in FILE of -c, one newline, and nothing else. Compare the "
+        "greeting that your program sends with the one that it logs."
     )
 
 
@@ -195,23 +316,37 @@ def greets_as_configured(o: Observation) -> Finding:
     follows=[serves_at_path],
 )
 def reload_loses_nobody(o: Observation) -> Finding:
-    """who connects while it reloads is served."""
+    """a reload loses no client that has connected."""
     return unless_served(
         o,
         (HELLO, HELLO),
-        "20 had connected before it took SIGHUP: who closes the socket and makes it anew sends them away. A reload "
-        "changes what it says, not where it listens",
+        f"20 clients connect just before SIGHUP, and one after it: {GREETED}",
+        why_the_reload_loses_clients(o),
+    )
+
+
+def why_the_reload_loses_clients(o: Observation) -> str:
+    if served(o) and served(o)[0].text == HELLO:
+        return (
+            "The clients that came before SIGHUP are served, but not the one after it. Most likely your program closes "
+            "its socket at SIGHUP. Keep it open, because a reload changes only the greeting."
+        )
+    return (
+        "20 clients connected just before SIGHUP, and not all were served. Most likely your program closes its socket "
+        "at SIGHUP and makes a new one. Keep the old one, because a reload changes only the greeting."
     )
 
 
 @daemon_check(read="accept(2)", scene=Scene(then=(Queue(SOCKET, 20, signal.SIGTERM),)), follows=[serves_at_path])
 def stop_loses_nobody(o: Observation) -> Finding:
-    """who has connected when SIGTERM comes is served before it stops."""
+    """before it stops, it serves every client that has connected."""
     return unless_served(
         o,
         (HELLO,),
-        "20 had connected before it took SIGTERM, and wait in the queue of the socket: accept() until there is none, "
-        "and end then",
+        f"20 clients connect just before SIGTERM: {GREETED}; exit status 0",
+        "20 clients connected just before SIGTERM, and not all were served. Most likely your program exits at once. "
+        "Call accept() on the non-blocking socket until it fails with EAGAIN, because no client is left, and then "
+        "exit.",
         ends=True,
     )
 
@@ -222,14 +357,30 @@ def stop_loses_nobody(o: Observation) -> Finding:
     follows=[DAEMON_AGAIN["stops"], DAEMON_AGAIN["removes_pid_file"], serves_at_path],
 )
 def interrupted(o: Observation) -> Finding:
-    """-d: SIGINT stops it as SIGTERM does."""
+    """SIGINT stops the daemon just as SIGTERM does."""
     if stopped_well(o) and not remains(o):
         return None
     return Wrong(
-        expected=f"after kill -INT: status 0, no {PID_FILE}, no {SOCKET}",
-        observed=f"{after(o)}; still there: {' and '.join(remains(o)) or 'neither'}",
-        because="SIGINT is what Ctrl-C sends, and what somebody sends by kill -INT: it says stop, too",
+        expected=f"after kill -INT: exit status 0, no {PID_FILE}, no {SOCKET}",
+        observed=f"{after(o)}; still there: {' and '.join(remains(o)) or 'neither file'}",
+        because=why_it_is_not_interrupted(o),
     )
+
+
+def why_it_is_not_interrupted(o: Observation) -> str:
+    if killed(o) == signal.SIGINT:
+        return (
+            "SIGINT killed the daemon before it could clean up. Most likely your program blocks or handles only "
+            "SIGTERM. Do the same with SIGINT, because kill -INT and Ctrl-C mean \"stop\" too."
+        )
+    if o.after.left:
+        return (
+            "The daemon does not exit after SIGINT. Most likely the signal is ignored, or it is blocked and nothing "
+            "reads it, or your program has no case for it. Stop as after SIGTERM."
+        )
+    if remains(o):
+        return "The daemon exits after SIGINT, but leaves a file behind. Clean up as after SIGTERM, with the same code."
+    return "After SIGINT the daemon does not exit with status 0. Stop in the same way as after SIGTERM."
 
 
 @daemon_check(
@@ -238,12 +389,14 @@ def interrupted(o: Observation) -> Finding:
     follows=[serves_at_path],
 )
 def takes_over_path(o: Observation) -> Finding:
-    """takes over a path that one has left who was killed."""
+    """it takes over the path of a daemon that was killed."""
     return unless_served(
         o,
         (HELLO,),
-        "bind() fails where there is a name already, and the name of a socket outlives its process. Where nobody "
-        "serves, connect() fails with ECONNREFUSED: then unlink() is right",
+        f"after SIGKILL the second one serves a client at {SOCKET}: {GREETED}",
+        "Most likely bind() fails with EADDRINUSE (address in use), because the killed daemon left its path behind. "
+        "Call connect() first. If that fails with ECONNREFUSED (connection refused), nobody serves, so unlink() the "
+        "path.",
     )
 
 
@@ -253,12 +406,13 @@ def takes_over_path(o: Observation) -> Finding:
     follows=[serves_at_host, takes_over_path],
 )
 def starts_at_once(o: Observation) -> Finding:
-    """-l HOST:PORT: it can be started again at once where clients were served."""
+    """with -l HOST:PORT it can start again at once."""
     return unless_served(
         o,
         (HELLO, HELLO),
-        "who closes a connection first keeps its address for a minute (TIME_WAIT), and bind() says that it is in use, "
-        "unless SO_REUSEADDR is set before",
+        f"a client before SIGKILL, and one after a second start: {GREETED}",
+        "Most likely bind() fails with EADDRINUSE (address in use). A connection that your program closed first keeps "
+        "the address for a minute (TIME_WAIT). Set SO_REUSEADDR on the socket before bind().",
     )
 
 
@@ -268,21 +422,30 @@ def starts_at_once(o: Observation) -> Finding:
     follows=[serves_at_path],
 )
 def no_socket_there(o: Observation) -> Finding:
-    """leaves a file at the path alone that is no socket."""
+    """with a regular file at PATH it exits with an error."""
     if fails_cleanly(o) and o.job.status != 0:
         return None
-    return Wrong(
-        expected=f"{SOCKET} is a regular file: it says so, and nothing lives on",
+    wrong = Wrong(
+        expected=f"started where {SOCKET} is a regular file: an exit status other than 0, no process that stays",
         observed=fate(o),
-        because=(
-            "the file was removed, and was somebody's. Whoever does not ask first removes what he finds; and "
-            "connecting to a file that is no socket fails as it does where nobody serves (ECONNREFUSED). S_ISSOCK() "
-            "tells the two apart"
-        ),
+        because=why_it_starts_at_a_file(o),
+    )
+    return wrong.instead(why_a_failed_start_is_not_told(o, "another status"))
+
+
+def why_it_starts_at_a_file(o: Observation) -> str:
+    if o.process is not None and o.sockets.listeners:
+        return (
+            "Your program removed a regular file that may be important to somebody. connect() fails with ECONNREFUSED "
+            "there too, as where nobody serves. Before unlink(), call lstat(), and test with S_ISSOCK()."
+        )
+    return (
+        "Your program keeps running, but it cannot listen at a regular file. Most likely it ignores that bind() "
+        "failed. Print the reason, and exit with status 1."
     )
 
 
-SECOND_IS_TOLD_NO = "a second one, without -p, is told no (status 1); the first one serves on"
+SECOND_IS_TOLD_NO = "a second one, without -p, exits with status 1; the first one still serves its client"
 
 
 @daemon_check(
@@ -292,36 +455,53 @@ SECOND_IS_TOLD_NO = "a second one, without -p, is told no (status 1); the first 
     expects=SECOND_IS_TOLD_NO,
 )
 def path_in_use(o: Observation, p: Process) -> Finding:
-    """does not take it over from one that lives."""
+    """it does not take the path of a daemon that is running."""
     first_serves_on = o.after.left == (p.pid,) and all_served(o)
     if first_serves_on and has_status(second(o), GENERIC):
         return None
-    living = " and ".join(map(str, o.after.left)) or "nobody"
     return Wrong(
         expected=SECOND_IS_TOLD_NO,
-        observed=f"{told_clients(o)}; {living} lives on{fate_of_second(o)}",
-        because=why_the_path_was_taken(o),
+        observed=f"{told_clients(o)}; {left(o)}{fate_of_second(o)}",
+        because=why_the_path_was_taken(o, p),
     )
 
 
-def why_the_path_was_taken(o: Observation) -> str:
+def why_the_path_was_taken(o: Observation, p: Process) -> str:
     if len(o.after.left) > 1:
         return (
-            "both live, and the second has taken the name from the first: unlink() before bind() asks nobody. First "
-            "see whether somebody answers there"
+            "Both are running. Most likely the second one has taken the path, because your program calls unlink() "
+            "before bind() without a test. Call connect() first. If it succeeds, somebody serves there, so exit with "
+            "status 1."
         )
-    second_was_told_no = o.after.left and second(o)
-    if second_was_told_no and served(o) and served(o)[0].how == GONE:
+    if o.after.left != (p.pid,):
+        return "The first daemon no longer runs after a second one was started. The second one must leave it alone."
+    status = second(o)
+    if status is None:
         return (
-            "the second one was told no, and has taken the first one's name away when it ended: what it has not bound "
-            "itself it must not remove"
+            "The second one has not exited. Let it exit with status 1, because another daemon serves at this path "
+            "already."
         )
-    if second_was_told_no and all_served(o):
+    if os.WIFSIGNALED(status):
         return (
-            "the second one was told no, with another status than 1: nothing was forbidden (4), and it was called as "
-            "it should be (2)"
+            f"{signal_name(os.WTERMSIG(status))} killed the second one. It must exit by itself: bind() fails with "
+            "EADDRINUSE (address in use). Print that, and exit with status 1."
         )
-    return "somebody serves there: bind() says so (EADDRINUSE), and that is the end of the second one"
+    if served(o) and served(o)[0].how == GONE:
+        return (
+            f"A second one was started, and now {SOCKET} of the first is gone. Most likely the second one, or a child "
+            "of the first, calls unlink() when it exits. Only the process whose bind() succeeded may remove the path."
+        )
+    if not all_served(o):
+        return why_not_served(o) or "The first daemon no longer serves its client. The second one must leave it alone."
+    if status == 0:
+        return (
+            "The second one exits with status 0, as if it had started. Most likely it reports that it is ready before "
+            "it calls bind(). Report after the last step that can fail."
+        )
+    return (
+        "The second one exits with another status than 1. An address in use (EADDRINUSE) is neither forbidden (4) nor "
+        "a wrong argument (2). The table in the handout has 1 for all other errors."
+    )
 
 
 def at(address: str) -> Scene:
@@ -329,58 +509,85 @@ def at(address: str) -> Scene:
     return Scene(arguments=("-d", "-l", address))
 
 
-def unless_address_refused(o: Observation, because: str) -> Wrong | None:
-    """What is wrong where it does not say that the address of the scene is none, and end."""
+def unless_address_refused(o: Observation, because: str, *, may_crash: bool = False) -> Wrong | None:
+    """What is wrong unless it says that it cannot use the address of the scene, and exits.
+
+    `because` is the cause where it still starts, and with `may_crash` also where it crashes.
+    """
     if fails_cleanly(o) and o.job.status != 0 and o.printed.strip():
         return None
     arguments = o.scene.arguments or ("",)
     address = arguments[-1]
     shown = f"{address[:40]}..." if len(address) > 40 else address
-    return Wrong(
-        expected="the reason on standard error, a status other than 0, nothing that lives on",
-        observed=f"-l {shown}: {fate(o)}",
+    wrong = Wrong(
+        expected="the reason on standard error, an exit status other than 0, no process that stays",
+        observed=f"started with -l {shown}: {fate(o)}",
         because=because,
     )
+    if may_crash and crash(o):
+        return wrong
+    return wrong.instead(why_it_is_not_refused(o))
+
+
+def why_it_is_not_refused(o: Observation) -> str | None:
+    common = why_a_failed_start_is_not_told(o, "another status")
+    if common or o.processes:
+        return common
+    if not o.printed.strip():
+        return (
+            "Your program exits without a message. Send the reason through the pipe of step 12, and print it on "
+            "standard error before the first process exits."
+        )
+    return None
 
 
 @daemon_check(read="getaddrinfo(3), unix(7)", bonus=True, scene=at("127.0.0.1:70000"))
 def port_too_high(o: Observation) -> Finding:
-    """-l with a port above 65535: it says so, and ends."""
+    """with a port above 65535 it prints why and exits."""
     return unless_address_refused(
-        o, "getaddrinfo() of glibc takes the number, and cuts it off: 70000 becomes 4464, and nobody looks for it there"
+        o,
+        "Most likely your program gives the port to getaddrinfo() without a test. glibc keeps only 16 bits of the "
+        "number, so 70000 becomes 4464, and no client looks there. Refuse a number above 65535.",
     )
 
 
 @daemon_check(read="getaddrinfo(3), unix(7)", bonus=True, scene=at("127.0.0.1:"))
 def no_port(o: Observation) -> Finding:
-    """-l with a colon and no port: it says so, and ends."""
+    """with a colon but no port it prints why and exits."""
     return unless_address_refused(
         o,
-        "without a port the kernel chooses one, and nobody knows which: getaddrinfo() with no service is no error",
+        "Your program starts without a port. Most likely the kernel has chosen one, and nobody knows which. "
+        "getaddrinfo() accepts an empty service, so test for a port yourself.",
     )
 
 
 @daemon_check(read="getaddrinfo(3), unix(7)", bonus=True, scene=at("127.0.0.1:nowhere"))
 def port_unknown(o: Observation) -> Finding:
-    """-l with a port that has no such name: it says so, and ends."""
+    """with an unknown name for the port it prints why and exits."""
     return unless_address_refused(
-        o, "getaddrinfo() has a word for it (gai_strerror()), and no list: its result has to be looked at first"
+        o,
+        "Most likely your program ignores what getaddrinfo() returned. For an unknown name that is an error, and "
+        "there is no list to use. Compare it with 0, print gai_strerror() of it, and exit.",
+        may_crash=True,
     )
 
 
 @daemon_check(read="getaddrinfo(3), unix(7)", bonus=True, scene=at("192.0.2.1:7017"))  # TEST-NET-1, RFC 5737
 def not_our_address(o: Observation) -> Finding:
-    """-l with an address that is not this machine's: it says so, and ends."""
+    """with an address of another machine it prints why and exits."""
     return unless_address_refused(
         o,
-        "bind() fails for it: who passes over such addresses, since localhost may have some, has none left then, and "
-        "listens nowhere",
+        "Your program keeps running, but it can listen nowhere. Most likely it skips each address for which bind() "
+        "fails with EADDRNOTAVAIL (cannot assign requested address). Exit if none is left.",
     )
 
 
 @daemon_check(read="getaddrinfo(3), unix(7)", bonus=True, scene=at(120 * "x"))
 def path_too_long(o: Observation) -> Finding:
-    """-l with a path that is too long: it says so, and ends."""
+    """with a path that is too long it prints why and exits."""
     return unless_address_refused(
-        o, "sun_path has 108 bytes: strcpy() writes beyond them, and strncpy() makes another name of it"
+        o,
+        "sun_path has room for 108 bytes. Most likely your program copies more with strcpy(), which writes beyond it, "
+        "or cuts the path with strncpy(). Compare the length first, print the reason, and exit.",
+        may_crash=True,
     )

@@ -1,4 +1,4 @@
-"""What earlier steps ask for, asked again of the service: see asked_again()."""
+"""Checks of earlier steps, made again of the service: see asked_again()."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BetterCause = Callable[[Observation], Optional[str]]
 
 
 def required(step: Step) -> dict[str, Check]:
-    """What an answer to `step` has to pass, by its keys."""
+    """The checks that an answer to `step` must pass, by their keys."""
     return {check.key: check for check in expectations(step) if not check.star}
 
 
@@ -37,9 +37,9 @@ def asked_again(
 ) -> Check:
     """The check of an earlier step in a scene of this one; it counts as old as it was, which is `since`.
 
-    `follows` names checks of the same way of launching, which `usual` is.
-    Where it is wrong, `better` may know a better cause. Where something else is
-    asked for, `look` looks at the launch in its place.
+    `follows` names checks of the same way of starting, which is `usual`. If the
+    check fails, `better` may know a better cause. Where the service must do
+    something else, `look` looks at the launch instead.
     """
 
     def look_again(seen: Observation | Build, *_: Process) -> Finding:

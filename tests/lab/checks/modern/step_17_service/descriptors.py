@@ -1,4 +1,4 @@
-"""What the service has open, as a daemon."""
+"""The descriptors that the service has open with -d."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from lab.facts import Descriptor, Observation, Process
 
 
 def is_kept(o: Observation, descriptor: Descriptor) -> bool:
-    """Whether a server has made this for itself, and for good: in reserve for accept(), to be woken, to lock.
+    """Whether a server has made this for as long as it runs: a reserve for accept(), something to wake it, a lock.
 
-    What it only needs for its start is none of these: a file that is read, /proc, one end of the pipe of step 12.
+    It needs other things only at its start, and keeps none of them: a file that it reads, /proc, an end of the pipe of
+    step 12.
     """
     launched = {each.identity for each in o.shell.descriptors.values()}
     if descriptor.inherited or descriptor.identity in launched:
@@ -30,7 +31,7 @@ def is_kept(o: Observation, descriptor: Descriptor) -> bool:
 
 
 def not_its_own(o: Observation) -> dict[int, Descriptor]:
-    """What is open beside 0 to 2, FILE, the log, where it listens, and what a server keeps: Descriptors by number."""
+    """Descriptors by number, but for 0 to 2, the PID file, the log, its listening sockets, and all that is_kept()."""
     own = o.sockets.listeners | o.sockets.log_peers | own_pipes(o)
     return {n: d for n, d in extra(o).items() if n not in own and not is_kept(o, d)}
 
@@ -43,11 +44,11 @@ def only_listens(o: Observation) -> bool:
 
 @daemon_check(read="null(4), listen(2)", needs_log=LOG_TO_PASS)
 def null_device_log_file_and_sockets(o: Observation, p: Process) -> Finding:
-    """0, 1 and 2 are the null device; beside them the log, FILE, and where it listens."""
+    """0, 1 and 2 lead to /dev/null; besides only log, PID file and sockets are open."""
     if only_listens(o):
         return None
     return Wrong(
-        expected="what step 14 allows, and sockets at which clients can connect",
+        expected="0, 1 and 2 on /dev/null, sockets where clients can connect; besides only the log and the PID file",
         observed=names(not_its_own(o) or extra(o)) if standard_holds(o) else with_access(o),
         because=why_something_else_is_open(o),
     )
@@ -55,14 +56,29 @@ def null_device_log_file_and_sockets(o: Observation, p: Process) -> Finding:
 
 def why_something_else_is_open(o: Observation) -> str:
     if not standard_holds(o):
-        return "0, 1 and 2 are not as step 06 has them"
-    if not o.sockets.listeners:
-        return "it does not listen: -l says where"
-    if inherited(o) & set(not_its_own(o)):
-        return "this was open when it was launched: step 05 closes it, and its sockets are made after that"
-    if not_its_own(o):
         return (
-            "this is left from its start: what was opened to look something up, or for the pipe of step 12, is closed "
-            "once that is done. What is meant to stay is close-on-exec (O_CLOEXEC)"
+            "Descriptors 0, 1 and 2 are not as in step 06. All three must lead to /dev/null, 0 to read, 1 and 2 to "
+            "write, and none may be close-on-exec. Put them there before you make a socket."
         )
-    return "more than one socket to the log is open"
+    if not o.sockets.listeners:
+        return (
+            "No client can connect to the daemon. Most likely your program ignores -l, or makes the socket too early "
+            "and then closes it with the inherited descriptors. Call bind() and listen() for the ADDRESS after that."
+        )
+    found = not_its_own(o)
+    if inherited(o) & set(found):
+        return (
+            "This was open when your program started, and it still is. Close all inherited descriptors, as in step 05, "
+            "and make your own sockets after that."
+        )
+    if any(each.inherited for each in found.values()):
+        return (
+            "Most likely your program opened this for its start only, for example to read it or for the pipe of step "
+            "12. Then close it. If the daemon needs it as long as it runs, make it close-on-exec (O_CLOEXEC)."
+        )
+    if found:
+        return (
+            "Most likely your program opened this for its start only, and never closed it. It may have looked "
+            "something up, or it may be an end of the pipe of step 12. Close it as soon as you no longer need it."
+        )
+    return "More than one socket to the log is open. One is enough, so close the others."

@@ -1,9 +1,10 @@
-"""In the foreground: what steps 15 and 16 ask of what a service manager starts."""
+"""In the foreground: the checks of steps 15 and 16, made again of the service."""
 
 from __future__ import annotations
 
 from lab.checks import since
 from lab.checks.check import Check
+from lab.checks.common import crash, says_why
 from lab.checks.modern.step_17_service.again import BetterCause, asked_again, bonus, required
 from lab.checks.modern.step_17_service.launches import FOREGROUND
 from lab.course import step_called
@@ -27,17 +28,26 @@ def in_the_foreground(earlier: Check, better: BetterCause | None = None) -> Chec
 
 
 def why_it_gave_up(o: Observation) -> str | None:
-    if not o.processes and o.job.status and o.printed.strip():
+    has_said_why = not o.processes and bool(o.job.status) and not crash(o) and bool(o.printed.strip())
+    if has_said_why and says_why(o, "usage"):
         return (
-            "it gave up, and what it printed tells why. Without -d it keeps what it was launched with: the sockets "
-            "that were passed are descriptors from 3 on"
+            "Your program prints its usage and exits. Without any option it must serve the sockets that were passed to "
+            "it, which are the descriptors from 3 on."
+        )
+    if has_said_why:
+        return (
+            "Your program exits with an error, and its message tells why. Most likely it does not find the sockets "
+            "that were passed, or has closed them. They are the descriptors from 3 on. Without -d leave them open."
         )
     return None
 
 
 def why_its_umask_is_another(o: Observation) -> str | None:
     if o.process is not None and o.process.umask == 0:
-        return "umask(0) is step 01, for -d. In the foreground the umask is that of whoever has started it"
+        return (
+            "Your program sets the umask to 0 without -d. In the foreground it must keep the umask of the start. Call "
+            "umask(0) only with -d."
+        )
     return None
 
 
@@ -46,7 +56,7 @@ launch_umask = in_the_foreground(REQUIRED_BEFORE["launch_umask"], why_its_umask_
 
 OTHERWISE = {"lives": lives, "launch_umask": launch_umask}
 
-# By the keys that they have in their steps. That it compiles is asked once.
+# By the keys that they have in their steps. Whether it compiles is checked once.
 FOREGROUND_AGAIN = {
     key: OTHERWISE[key] if key in OTHERWISE else in_the_foreground(each)
     for key, each in REQUIRED_BEFORE.items()
