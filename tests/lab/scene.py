@@ -300,6 +300,11 @@ class Scene:
         return self.notify not in (None, Manager.NONE) or bool(self.listen)
 
     @property
+    def shows_environment(self) -> bool:
+        """Whether the lab looks at which variables the program has in the end."""
+        return self.has_manager or bool(self.environment)
+
+    @property
     def networks(self) -> frozenset[Listen]:
         """The kinds of TCP that sockets which are passed, and clients, need."""
         by_clients = [deed.where.partition(":")[0] for deed in self.then if isinstance(deed, OfClients)]

@@ -61,7 +61,7 @@ def test_what_a_scene_leaves_open_is_as_usual():
 
 
 def test_a_step_is_launched_as_the_latest_one_before_it_that_says_how():
-    assert usual(step_called("reset_signals")) == Usual()
+    assert usual(step_called("reset_state")) == Usual()
     assert usual(step_called("pid_file")) == Usual(arguments=("-p", PID_FILE))
     assert usual(step_called("ready_pipe")) == Usual(arguments=("-p", PID_FILE), tells=True)
     on_its_own = Usual(notify=Manager.PATH)  # it builds on the first step, not on the one before

@@ -16,8 +16,8 @@ from lab.judge.verdict import FAILED, PASSED
 from lab.report.text import explain
 from lab.toolbox import ROOT, SKELETONS, SOLUTIONS
 
-MAX_DIFF = 40  # lines of code that a step may change
-MAX_FUNCTION = 25  # lines
+MAX_DIFF = 110  # lines of code that a step may change: an alarm
+MAX_FUNCTION = 40  # lines, with comments: an alarm
 
 
 def ids(value):
@@ -130,10 +130,10 @@ def test_skeleton_is_the_solution_before_and_a_todo(step):
 
 @pytest.mark.parametrize("step", [step for step in STEPS if before(step)], ids=ids)
 def test_the_diff_is_the_lesson(step):
-    """From one solution to the next only a few lines change, or the head comment says why they are more."""
+    """From one solution to the next only a few lines change."""
     earlier, source = ((SOLUTIONS / each.file).read_text() for each in (before(step), step))
     changes = [line for line in ndiff(lines_of_code(earlier), lines_of_code(source)) if line[0] in "+-"]
-    assert len(changes) <= MAX_DIFF or "more lines than the others" in head(source)
+    assert len(changes) <= MAX_DIFF
 
 
 @pytest.mark.parametrize("step", STEPS, ids=ids)

@@ -52,6 +52,13 @@ def whole_number(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,20}", text) else None
 
 
+def no_environ(o: Observation) -> str:
+    """Why nothing can be said of the daemon's environment, "" if something can: environ(7)."""
+    if o.process is None or o.process.environment is not None:
+        return ""
+    return "the lab did not find `environ` in the memory of the process"
+
+
 def signal_name(number: int) -> str:
     """SIGSEGV for 11; a number that has no name as it is."""
     try:

@@ -59,7 +59,7 @@ def read_process(
             caught=process.signals("SigCgt"),
             awaited=awaited,
             thread_count=len(process.living),
-            environment=read_environment(process.folder) if launch.scene.has_manager else None,
+            environment=read_environment(process.folder) if launch.scene.shows_environment else None,
             credentials=process.credentials(),
             of_threads=process.credentials_of_threads(),
             directories_of_threads=process.directories_of_threads(),

@@ -34,7 +34,7 @@ NOWHERE = "nowhere%s"
 STALE = b"         1\n"  # init's PID, which always lives; longer than what is to be written
 
 ONCE_MORE = Scene(then=(StartAgain(1),))
-LEFT_BEHIND = Scene(files=((PID_FILE, STALE),))
+LEFT_BEHIND = Scene(files=((PID_FILE, STALE, 0o600),))
 MANY_AT_ONCE = Scene(then=(Signal(signal.SIGKILL), StartAgain(AT_ONCE)))
 UNWRITABLE = Scene(arguments=("-p", f"{NOWHERE}/{PID_FILE}"))
 ABSOLUTE = Scene(arguments=("-p", f"{PWD}/{PID_FILE}"))
@@ -244,13 +244,17 @@ def why_the_second_interferes(o: Observation) -> str:
     )
 
 
-@check(read="flock(2), ftruncate(2)", scene=LEFT_BEHIND, follows=[step_09.one_lives_on, pid_file])
+@check(read="flock(2), ftruncate(2), fchmod(2)", scene=LEFT_BEHIND, follows=[step_09.one_lives_on, pid_file])
 def takes_over(o: Observation) -> Finding:
     """the daemon takes over a stale PID file, whatever PID is in it."""
-    if o.process is not None and holds_pid(o.pid_file, o.process.pid):
+    file = o.pid_file
+    if o.process is not None and file is not None and file.mode == 0o644 and holds_pid(file, o.process.pid):
         return None
     return Wrong(
-        expected=f"{PID_FILE} was there, with PID 1 in it and unlocked: now it holds the daemon's PID",
+        expected=(
+            f"{PID_FILE} was there with PID 1 in it, mode 0600 and unlocked: now it holds the daemon's PID and a "
+            "newline, and its mode is 0644"
+        ),
         observed=content(o.pid_file) if o.process is not None else fate(o),
         because=why_it_does_not_take_over(o),
     )
@@ -261,6 +265,11 @@ def why_it_does_not_take_over(o: Observation) -> str:
         return (
             "Your program refused to start because of an old file. Most likely it used O_EXCL, or it believed the PID "
             "in it. Only a lock shows that a daemon is running."
+        )
+    if holds_pid(o.pid_file, o.process.pid):
+        return (
+            "The daemon's PID is in the file, but the file still has the mode that it had before. open() sets the mode "
+            "only of a file that it creates. Set 0644 with fchmod() once you have the lock."
         )
     if o.pid_file is not None and o.pid_file.text.startswith("\0"):
         return (

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import signal
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta, timezone
 from typing import Iterable, Sequence
 
 from lab.checks.beyond import step_08_sighup as step_08
-from lab.checks.beyond import step_10_reset_signals as step_10
+from lab.checks.beyond import step_10_reset_state as step_10
 from lab.checks.beyond import step_11_pid_file as step_11
 from lab.checks.beyond import step_12_ready_pipe as step_12
 from lab.checks.beyond import step_13_drop_privileges as step_13
-from lab.checks.beyond.step_10_reset_signals import HELD, kept, listed, observed_sets
+from lab.checks.beyond.step_10_reset_state import HELD, kept, listed, observed_sets
 from lab.checks.beyond.step_11_pid_file import content, left
 from lab.checks.check import LOG_TO_JUDGE, LOG_TO_PASS, Finding, Unseen, Wrong, check
 from lab.checks.common import (
@@ -569,6 +567,7 @@ BAD: dict[str, tuple[bytes, int] | None] = {
     "unreadable": (f"greeting={NEW}\n".encode(), 0o000),
     "10 MB long": (b"greeting=" + b"x" * 10_000_000 + b"\n", 0o644),
     "not text": (b"greeting=\x01\x02\x00\xff\x07\n", 0o644),
+    "without greeting=": (f"welcome={NEW}\n".encode(), 0o644),
     "a directory": (b"", 0o644),
     "missing": None,
 }
@@ -576,6 +575,7 @@ FILE_IN = {"a directory": "/inside"}  # a file in it makes it a directory
 
 # The errno of the call that fails, for those that cannot be read.
 REASONS = {"unreadable": errno.EACCES, "a directory": errno.EISDIR, "missing": errno.ENOENT}
+NOT_REGULAR = "regular file"  # what a program says that looks with fstat() before it reads
 
 # Why a fault may have killed the daemon, by the kind of the configuration.
 CANNOT_BE_OPENED = (
@@ -588,6 +588,7 @@ CRASHED_AT = {
     "refuse a longer file.",
     "not text": "There is a NUL byte in it, and string functions stop there, so strchr() may return NULL. Test what "
     "each of them returns.",
+    "without greeting=": "strchr() and strstr() return NULL where they find nothing. Test that before you use the text.",
     "a directory": "open() can open a directory, but read() then returns -1 (EISDIR, Is a directory) and fgets() "
     "returns NULL. Test that before you use the text.",
     "missing": CANNOT_BE_OPENED,
@@ -596,7 +597,7 @@ CRASHED_AT = {
 
 def slug(kind: str) -> str:
     """The name of the file that holds this kind of configuration."""
-    return kind.replace(" ", "-")
+    return kind.replace(" ", "-").rstrip("=")
 
 
 def reload_with(kind: str) -> tuple[Deed, Deed]:
@@ -881,52 +882,10 @@ def why_it_hangs(o: Observation) -> str:
 
 # Bonus
 
-# A time zone that no country has: only a program that reads TZ logs its minutes and seconds.
-AHEAD = timedelta(hours=7, minutes=13, seconds=37)
-ZONED = Scene(environment=("TZ=LAB-07:13:37",))  # ahead of UTC: tzset(3)
-LATE = timedelta(minutes=1)  # at most, from the message until the lab looks at it
-
 NO_CONFIG = Scene(arguments=("-p", PID_FILE, "-c", f"nowhere/{CONFIG}"))
 UNREMOVABLE = Scene(
     root=True, then=(Signal(signal.SIGTERM),)
 )  # in a directory of root's, in which USER may not remove a file
-
-AS_WITHOUT_ZONE = f"started with {ZONED.environment[0]}: the times in the log are the same as without it"
-
-
-def goes_by_zone(o: Observation) -> bool:
-    """Whether the time in a message is that of the zone in ZONED."""
-    there = datetime.fromtimestamp(o.when, timezone.utc) + AHEAD
-    times = [re.search(r"\b([01]\d|2[0-3]):[0-5]\d:[0-5]\d\b", message.text) for message in o.messages]
-    told_times = [datetime.combine(there, time.fromisoformat(found[0]), timezone.utc) for found in times if found]
-    return any((there - each + LATE / 10) % timedelta(days=1) < LATE for each in told_times)
-
-
-@check(
-    read="clearenv(3), environ(7), tzset(3)",
-    bonus=True,
-    needs_log=LOG_TO_JUDGE,
-    scene=ZONED,
-    expects=AS_WITHOUT_ZONE,
-)
-def environment_cleared(o: Observation, p: Process) -> Finding:
-    """the caller's TZ does not change the times in the log."""
-    if o.messages and not goes_by_zone(o):
-        return None
-    return Wrong(
-        expected=AS_WITHOUT_ZONE,
-        observed=quoted([message.text for message in o.messages]),
-        because=why_the_zone_counts(o),
-    )
-
-
-def why_the_zone_counts(o: Observation) -> str:
-    if o.messages:
-        return (
-            "The times in the log follow TZ, which the caller has set. Call clearenv() before the first message, and "
-            "before any other call that reads TZ, such as localtime()."
-        )
-    return "Your program logs nothing when TZ is set. Clear the environment, and log a message as before."
 
 
 @check(read="open(2)", bonus=True, scene=NO_CONFIG)
@@ -963,7 +922,7 @@ def why_it_starts_without_config(o: Observation) -> str:
 def tells_reason(o: Observation) -> Finding:
     """the daemon logs why it cannot read its configuration, in the system's words."""
     unreadable = [each for each in reloads_of(o) if each.kind in REASONS]
-    untold = [each for each in unreadable if not is_told(os.strerror(REASONS[each.kind]), each.logged)]
+    untold = [each for each in unreadable if not is_reason_told(each)]
     if not untold:
         return None
     reasons = "; ".join(f'{kind}: "{os.strerror(number)}"' for kind, number in REASONS.items())
@@ -972,6 +931,13 @@ def tells_reason(o: Observation) -> Finding:
         observed=first_in_words(untold),
         because=why_the_reason_is_not_told(untold[0]),
     )
+
+
+def is_reason_told(reload: Reload) -> bool:
+    """Whether the log has the reason why this configuration cannot be read."""
+    if is_told(os.strerror(REASONS[reload.kind]), reload.logged):
+        return True
+    return reload.kind == "a directory" and is_told(NOT_REGULAR, reload.logged)
 
 
 def why_the_reason_is_not_told(first: Reload) -> str:
@@ -1029,7 +995,6 @@ CHECKS = [
     storm,
     none_slept_through,
     safe_in_the_middle,
-    environment_cleared,
     no_config_at_start,
     tells_reason,
     unremovable_file,

@@ -18,6 +18,7 @@ from lab.checks.common import (
     fate,
     is_left,
     killed,
+    no_environ,
     printed,
     says_success,
     says_why,
@@ -84,12 +85,6 @@ def printed_after(o: Observation) -> str:
     """The last line that the program printed, for the end of a sentence; "" where fate() tells it."""
     lines = [line for done in o.done for line in done.said.printed.splitlines()] or o.printed.splitlines()
     return f'; your program printed "{lines[-1][:120]}"' if lines and o.process is not None else ""
-
-
-def no_environ(o: Observation) -> str:
-    """Why the lab cannot tell what is in the environment of the process, "" if it can."""
-    is_known = o.process is None or o.process.environment is not None
-    return "" if is_known else "the lab did not find `environ` in the memory of the process"
 
 
 def variables(o: Observation, *starts: str) -> dict[str, str]:

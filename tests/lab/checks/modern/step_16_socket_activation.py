@@ -12,9 +12,9 @@ from operator import itemgetter
 from typing import Sequence
 
 from lab.checks.check import Finding, Unseen, Wrong, check
-from lab.checks.common import CRASHES, crash, ended, fate, is_left, killed, signal_name, stopped_well
+from lab.checks.common import CRASHES, crash, ended, fate, is_left, killed, no_environ, signal_name, stopped_well
 from lab.checks.modern import step_15_notify as step_15
-from lab.checks.modern.step_15_notify import READY, after, in_c, manager_got, no_environ
+from lab.checks.modern.step_15_notify import READY, after, in_c, manager_got
 from lab.facts import Crowded, Descriptor, Observation, Process, Served
 from lab.faults import Fault
 from lab.scene import Connect, Crowd, Deed, Listen, Scene, Signal, Vanish

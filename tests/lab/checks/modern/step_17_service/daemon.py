@@ -10,10 +10,10 @@ from typing import Callable, Mapping, Sequence
 from lab.checks import since
 from lab.checks.beyond import step_12_ready_pipe as step_12
 from lab.checks.beyond import step_13_drop_privileges as step_13
-from lab.checks.beyond.step_10_reset_signals import kept
+from lab.checks.beyond.step_10_reset_state import kept
 from lab.checks.beyond.step_14_signals import TAKEN
 from lab.checks.check import Check, Finding, Look, Unseen, Wrong
-from lab.checks.common import crash, crash_cause, ended, fate, said, says_why, started_again
+from lab.checks.common import crash, crash_cause, ended, fate, no_environ, said, says_why, started_again
 from lab.checks.modern import step_15_notify as step_15
 from lab.checks.modern.step_17_service.again import BetterCause, asked_again, bonus, required
 from lab.checks.modern.step_17_service.descriptors import only_listens
@@ -292,7 +292,7 @@ NOTHING_OF_A_MANAGER = "neither NOTIFY_SOCKET nor WATCHDOG_USEC in its environme
 )
 def keeps_no_variable(o: Observation, p: Process) -> Finding:
     """with -d it removes NOTIFY_SOCKET and WATCHDOG_USEC, and tells nobody."""
-    why_unseen = step_15.no_environ(o)
+    why_unseen = no_environ(o)
     if why_unseen:
         return Unseen(why_unseen)
     still_there = told_of_manager(o)

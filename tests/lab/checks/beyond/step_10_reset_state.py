@@ -1,4 +1,4 @@
-"""Step 10: the signal state that it was started with is undone."""
+"""Step 10: the state that the program was started with is undone: its signals, and its environment."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from typing import Collection
 
 from lab.checks.beyond import step_08_sighup as step_08
 from lab.checks.beyond import step_09_second_fork as step_09
-from lab.checks.check import Finding, Wrong, check
-from lab.checks.common import crash, crash_cause, ended, fate, signal_name
+from lab.checks.check import Finding, Unseen, Wrong, check
+from lab.checks.common import crash, crash_cause, ended, fate, no_environ, signal_name
 from lab.facts import Observation, Process
 from lab.scene import UNBLOCKED, Scene, Signal, Signals
 
 HELD = Scene(signals=Signals.HELD, then=(Signal(signal.SIGTERM),))
 PENDING = Scene(signals=Signals.PENDING)
+
+# Variables that somebody has set in a shell. The lab gives each launch others as well.
+CALLERS = {"EDITOR": "ed", "PATH": "/usr/bin:/bin:/home/caller/bin", "TZ": "Asia/Kathmandu"}
+WITH_VARIABLES = Scene(environment=tuple(f"{name}={value}" for name, value in CALLERS.items()))
 
 FEW = 10  # signals: fewer are left by a program that set them itself, or missed some
 NAMED = 6  # signals, at the most, that are told by their names
@@ -284,4 +288,44 @@ def why_it_is_hung_up(o: Observation) -> str:
     )
 
 
-CHECKS = [signals_reset, sigterm_ends, pending_hangup]
+@check(
+    read="clearenv(3), environ(7), tzset(3)",
+    scene=WITH_VARIABLES,
+    follows=[step_09.one_lives_on],
+    expects="none of the variables that its caller has set",
+)
+def environment_reset(o: Observation, p: Process) -> Finding:
+    """the daemon has no variable of its caller's environment."""
+    why_unseen = no_environ(o)
+    if why_unseen:
+        return Unseen(why_unseen)
+    left = left_of_the_caller(p)
+    if not left:
+        return None
+    return Wrong(
+        expected="none of the variables that its caller has set",
+        observed=", ".join(f"{name}={CALLERS[name]}" for name in left),
+        because=why_variables_are_left(left),
+    )
+
+
+def left_of_the_caller(p: Process) -> list[str]:
+    """The variables that still have the caller's value. One that the program sets itself is its own affair."""
+    environment = p.environment or {}
+    return [name for name, value in CALLERS.items() if environment.get(name) == value]
+
+
+def why_variables_are_left(left: Collection[str]) -> str:
+    if len(left) == len(CALLERS):
+        return (
+            "Most likely your program never clears its environment. fork() and execve() pass the variables on, so a TZ "
+            "from somebody's shell changes the times in the log. Call clearenv() before the first message and before "
+            "the first fork()."
+        )
+    return (
+        "Your program removes some variables, but not these. It cannot know the names of all that a shell may hold. "
+        "Remove all of them with clearenv(), and then set the variables that your program needs."
+    )
+
+
+CHECKS = [signals_reset, sigterm_ends, pending_hangup, environment_reset]
