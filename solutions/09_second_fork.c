@@ -28,13 +28,18 @@
 #include <syslog.h>
 #include <unistd.h>
 
-/* Say which call failed and why, and end: no half-made daemon lives on. */
+/* Say what failed and why, and end: no half-made daemon stays. */
+static noreturn void give_up(const char *what, const char *reason)
+{
+    fprintf(stderr, "%s: %s\n", what, reason); /* unheard once 2 is closed */
+    syslog(LOG_ERR, "%s: %s", what, reason);
+    exit(EXIT_FAILURE);
+}
+
+/* The same for a call. The reason is in errno. */
 static noreturn void die(const char *call)
 {
-    const char *reason = strerror(errno);
-    fprintf(stderr, "%s: %s\n", call, reason); /* unheard once 2 is closed */
-    syslog(LOG_ERR, "%s: %s", call, reason);
-    exit(EXIT_FAILURE);
+    give_up(call, strerror(errno));
 }
 
 /* Opens no socket yet: the first message does, after all else is closed. */
@@ -118,8 +123,9 @@ static void open_dev_null(void)
     int out = dup(in);
     int err = dup(in);
     if (in != STDIN_FILENO || out != STDOUT_FILENO || err != STDERR_FILENO) {
-        syslog(LOG_ERR, "descriptors 0, 1, 2 are %d, %d, %d", in, out, err);
-        exit(EXIT_FAILURE);
+        char numbers[64];
+        (void)snprintf(numbers, sizeof(numbers), "%d, %d, %d", in, out, err);
+        give_up("/dev/null should be 0, 1, 2, and is", numbers);
     }
 }
 

@@ -10,11 +10,7 @@
  * through the signal that came in between. So both signals are blocked, and
  * sigwaitinfo() takes them one at a time: one that comes in between waits.
  *
- * What it was started with in the environment counts no more: then it has done
- * all 15 steps that daemon(7) lists.
- *
- * This step takes more lines than the others: what has to stop in good order
- * and what has to be read again have to be there first.
+ * With this it has done all 15 steps that daemon(7) lists.
  *
  * See it:   echo greeting=hello >my.conf
  *           build/solutions/14_signals -p my.pid -c my.conf
@@ -23,6 +19,7 @@
  * Read:     steps/14_signals.md, sigwaitinfo(2), signal-safety(7), daemon(7)
  */
 #define _GNU_SOURCE /* syscall(), asprintf(), setresuid(), and some names */
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -46,23 +43,23 @@
 static const char *pid_file;      /* -p FILE */
 static const struct passwd *user; /* -u USER */
 static const char *config;        /* -c FILE */
-static int lock;                  /* the descriptor of the PID file */
+static int lock = -1;             /* the descriptor of the PID file */
 
 enum { MAX_CONFIG = 1000 }; /* bytes */
 static char greeting[MAX_CONFIG] = "hello";
 
-/* Where die() writes: standard error, and in the daemon the pipe. */
+/* Where give_up() writes: standard error, and in the daemon the pipe. */
 static int starter = STDERR_FILENO;
 
-/* Say what failed and why, and end: no half-made daemon lives on. */
-static noreturn void give_up(const char *call, const char *reason)
+/* Say what failed and why, and end: no half-made daemon stays. */
+static noreturn void give_up(const char *what, const char *reason)
 {
-    (void)dprintf(starter, "%s: %s\n", call, reason);
-    syslog(LOG_ERR, "%s: %s", call, reason);
+    (void)dprintf(starter, "%s: %s\n", what, reason);
+    syslog(LOG_ERR, "%s: %s", what, reason);
     exit(EXIT_FAILURE);
 }
 
-/* The same for a call, whose reason is in errno. */
+/* The same for a call. The reason is in errno. */
 static noreturn void die(const char *call)
 {
     give_up(call, strerror(errno));
@@ -103,8 +100,7 @@ static void reset_signals(void)
         die("sigprocmask");
 }
 
-/* What somebody has set in a shell is not meant for a daemon: TZ, say, by which
-   libc puts the time on what is logged. */
+/* What somebody has set in a shell is not meant for a daemon. */
 static void clear_environment(void)
 {
     if (clearenv() != 0)
@@ -117,17 +113,16 @@ static noreturn void wait_for_status(pid_t middle)
     int status = 0;
     if (waitpid(middle, &status, 0) == -1)
         die("waitpid");
-    if (WIFEXITED(status))
-        _exit(WEXITSTATUS(status));
-    (void)dprintf(STDERR_FILENO, "the start was killed\n");
-    _exit(EXIT_FAILURE);
+    if (WIFSIGNALED(status))
+        give_up("the start was killed", strsignal(WTERMSIG(status)));
+    _exit(WEXITSTATUS(status));
 }
 
 /*
- * Only the child returns. The parent leaves by _exit(), because exit() would
- * run the handlers and flush the buffers that the child has copies of.
+ * Only the child returns. The parent leaves by _exit(): exit() would run the
+ * handlers and flush the buffers that the child has inherited copies of.
  */
-static void leave_first_process(void)
+static void leave_parent(void)
 {
     pid_t child = fork();
     switch (child) {
@@ -237,13 +232,13 @@ static void open_dev_null(void)
     int out = dup(in);
     int err = dup(in);
     if (in != STDIN_FILENO || out != STDOUT_FILENO || err != STDERR_FILENO) {
-        (void)dprintf(starter, "0, 1, 2 are %d, %d, %d\n", in, out, err);
-        syslog(LOG_ERR, "descriptors 0, 1, 2 are %d, %d, %d", in, out, err);
-        exit(EXIT_FAILURE);
+        char numbers[64];
+        (void)snprintf(numbers, sizeof(numbers), "%d, %d, %d", in, out, err);
+        give_up("/dev/null should be 0, 1, 2, and is", numbers);
     }
 }
 
-/* A relative name starts in the directory of the launch, which we leave. */
+/* A relative name starts in the directory of the start, which we leave. */
 static const char *absolute(const char *name)
 {
     if (*name == '/')
@@ -251,11 +246,24 @@ static const char *absolute(const char *name)
     char *directory = getcwd(NULL, 0);
     char *path = NULL;
     if (directory == NULL || asprintf(&path, "%s/%s", directory, name) == -1)
-        die("the directory of the launch");
+        die("the directory of the start");
     return path;
 }
 
-/* Not so if another instance has removed the file since we opened it. */
+/* O_NONBLOCK: to open a FIFO or a device must not take long. */
+static int open_regular(const char *path)
+{
+    struct stat status;
+    int fd =
+        open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
+    if (fd == -1 || fstat(fd, &status) == -1)
+        die(path);
+    if (!S_ISREG(status.st_mode))
+        give_up(path, "not a regular file");
+    return fd;
+}
+
+/* False if another instance has removed the file since we opened it. */
 static bool is_still_there(int fd, const char *path)
 {
     struct stat ours, theirs;
@@ -263,24 +271,42 @@ static bool is_still_there(int fd, const char *path)
            ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-/* Lock first: what stands in it belongs to whoever has the lock. */
-static void write_pid_file(const char *path)
+/* If the file is removed between the two calls, open a new one. */
+static int open_and_lock(const char *path)
 {
-    int fd = -1;
-    do {
-        (void)close(fd); /* EBADF at first, which is no harm */
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
-        if (fd == -1)
+    for (;;) {
+        int fd = open_regular(path);
+        if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+            if (errno == EWOULDBLOCK)
+                give_up(path, "another instance has locked it");
             die(path);
-        if (flock(fd, LOCK_EX | LOCK_NB) == -1)
-            die("the lock on the PID file");
-    } while (!is_still_there(fd, path));
-    if (ftruncate(fd, 0) == -1 || dprintf(fd, "%ld\n", (long)getpid()) < 0)
-        die(path);
-    lock = fd;
+        }
+        if (is_still_there(fd, path))
+            return fd;
+        (void)close(fd);
+    }
 }
 
-/* For good: no saved ID of root's is left to go back to. */
+/* exit() calls it. Only if the file is still ours: another instance may have
+   made a new one since. */
+static void remove_pid_file(void)
+{
+    if (is_still_there(lock, pid_file) && unlink(pid_file) == -1)
+        syslog(LOG_WARNING, "cannot remove %s: %s", pid_file, strerror(errno));
+}
+
+/* Lock first: only the process that has the lock may write. */
+static void write_pid_file(const char *path)
+{
+    lock = open_and_lock(path);
+    if (atexit(remove_pid_file) != 0)
+        give_up("atexit", "no memory");
+    if (fchmod(lock, 0644) == -1 || ftruncate(lock, 0) == -1 ||
+        dprintf(lock, "%ld\n", (long)getpid()) < 0)
+        die(path);
+}
+
+/* For good: no saved ID of root is left to go back to. */
 static void become(const struct passwd *other)
 {
     if (initgroups(other->pw_name, other->pw_gid) == -1)
@@ -289,14 +315,12 @@ static void become(const struct passwd *other)
         die("-u: setresgid");
     if (setresuid(other->pw_uid, other->pw_uid, other->pw_uid) == -1)
         die("-u: setresuid");
-    if (setuid(0) == 0) { /* so it was root who was named, or is kept */
-        errno = EINVAL;
-        die("-u: there is a way back to root");
-    }
+    if (setuid(0) == 0) /* so it was root who was named, or is kept */
+        give_up("-u", "there is a way back to root");
 }
 
-/* Blocked, they wait until they are taken. SIGHUP is not ignored any more:
-   whether one that is both ignored and blocked is kept, systems differ. */
+/* Blocked before there is anything to clean up: from here on they wait. SIGHUP
+   is not ignored any more: POSIX lets a system drop a signal that is. */
 static sigset_t hold_signals(void)
 {
     sigset_t held;
@@ -309,103 +333,120 @@ static sigset_t hold_signals(void)
     return held;
 }
 
-/* NULL, or what is wrong: the old greeting stays until the new one is good. */
-static const char *take_greeting(const char *text, ssize_t size)
+/* Returns NULL, or what is wrong. strtok() cuts the text into lines and skips
+   empty ones. The greeting is replaced only after the last line. */
+static const char *take_greeting(char *text)
 {
-    char fresh[sizeof(greeting)];
-    int end = -1; /* of a line in which there are no control characters */
-    if (size > MAX_CONFIG)
-        return "too long";
-    (void)sscanf(text, "greeting=%999[^\1-\37\177] %n", fresh, &end);
-    if (end != size)
-        return "not one line greeting=TEXT";
-    memcpy(greeting, fresh, sizeof(greeting));
+    const char *fresh = "";
+    for (char *line = strtok(text, "\n"); line != NULL;
+         line = strtok(NULL, "\n")) {
+        if (*line == '#')
+            continue;
+        if (strncmp(line, "greeting=", strlen("greeting=")) != 0)
+            return "a line is not greeting=TEXT";
+        fresh = line + strlen("greeting=");
+    }
+    if (*fresh == '\0')
+        return "there is no greeting";
+    for (const char *c = fresh; *c != '\0'; c++)
+        if (iscntrl((unsigned char)*c))
+            return "there is a control character in it";
+    (void)snprintf(greeting, sizeof(greeting), "%s", fresh);
     return NULL;
 }
 
+/* It asks for one byte more than allowed, to see that there is one. Text holds
+   no null byte, so its length is the size of the file. */
+static const char *read_config(int fd)
+{
+    struct stat status;
+    char text[MAX_CONFIG + 2] = "";
+    if (fstat(fd, &status) == -1 || !S_ISREG(status.st_mode))
+        return "not a regular file";
+    ssize_t size = read(fd, text, MAX_CONFIG + 1);
+    if (size == -1)
+        return strerror(errno);
+    if (size > MAX_CONFIG || strlen(text) != (size_t)size)
+        return "too long, or not text";
+    return take_greeting(text);
+}
+
+/* Returns NULL, or what is wrong. By its name each time, because many editors
+   make a new file. O_NONBLOCK as in step 11: a FIFO must not take long. */
 static const char *load_config(void)
 {
     if (config == NULL)
         return NULL;
-    /* O_NONBLOCK: open() would wait for whoever writes into a FIFO. */
     int fd = open(config, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd == -1)
         return strerror(errno);
-    char text[MAX_CONFIG + 2] = ""; /* with room for a byte too much, and NUL */
-    ssize_t size = read(fd, text, MAX_CONFIG + 1);
-    const char *wrong =
-        size == -1 ? strerror(errno) : take_greeting(text, size);
+    const char *wrong = read_config(fd);
     (void)close(fd);
     return wrong;
 }
 
+/* A mistake in a file is no reason to end a daemon that works. */
 static void reload(void)
 {
     const char *wrong = load_config();
     if (wrong != NULL)
-        syslog(LOG_ERR, "%s: %s: nothing is changed", config, wrong);
+        syslog(LOG_ERR, "%s: %s", config, wrong);
     syslog(LOG_INFO, "greeting: %s", greeting);
 }
 
-/* Ours alone: if it was removed another instance may have made one since. */
+/* exit() removes the PID file on the way. */
 static noreturn void stop(void)
 {
-    bool ours = pid_file != NULL && is_still_there(lock, pid_file);
-    if (ours && unlink(pid_file) == -1)
-        syslog(LOG_WARNING, "%s: %s", pid_file, strerror(errno));
     syslog(LOG_INFO, "stopped by SIGTERM");
     exit(EXIT_SUCCESS);
 }
 
 /* An empty line: nothing is wrong. If nobody waits at the pipe any more, the
-   start has failed, and SIGPIPE ends the daemon here. */
+   start has failed. SIGPIPE would end the daemon without cleaning up. So ignore
+   it for this one call, and dprintf() fails instead. */
 static void say_ready(void)
 {
+    (void)signal(SIGPIPE, SIG_IGN);
     if (dprintf(starter, "\n") < 0)
         die("the pipe");
+    (void)signal(SIGPIPE, SIG_DFL);
     (void)close(starter);
 }
 
-/* In words of its own: errno may be 0 for a user who is not there. */
+/* In words of its own: errno may be 0 if there is no such user. */
 static const struct passwd *find_user(const char *name)
 {
     const struct passwd *found = getpwnam(name);
-    if (found == NULL) {
-        fprintf(stderr, "-u: there is no user called %s\n", name);
-        exit(EXIT_FAILURE);
-    }
+    if (found == NULL)
+        give_up(name, "there is no such user");
     return found;
+}
+
+static noreturn void usage(const char *name)
+{
+    fprintf(stderr, "usage: %s [-p FILE] [-u USER] [-c FILE]\n", name);
+    exit(2);
 }
 
 static void read_options(int argc, char *argv[])
 {
     int option;
-    while ((option = getopt(argc, argv, "p:u:c:")) != -1 && option != '?') {
-        if (option == 'p')
+    while ((option = getopt(argc, argv, "p:u:c:")) != -1)
+        switch (option) {
+        case 'p':
             pid_file = absolute(optarg);
-        else if (option == 'u')
-            user = find_user(optarg);
-        else
-            config = absolute(optarg);
-    }
-    if (option != -1 || optind < argc) {
-        fprintf(stderr, "usage: %s [-p FILE] [-u USER] [-c FILE]\n", argv[0]);
-        exit(2);
-    }
-}
-
-/* No signal has come where it was stopped (SIGSTOP) and goes on: signal(7). */
-static noreturn void serve(sigset_t held)
-{
-    syslog(LOG_INFO, "greeting: %s", greeting);
-    for (;;)
-        switch (sigwaitinfo(&held, NULL)) {
-        case SIGHUP:
-            reload();
             break;
-        case SIGTERM:
-            stop();
+        case 'u':
+            user = find_user(optarg);
+            break;
+        case 'c':
+            config = absolute(optarg);
+            break;
+        default:
+            usage(argv[0]);
         }
+    if (optind < argc)
+        usage(argv[0]);
 }
 
 int main(int argc, char *argv[])
@@ -416,7 +457,7 @@ int main(int argc, char *argv[])
     ignore_hangup();
     reset_signals();
     clear_environment();
-    leave_first_process();
+    leave_parent();
     start_session();
     leave_middle_process(); /* the daemon leads nothing */
     move_to_root();
@@ -431,5 +472,14 @@ int main(int argc, char *argv[])
     if (wrong != NULL)
         give_up(config, wrong);
     say_ready();
-    serve(held);
+    syslog(LOG_INFO, "running in the background");
+    syslog(LOG_INFO, "greeting: %s", greeting);
+
+    for (;;) {
+        int number = sigwaitinfo(&held, NULL); /* -1 after SIGSTOP: signal(7) */
+        if (number == SIGHUP)
+            reload();
+        if (number == SIGTERM)
+            stop();
+    }
 }

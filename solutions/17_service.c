@@ -252,7 +252,8 @@ static void write_pid_file(void)
         must(fd != -1, pid_file, NULL);
         must(flock(fd, LOCK_EX | LOCK_NB) == 0, "the lock on -p FILE", NULL);
     }
-    must(ftruncate(fd, 0) == 0, pid_file, NULL); /* a file, and no device */
+    /* ftruncate() refuses a device, and a file of before may have any mode. */
+    must(ftruncate(fd, 0) == 0 && fchmod(fd, 0644) == 0, pid_file, NULL);
     lock = fd;
     must(dprintf(lock, "%d\n", (int)getpid()) > 0, pid_file, NULL);
 }

@@ -6,8 +6,8 @@
  * facility (which kind of program), a level, and a tag (which program): the
  * logger decides where it goes. The process itself need open no file for it.
  *
- * Now die() can be heard after the descriptors are closed as well. If nobody
- * listens at /dev/log the message is lost, and the daemon goes on.
+ * Now a failure is told in two places, since standard error is closed later on.
+ * If nobody listens at /dev/log the message is lost, and the daemon goes on.
  *
  * See it:   build/solutions/07_syslog
  *           journalctl -t 07_syslog -n 1       (or: grep 07_syslog in the

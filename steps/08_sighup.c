@@ -30,13 +30,18 @@
 #include <syslog.h>
 #include <unistd.h>
 
-/* Say which call failed and why, and end: no half-made daemon lives on. */
+/* Say what failed and why, and end: no half-made daemon stays. */
+static noreturn void give_up(const char *what, const char *reason)
+{
+    fprintf(stderr, "%s: %s\n", what, reason); /* unheard once 2 is closed */
+    syslog(LOG_ERR, "%s: %s", what, reason);
+    exit(EXIT_FAILURE);
+}
+
+/* The same for a call. The reason is in errno. */
 static noreturn void die(const char *call)
 {
-    const char *reason = strerror(errno);
-    fprintf(stderr, "%s: %s\n", call, reason); /* unheard once 2 is closed */
-    syslog(LOG_ERR, "%s: %s", call, reason);
-    exit(EXIT_FAILURE);
+    give_up(call, strerror(errno));
 }
 
 /* Opens no socket yet: the first message does, after all else is closed. */
@@ -113,8 +118,9 @@ static void open_dev_null(void)
     int out = dup(in);
     int err = dup(in);
     if (in != STDIN_FILENO || out != STDOUT_FILENO || err != STDERR_FILENO) {
-        syslog(LOG_ERR, "descriptors 0, 1, 2 are %d, %d, %d", in, out, err);
-        exit(EXIT_FAILURE);
+        char numbers[64];
+        (void)snprintf(numbers, sizeof(numbers), "%d, %d, %d", in, out, err);
+        give_up("/dev/null should be 0, 1, 2, and is", numbers);
     }
 }
 
@@ -125,7 +131,7 @@ int main(void)
 
     /*
      * TODO: see to it that a hang-up of the terminal ends neither this process
-     * nor the ones that come of it, whoever is the leader of the session.
+     * nor its children, even if this process is the leader of the session.
      */
 
     leave_parent();

@@ -1,16 +1,16 @@
 /*
  * 11_pid_file: one instance, and everybody can find it
  *
- * -p FILE names a file that holds the daemon's PID, for whoever wants to send
- * it a signal. Whether the daemon lives the file cannot tell: it may have been
- * left by one that was killed, and its PID may be another process's by now. A
- * lock on it can, since the kernel gives that back when its holder ends.
+ * -p FILE names a file that holds the daemon's PID, so that anybody can send it
+ * a signal. The file alone does not show that the daemon is running. A daemon
+ * that was killed leaves its file behind, and its PID may be another process's
+ * by now. A lock on the file does show it, because the kernel gives a lock back
+ * when the process that has it ends.
  *
- * So the order is: open, lock, and only then change what is in it. Whoever
- * does not get the lock leaves the file alone, and ends. The descriptor stays
- * open for as long as the daemon lives: closing it would unlock the file.
- *
- * This step takes more lines than the others: an option has to be read, too.
+ * So the order is: open, lock, and only then change what is in the file. A
+ * process that does not get the lock leaves the file alone, and exits. The
+ * descriptor stays open as long as the daemon runs, because closing it would
+ * unlock the file.
  *
  * See it:   build/solutions/11_pid_file -p my.pid; cat my.pid
  *           build/solutions/11_pid_file -p my.pid; journalctl -n 1
@@ -31,13 +31,18 @@
 #include <syslog.h>
 #include <unistd.h>
 
-/* Say which call failed and why, and end: no half-made daemon lives on. */
+/* Say what failed and why, and end: no half-made daemon stays. */
+static noreturn void give_up(const char *what, const char *reason)
+{
+    fprintf(stderr, "%s: %s\n", what, reason); /* unheard once 2 is closed */
+    syslog(LOG_ERR, "%s: %s", what, reason);
+    exit(EXIT_FAILURE);
+}
+
+/* The same for a call. The reason is in errno. */
 static noreturn void die(const char *call)
 {
-    const char *reason = strerror(errno);
-    fprintf(stderr, "%s: %s\n", call, reason); /* unheard once 2 is closed */
-    syslog(LOG_ERR, "%s: %s", call, reason);
-    exit(EXIT_FAILURE);
+    give_up(call, strerror(errno));
 }
 
 /* Opens no socket yet: the first message does, after all else is closed. */
@@ -73,6 +78,13 @@ static void reset_signals(void)
     (void)sigemptyset(&none);
     if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
         die("sigprocmask");
+}
+
+/* What somebody has set in a shell is not meant for a daemon. */
+static void clear_environment(void)
+{
+    if (clearenv() != 0)
+        die("clearenv");
 }
 
 /*
@@ -137,17 +149,25 @@ static void open_dev_null(void)
     int out = dup(in);
     int err = dup(in);
     if (in != STDIN_FILENO || out != STDOUT_FILENO || err != STDERR_FILENO) {
-        syslog(LOG_ERR, "descriptors 0, 1, 2 are %d, %d, %d", in, out, err);
-        exit(EXIT_FAILURE);
+        char numbers[64];
+        (void)snprintf(numbers, sizeof(numbers), "%d, %d, %d", in, out, err);
+        give_up("/dev/null should be 0, 1, 2, and is", numbers);
     }
 }
 
 int main(void)
 {
     open_log();
+
+    /*
+     * TODO: take the option -p FILE. A name that does not begin with / starts
+     * in the directory in which this program was started.
+     */
+
     clear_umask();
     ignore_hangup();
     reset_signals();
+    clear_environment();
     leave_parent();
     start_session();
     leave_parent(); /* and so lead nothing */
@@ -156,10 +176,9 @@ int main(void)
     open_dev_null();
 
     /*
-     * TODO: -p FILE: see to it that FILE holds this PID and a newline, that it
-     * is locked for as long as this process lives, and that a second instance
-     * ends and leaves FILE alone. A name that does not start with / is meant
-     * from the directory of the launch.
+     * TODO: with -p FILE, write this PID and a newline into FILE. Keep FILE
+     * locked as long as this process runs. A second instance exits and leaves
+     * FILE alone, and a FILE that is no regular file is refused.
      */
 
     syslog(LOG_INFO, "running in the background");

@@ -14,9 +14,6 @@
  * only if no other process has its write end. So the middle process watches the
  * daemon itself, too. It can do that because it is the daemon's parent.
  *
- * This step takes more lines than the others: a pipe has two sides, and each
- * parent has something to wait for.
- *
  * See it:   build/solutions/12_ready_pipe -p my.pid && cat my.pid
  *           build/solutions/12_ready_pipe -p my.pid || echo "not started"
  * End it:   kill $(cat my.pid)
@@ -38,13 +35,22 @@
 #include <syslog.h>
 #include <unistd.h>
 
-/* Say which call failed and why, and end: no half-made daemon lives on. */
+static const char *pid_file; /* -p FILE */
+static int lock = -1;        /* the descriptor of the PID file */
+
+/* Say what failed and why, and end: no half-made daemon stays. */
+static noreturn void give_up(const char *what, const char *reason)
+{
+    /* TODO: in the daemon, give the reason to the process that waits for it. */
+    fprintf(stderr, "%s: %s\n", what, reason); /* unheard once 2 is closed */
+    syslog(LOG_ERR, "%s: %s", what, reason);
+    exit(EXIT_FAILURE);
+}
+
+/* The same for a call. The reason is in errno. */
 static noreturn void die(const char *call)
 {
-    const char *reason = strerror(errno);
-    fprintf(stderr, "%s: %s\n", call, reason); /* unheard once 2 is closed */
-    syslog(LOG_ERR, "%s: %s", call, reason);
-    exit(EXIT_FAILURE);
+    give_up(call, strerror(errno));
 }
 
 /* Opens no socket yet: the first message does, after all else is closed. */
@@ -82,6 +88,13 @@ static void reset_signals(void)
         die("sigprocmask");
 }
 
+/* What somebody has set in a shell is not meant for a daemon. */
+static void clear_environment(void)
+{
+    if (clearenv() != 0)
+        die("clearenv");
+}
+
 /*
  * Only the child returns. The parent leaves by _exit(): exit() would run the
  * handlers and flush the buffers that the child has inherited copies of.
@@ -94,6 +107,7 @@ static void leave_parent(void)
     case 0:
         return;
     default:
+        /* TODO: wait for the child, and exit with its status. */
         _exit(EXIT_SUCCESS);
     }
 }
@@ -133,6 +147,7 @@ static void close_listed(void)
 /* By its number: musl 1.2.3 and glibc before 2.34 have no close_range(). */
 static void close_descriptors(void)
 {
+    /* TODO: leave the daemon's end of the pipe open, here and above. */
     if (syscall(SYS_close_range, 0U, ~0U, 0U) == -1)
         close_listed();
 }
@@ -144,12 +159,13 @@ static void open_dev_null(void)
     int out = dup(in);
     int err = dup(in);
     if (in != STDIN_FILENO || out != STDOUT_FILENO || err != STDERR_FILENO) {
-        syslog(LOG_ERR, "descriptors 0, 1, 2 are %d, %d, %d", in, out, err);
-        exit(EXIT_FAILURE);
+        char numbers[64];
+        (void)snprintf(numbers, sizeof(numbers), "%d, %d, %d", in, out, err);
+        give_up("/dev/null should be 0, 1, 2, and is", numbers);
     }
 }
 
-/* A relative name starts in the directory of the launch, which we leave. */
+/* A relative name starts in the directory of the start, which we leave. */
 static const char *absolute(const char *name)
 {
     if (*name == '/')
@@ -157,11 +173,24 @@ static const char *absolute(const char *name)
     char *directory = getcwd(NULL, 0);
     char *path = NULL;
     if (directory == NULL || asprintf(&path, "%s/%s", directory, name) == -1)
-        die("the directory of the launch");
+        die("the directory of the start");
     return path;
 }
 
-/* Not so if another instance has removed the file since we opened it. */
+/* O_NONBLOCK: to open a FIFO or a device must not take long. */
+static int open_regular(const char *path)
+{
+    struct stat status;
+    int fd =
+        open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
+    if (fd == -1 || fstat(fd, &status) == -1)
+        die(path);
+    if (!S_ISREG(status.st_mode))
+        give_up(path, "not a regular file");
+    return fd;
+}
+
+/* False if another instance has removed the file since we opened it. */
 static bool is_still_there(int fd, const char *path)
 {
     struct stat ours, theirs;
@@ -169,59 +198,79 @@ static bool is_still_there(int fd, const char *path)
            ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-/* Lock first: what stands in it belongs to whoever has the lock. */
+/* If the file is removed between the two calls, open a new one. */
+static int open_and_lock(const char *path)
+{
+    for (;;) {
+        int fd = open_regular(path);
+        if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+            if (errno == EWOULDBLOCK)
+                give_up(path, "another instance has locked it");
+            die(path);
+        }
+        if (is_still_there(fd, path))
+            return fd;
+        (void)close(fd);
+    }
+}
+
+/* Lock first: only the process that has the lock may write. */
 static void write_pid_file(const char *path)
 {
-    int fd = -1;
-    do {
-        (void)close(fd); /* EBADF at first, which is no harm */
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
-        if (fd == -1)
-            die(path);
-        if (flock(fd, LOCK_EX | LOCK_NB) == -1)
-            die("the lock on the PID file");
-    } while (!is_still_there(fd, path));
-    if (ftruncate(fd, 0) == -1 || dprintf(fd, "%ld\n", (long)getpid()) < 0)
+    lock = open_and_lock(path);
+    if (fchmod(lock, 0644) == -1 || ftruncate(lock, 0) == -1 ||
+        dprintf(lock, "%ld\n", (long)getpid()) < 0)
         die(path);
 }
 
-/* The only option: -p FILE. */
-static const char *read_options(int argc, char *argv[])
+static noreturn void usage(const char *name)
 {
-    const char *pid_file = NULL;
+    fprintf(stderr, "usage: %s [-p FILE]\n", name);
+    exit(2);
+}
+
+static void read_options(int argc, char *argv[])
+{
     int option;
-    while ((option = getopt(argc, argv, "p:")) == 'p')
-        pid_file = absolute(optarg);
-    if (option != -1 || optind < argc) {
-        fprintf(stderr, "usage: %s [-p FILE]\n", argv[0]);
-        exit(2);
-    }
-    return pid_file;
+    while ((option = getopt(argc, argv, "p:")) != -1)
+        switch (option) {
+        case 'p':
+            pid_file = absolute(optarg);
+            break;
+        default:
+            usage(argv[0]);
+        }
+    if (optind < argc)
+        usage(argv[0]);
 }
 
 int main(int argc, char *argv[])
 {
     open_log();
-    const char *pid_file = read_options(argc, argv);
+    read_options(argc, argv);
     clear_umask();
     ignore_hangup();
     reset_signals();
-
-    /*
-     * TODO: let the first process wait until the daemon is ready, and then
-     * return 0. If the daemon cannot start, print its reason where the user
-     * reads it, and return another status. Do so too if the daemon is killed,
-     * even while another process has inherited the pipe.
-     */
-
+    clear_environment();
     leave_parent();
     start_session();
+
+    /*
+     * TODO: let the parent wait until the daemon has said that it is ready, or
+     * why it cannot start, through a pipe. It returns 0 only if the daemon is
+     * ready. It must also notice that the daemon was killed, even while
+     * another process has inherited the pipe.
+     */
+
     leave_parent(); /* and so lead nothing */
     move_to_root();
     close_descriptors();
     open_dev_null();
     if (pid_file != NULL)
         write_pid_file(pid_file);
+
+    /* TODO: say that the daemon is ready. */
+
     syslog(LOG_INFO, "running in the background");
 
     for (;;)

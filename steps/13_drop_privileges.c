@@ -2,15 +2,14 @@
  * 13_drop_privileges: root's rights are given up
  *
  * Some of what a daemon does first takes root: a file in /run, a port below
- * 1024. What it does from then on should not: whoever finds a hole in it gets
- * what it may do. With -u USER it becomes that user, once the PID file is
- * written, and there is no way back.
+ * 1024. What it does afterwards should not. Anybody who finds a hole in a daemon
+ * may do what the daemon may do. With -u USER it becomes that user, once the
+ * PID file is written, and there is no way back.
  *
  * The order counts. Only root may set the groups, so they come first and the
- * user ID last. And each call is checked: one that fails leaves a daemon that
- * is root, and looks well. In the end it tries the way back, which has to fail.
- *
- * This step takes more lines than the others: the user has to be found first.
+ * user ID last. Each call is checked, because a daemon in which one has failed
+ * is still root, and looks well. In the end it tries the way back, which must
+ * fail.
  *
  * See it:   sudo build/solutions/13_drop_privileges -p /run/my.pid -u daemon
  *           grep -E '^(Uid|Gid|Groups|Cap)' /proc/$(cat /run/my.pid)/status
@@ -36,16 +35,24 @@
 #include <syslog.h>
 #include <unistd.h>
 
-/* Where die() writes: standard error, and in the daemon the pipe. */
+static const char *pid_file; /* -p FILE */
+static int lock = -1;        /* the descriptor of the PID file */
+
+/* Where give_up() writes: standard error, and in the daemon the pipe. */
 static int starter = STDERR_FILENO;
 
-/* Say which call failed and why, and end: no half-made daemon lives on. */
+/* Say what failed and why, and end: no half-made daemon stays. */
+static noreturn void give_up(const char *what, const char *reason)
+{
+    (void)dprintf(starter, "%s: %s\n", what, reason);
+    syslog(LOG_ERR, "%s: %s", what, reason);
+    exit(EXIT_FAILURE);
+}
+
+/* The same for a call. The reason is in errno. */
 static noreturn void die(const char *call)
 {
-    const char *reason = strerror(errno);
-    (void)dprintf(starter, "%s: %s\n", call, reason);
-    syslog(LOG_ERR, "%s: %s", call, reason);
-    exit(EXIT_FAILURE);
+    give_up(call, strerror(errno));
 }
 
 /* Opens no socket yet: the first message does, after all else is closed. */
@@ -83,23 +90,29 @@ static void reset_signals(void)
         die("sigprocmask");
 }
 
+/* What somebody has set in a shell is not meant for a daemon. */
+static void clear_environment(void)
+{
+    if (clearenv() != 0)
+        die("clearenv");
+}
+
 /* In the first process: exit as the middle process did. */
 static noreturn void wait_for_status(pid_t middle)
 {
     int status = 0;
     if (waitpid(middle, &status, 0) == -1)
         die("waitpid");
-    if (WIFEXITED(status))
-        _exit(WEXITSTATUS(status));
-    (void)dprintf(STDERR_FILENO, "the start was killed\n");
-    _exit(EXIT_FAILURE);
+    if (WIFSIGNALED(status))
+        give_up("the start was killed", strsignal(WTERMSIG(status)));
+    _exit(WEXITSTATUS(status));
 }
 
 /*
- * Only the child returns. The parent leaves by _exit(), because exit() would
- * run the handlers and flush the buffers that the child has copies of.
+ * Only the child returns. The parent leaves by _exit(): exit() would run the
+ * handlers and flush the buffers that the child has inherited copies of.
  */
-static void leave_first_process(void)
+static void leave_parent(void)
 {
     pid_t child = fork();
     switch (child) {
@@ -209,13 +222,13 @@ static void open_dev_null(void)
     int out = dup(in);
     int err = dup(in);
     if (in != STDIN_FILENO || out != STDOUT_FILENO || err != STDERR_FILENO) {
-        (void)dprintf(starter, "0, 1, 2 are %d, %d, %d\n", in, out, err);
-        syslog(LOG_ERR, "descriptors 0, 1, 2 are %d, %d, %d", in, out, err);
-        exit(EXIT_FAILURE);
+        char numbers[64];
+        (void)snprintf(numbers, sizeof(numbers), "%d, %d, %d", in, out, err);
+        give_up("/dev/null should be 0, 1, 2, and is", numbers);
     }
 }
 
-/* A relative name starts in the directory of the launch, which we leave. */
+/* A relative name starts in the directory of the start, which we leave. */
 static const char *absolute(const char *name)
 {
     if (*name == '/')
@@ -223,11 +236,24 @@ static const char *absolute(const char *name)
     char *directory = getcwd(NULL, 0);
     char *path = NULL;
     if (directory == NULL || asprintf(&path, "%s/%s", directory, name) == -1)
-        die("the directory of the launch");
+        die("the directory of the start");
     return path;
 }
 
-/* Not so if another instance has removed the file since we opened it. */
+/* O_NONBLOCK: to open a FIFO or a device must not take long. */
+static int open_regular(const char *path)
+{
+    struct stat status;
+    int fd =
+        open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
+    if (fd == -1 || fstat(fd, &status) == -1)
+        die(path);
+    if (!S_ISREG(status.st_mode))
+        give_up(path, "not a regular file");
+    return fd;
+}
+
+/* False if another instance has removed the file since we opened it. */
 static bool is_still_there(int fd, const char *path)
 {
     struct stat ours, theirs;
@@ -235,19 +261,28 @@ static bool is_still_there(int fd, const char *path)
            ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-/* Lock first: what stands in it belongs to whoever has the lock. */
+/* If the file is removed between the two calls, open a new one. */
+static int open_and_lock(const char *path)
+{
+    for (;;) {
+        int fd = open_regular(path);
+        if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+            if (errno == EWOULDBLOCK)
+                give_up(path, "another instance has locked it");
+            die(path);
+        }
+        if (is_still_there(fd, path))
+            return fd;
+        (void)close(fd);
+    }
+}
+
+/* Lock first: only the process that has the lock may write. */
 static void write_pid_file(const char *path)
 {
-    int fd = -1;
-    do {
-        (void)close(fd); /* EBADF at first, which is no harm */
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
-        if (fd == -1)
-            die(path);
-        if (flock(fd, LOCK_EX | LOCK_NB) == -1)
-            die("the lock on the PID file");
-    } while (!is_still_there(fd, path));
-    if (ftruncate(fd, 0) == -1 || dprintf(fd, "%ld\n", (long)getpid()) < 0)
+    lock = open_and_lock(path);
+    if (fchmod(lock, 0644) == -1 || ftruncate(lock, 0) == -1 ||
+        dprintf(lock, "%ld\n", (long)getpid()) < 0)
         die(path);
 }
 
@@ -260,28 +295,37 @@ static void say_ready(void)
     (void)close(starter);
 }
 
-/* The only option: -p FILE. */
-static const char *read_options(int argc, char *argv[])
+static noreturn void usage(const char *name)
 {
-    const char *pid_file = NULL;
+    fprintf(stderr, "usage: %s [-p FILE]\n", name);
+    exit(2);
+}
+
+static void read_options(int argc, char *argv[])
+{
     int option;
-    while ((option = getopt(argc, argv, "p:")) == 'p')
-        pid_file = absolute(optarg);
-    if (option != -1 || optind < argc) {
-        fprintf(stderr, "usage: %s [-p FILE]\n", argv[0]);
-        exit(2);
-    }
-    return pid_file;
+    while ((option = getopt(argc, argv, "p:")) != -1)
+        switch (option) {
+        case 'p':
+            pid_file = absolute(optarg);
+            break;
+        /* TODO: take -u USER. A USER who does not exist is an error. */
+        default:
+            usage(argv[0]);
+        }
+    if (optind < argc)
+        usage(argv[0]);
 }
 
 int main(int argc, char *argv[])
 {
     open_log();
-    const char *pid_file = read_options(argc, argv);
+    read_options(argc, argv);
     clear_umask();
     ignore_hangup();
     reset_signals();
-    leave_first_process();
+    clear_environment();
+    leave_parent();
     start_session();
     leave_middle_process(); /* the daemon leads nothing */
     move_to_root();
@@ -291,9 +335,9 @@ int main(int argc, char *argv[])
         write_pid_file(pid_file);
 
     /*
-     * TODO: take -u USER (step 11 has -p to learn from), and give up root's
-     * rights for good: the groups, the group ID, the user ID. A USER who is not
-     * there, or that is not root's to become, is an error that is told.
+     * TODO: with -u USER, give up root's rights for good: the groups, the
+     * group ID, the user ID. Anything that fails here is a reason not to
+     * start.
      */
 
     say_ready();

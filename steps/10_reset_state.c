@@ -1,22 +1,22 @@
 /*
- * 10_reset_signals: a fresh signal state
+ * 10_reset_state: what it inherited is undone
  *
- * Which signals are ignored and which are blocked passes through fork() and
- * execve(). What starts a daemon may have set either for itself: nohup ignores
- * SIGHUP, Python ignores SIGPIPE, a program with a signalfd blocks what it
- * reads there. A daemon that starts with SIGTERM ignored cannot be stopped
- * but by SIGKILL.
+ * fork() and execve() pass on more than descriptors. Which signals are ignored,
+ * which are blocked, and the environment come from the program that starts the
+ * daemon. nohup ignores SIGHUP, Python ignores SIGPIPE, and a program with a
+ * signalfd blocks the signals that it reads there. A daemon that starts with
+ * SIGTERM ignored does not stop at a `kill`. One that starts with somebody's TZ
+ * writes their local time into the log.
  *
- * So it takes nothing for granted: SIGHUP is ignored, every other action goes
- * back to the default, and only then nothing is blocked any more. A SIGHUP may
- * have been pending since before the start: unblocked first, it would end us.
+ * So the daemon undoes all three. It sets every signal to its default, ignores
+ * SIGHUP, and then unblocks everything. The order matters: a SIGHUP may have
+ * been pending since before the start, and it would kill the daemon at the
+ * moment in which it is unblocked. Last it removes every variable.
  *
- * See it:   env --ignore-signal --block-signal build/solutions/09_second_fork
- *           grep Sig /proc/$(pgrep -n second_fork)/status
- *           env --ignore-signal --block-signal build/solutions/10_reset_signals
- *           grep Sig /proc/$(pgrep -n reset_signal)/status
- * End it:   kill -KILL the PID that pgrep tells; 10_reset_signals: kill
- * Read:     steps/10_reset_signals.md, signal(7), execve(2)
+ * See it:   env --ignore-signal --block-signal build/solutions/10_reset_state
+ *           ps -C 10_reset_state -o pid,stat,blocked,ignored
+ * End it:   kill the PID that ps shows
+ * Read:     steps/10_reset_state.md, signal(7), clearenv(3)
  */
 #define _GNU_SOURCE /* syscall(), program_invocation_short_name */
 #include <dirent.h>
@@ -32,13 +32,18 @@
 #include <syslog.h>
 #include <unistd.h>
 
-/* Say which call failed and why, and end: no half-made daemon lives on. */
+/* Say what failed and why, and end: no half-made daemon stays. */
+static noreturn void give_up(const char *what, const char *reason)
+{
+    fprintf(stderr, "%s: %s\n", what, reason); /* unheard once 2 is closed */
+    syslog(LOG_ERR, "%s: %s", what, reason);
+    exit(EXIT_FAILURE);
+}
+
+/* The same for a call. The reason is in errno. */
 static noreturn void die(const char *call)
 {
-    const char *reason = strerror(errno);
-    fprintf(stderr, "%s: %s\n", call, reason); /* unheard once 2 is closed */
-    syslog(LOG_ERR, "%s: %s", call, reason);
-    exit(EXIT_FAILURE);
+    give_up(call, strerror(errno));
 }
 
 /* Opens no socket yet: the first message does, after all else is closed. */
@@ -58,22 +63,6 @@ static void ignore_hangup(void)
 {
     if (signal(SIGHUP, SIG_IGN) == SIG_ERR)
         die("signal SIGHUP");
-}
-
-/* Fails for SIGKILL and SIGSTOP, which nobody can ignore, and for the real-time
-   signals that libc keeps to itself: glibc two, musl three. SIGHUP is ignored
-   by now. One that has been pending since before the start is gone with that:
-   else it would end this process where it is unblocked. */
-static void reset_signals(void)
-{
-    for (int number = 1; number <= SIGRTMAX; number++)
-        if (number != SIGHUP)
-            (void)signal(number, SIG_DFL);
-
-    sigset_t none;
-    (void)sigemptyset(&none);
-    if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
-        die("sigprocmask");
 }
 
 /*
@@ -138,8 +127,9 @@ static void open_dev_null(void)
     int out = dup(in);
     int err = dup(in);
     if (in != STDIN_FILENO || out != STDOUT_FILENO || err != STDERR_FILENO) {
-        syslog(LOG_ERR, "descriptors 0, 1, 2 are %d, %d, %d", in, out, err);
-        exit(EXIT_FAILURE);
+        char numbers[64];
+        (void)snprintf(numbers, sizeof(numbers), "%d, %d, %d", in, out, err);
+        give_up("/dev/null should be 0, 1, 2, and is", numbers);
     }
 }
 
@@ -148,7 +138,13 @@ int main(void)
     open_log();
     clear_umask();
     ignore_hangup();
-    reset_signals();
+
+    /*
+     * TODO: undo what this process may have been started with. Give every
+     * signal but SIGHUP its default action again. After that, unblock all
+     * signals. Then remove all variables from the environment.
+     */
+
     leave_parent();
     start_session();
     leave_parent(); /* and so lead nothing */
