@@ -1,4 +1,4 @@
-"""What has to be true after each step: the one list of expectations.
+"""The one list of expectations: each check says what must be true after its step.
 
 course.txt is the list of all steps. Every step has a module in one of the
 folders here, called after it: `recipe/step_03_setsid.py` holds CHECKS, what step

@@ -9,11 +9,11 @@
 
 The function's name is the check's key; where a step is launched in two ways, it
 has the way's name in front: daemon/serves. The first line of its docstring is the
-sentence in the report. What its parameters are called says what it looks at:
+sentence in the report. The names of its parameters say what it looks at:
 
-    build   what the compiler made of the answer (facts.Build)
+    build   what the compiler made of the source (facts.Build)
     o       a launch that has come to rest (facts.Observation)
-    o, p    the same, and the process that lives on: it is asked only if there is one
+    o, p    the same, and the daemon: it is asked only if there is one
 
 A cause is chosen by a function of plain `if ... return`, from the special to the
 general, which is called why_...() and stands below the check that it belongs to.
@@ -67,7 +67,7 @@ class Unseen:
 
 @dataclass(frozen=True)
 class Noted:
-    """It holds, and something is to be said all the same."""
+    """It holds, but the report says something about it."""
 
     what: str
 
@@ -98,16 +98,16 @@ class Check:
 
     @property
     def key(self) -> str:
-        """What it is called among all checks of an answer, and in pytest's IDs."""
+        """Its name among all checks of an answer, and in pytest's IDs."""
         return self.usual.key(self.name) if self.usual else self.name
 
     @property
     def on_process(self) -> bool:
-        """Whether it looks at the process: then there has to be one."""
+        """Whether it looks at the daemon, so that there must be one."""
         return self.looks_at == "process"
 
     def judge(self, seen: Observation | Build) -> Finding:
-        """What is wrong with what was seen. With `on_process` there has to be a process."""
+        """What is wrong with what was seen. With `on_process` there must be a process."""
         if isinstance(seen, Observation) and self.on_process:
             return self.look(seen, seen.process)
         return self.look(seen)
