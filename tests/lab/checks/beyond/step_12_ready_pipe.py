@@ -358,7 +358,7 @@ def why_the_caller_is_not_told(o: Observation) -> str:
             "The exit status is right, but your program prints no reason. By then the daemon's standard error is "
             "/dev/null. Send the reason through the pipe, and print it where the pipe is read."
         )
-    if any(o.printed.strip() in message.text for message in o.messages):
+    if any(o.printed.strip() in message.text for message in o.messages if message.sender != o.job.pid):
         return (
             "Your program prints only the beginning of the daemon's reason. Most likely it reads the pipe into a "
             "buffer that is too short. Read up to the newline, and print all of it."
