@@ -493,8 +493,8 @@ def test_many_descriptors_in_many_processes_do_not_keep_the_lab_busy(examine_in_
 
 def test_a_lease_on_the_pid_file_is_named(examine_in_sandbox, edited):
     """fcntl(2): whoever opens such a file waits until it is given up, for 45 seconds at most."""
-    lease = "    signal(SIGURG, SIG_IGN);\n    fcntl(fd, F_SETSIG, SIGURG);\n    fcntl(fd, F_SETLEASE, F_WRLCK);\n"
-    source = edited("pid_file", ("    if (ftruncate(fd", lease + "    if (ftruncate(fd"))
+    lease = "    signal(SIGURG, SIG_IGN);\n    fcntl(lock, F_SETSIG, SIGURG);\n    fcntl(lock, F_SETLEASE, F_WRLCK);\n"
+    source = edited("pid_file", ("    if (fchmod(lock", lease + "    if (fchmod(lock"))
     told = describe(examine_in_sandbox(source, "pid_file").judged())
     assert "Your program has taken a lease on it" in told
 
