@@ -588,7 +588,8 @@ CRASHED_AT = {
     "refuse a longer file.",
     "not text": "There is a NUL byte in it, and string functions stop there, so strchr() may return NULL. Test what "
     "each of them returns.",
-    "without greeting=": "strchr() and strstr() return NULL where they find nothing. Test that before you use the text.",
+    "without greeting=": "strchr() and strstr() return NULL where they find nothing. Test that before you use the "
+    "text.",
     "a directory": "open() can open a directory, but read() then returns -1 (EISDIR, Is a directory) and fgets() "
     "returns NULL. Test that before you use the text.",
     "missing": CANNOT_BE_OPENED,
