@@ -5,10 +5,10 @@
  * Now it takes two signals: SIGTERM to stop in good order, and SIGHUP, which no
  * terminal can send any more, to read its configuration again.
  *
- * No handler is installed. Most functions may not be called in one, syslog()
- * among them: signal-safety(7). And who looks at a flag and then sleeps, sleeps
- * through the signal that came in between. So both signals are blocked, and
- * sigwaitinfo() takes them one at a time: one that comes in between waits.
+ * No handler is installed, because most functions may not be called in one,
+ * syslog() among them: signal-safety(7). And a program that tests a flag and
+ * then sleeps misses the signal that comes between the two. So both signals are
+ * blocked, and sigwaitinfo() takes them one at a time. The next one waits.
  *
  * With this it has done all 15 steps that daemon(7) lists.
  *

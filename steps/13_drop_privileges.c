@@ -1,10 +1,10 @@
 /*
  * 13_drop_privileges: root's rights are given up
  *
- * Some of what a daemon does first takes root: a file in /run, a port below
- * 1024. What it does afterwards should not. Anybody who finds a hole in a daemon
- * may do what the daemon may do. With -u USER it becomes that user, once the
- * PID file is written, and there is no way back.
+ * A daemon needs root at its start, for a file in /run or a port below 1024. It
+ * should not need root afterwards, because anybody who finds a hole in it may
+ * do what it may do. With -u USER it becomes that user, once the PID file is
+ * written, and there is no way back.
  *
  * The order counts. Only root may set the groups, so they come first and the
  * user ID last. Each call is checked, because a daemon in which one has failed
