@@ -149,8 +149,8 @@ CRASHES: dict[int, str] = {
     signal.SIGBUS: "Your program used memory that has nothing behind it. Most likely it mapped a file and read beyond "
     "the end. Compare the size of the file with what you map.",
     signal.SIGABRT: "SIGABRT killed your program. Most likely an assert() failed, or your program calls abort() "
-    "itself, for example after a call that failed. Print the reason and exit instead. A damaged heap ends in abort(), "
-    "too.",
+    "itself, after a call that failed. Some calls always fail, for example signal() for SIGKILL: go on after those. "
+    "After any other, print the reason and exit instead. A damaged heap ends in abort(), too.",
     signal.SIGFPE: "Your program divided by zero, or an integer operation overflowed. Test the divisor before each "
     "division.",
     signal.SIGILL: "Your program ran into bytes that are no instruction. Look for a bad function pointer, or for a "

@@ -80,14 +80,14 @@ def why_it_did_not_survive(o: Observation) -> str:
         )
     if any(was_hung_up(status) for status in o.reaped.values()):
         return (
-            "SIGHUP killed the child before your program ignored it. The kernel sent it when the first process, the "
-            "session leader, exited. Ignore SIGHUP before the first fork(), and the child inherits that. No sleep in "
-            "parent or child cures it."
+            "SIGHUP killed the child, because the child did not ignore it at that moment. The kernel sent it when the "
+            "first process, the session leader, exited. Ignore SIGHUP before the first fork(), and the child inherits "
+            "that. Do not set SIGHUP to SIG_DFL after that. No sleep in parent or child cures it."
         )
     if o.job.status is None:
         return (
-            "The first process stays when it is a session leader, and its caller waits for it. Exit in the parent "
-            "right after fork(), also there."
+            "When the first process is a session leader, it stays. Most likely your program does not call fork() in "
+            "that case, or the parent does not exit. Always call fork(), and exit in the parent right after it."
         )
     if o.job.status != 0:
         return (

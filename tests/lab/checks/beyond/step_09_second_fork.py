@@ -92,7 +92,8 @@ def why_it_leads_something(o: Observation, p: Process) -> str:
     if leads(p):
         return (
             "The daemon is still the session leader. Most likely no fork() was called after setsid(), or the child of "
-            "that fork() has exited. Always fork again there, and exit in the parent."
+            "that fork() has exited. daemon() of glibc calls fork() only before it. Call fork() once more after "
+            "setsid(), and exit in the parent."
         )
     if session_leader_lives(o, p):
         return (

@@ -245,7 +245,7 @@ def why_sigterm_does_not_end_it(o: Observation) -> str:
         )
     return (
         "SIGTERM does not end the daemon. Most likely a handler or sigwait() takes the signal, and the program runs "
-        "on. Exit there, because SIGTERM is sent first to stop a daemon."
+        "on. Set SIGTERM to SIG_DFL, which ends the process. If your program needs a handler, exit when it has run."
     )
 
 

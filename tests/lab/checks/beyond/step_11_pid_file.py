@@ -133,7 +133,10 @@ def why_pid_file_is_wrong(o: Observation, p: Process) -> str:
             "the last fork(), or comes from getsid() or getpgrp(). Write what getpid() returns in the daemon."
         )
     if number == p.pid:
-        return "The PID is right, but something else is in the file too. Write only its digits and one newline."
+        return (
+            "The PID is right, but the file holds more, or its newline is missing. Write only the digits of the PID, "
+            "without zeros or spaces before them, and one newline."
+        )
     if number is not None and number in [each.pid for each in o.processes]:
         return "The PID in the file is that of another process of your program. Write it in the daemon."
     if number is not None and number in o.reaped:
@@ -231,7 +234,7 @@ def why_the_second_interferes(o: Observation) -> str:
     if before is not None and after.identity != before.identity:
         return (
             "Both daemons run, and each has a file of its own. The second instance removed or renamed the first one's "
-            "file. A lock is on a file, not on a name, so lock the file that is there."
+            "file, or renamed another one over it. A lock is on a file, not on a name, so lock the file that is there."
         )
     if before is None or after.text != before.text:
         return (

@@ -223,8 +223,8 @@ def why_it_has_other_group_ids(o: Observation) -> str:
     if gids == {0}:
         return (
             "The daemon is still in root's group. Most likely setresgid() is missing, or comes after setresuid(), "
-            "when it may no longer be called. Call initgroups(), setresgid(), setresuid(), in this order, and check "
-            "each."
+            "when only root could still change groups. Call initgroups(), setresgid(), setresuid(), in this order, and "
+            "check each."
         )
     if gids == {UID}:
         return "The group ID is the number of the user. Use pw_gid for it, and pw_uid for the user."
@@ -266,8 +266,8 @@ def groups_in_words(who: Credentials) -> str:
 def why_it_is_in_other_groups(o: Observation) -> str:
     if 0 in has(o).groups:
         return (
-            "The daemon is still in root's supplementary groups. setuid() and setgid() do not change them. Call "
-            "initgroups() while the process is root."
+            "The daemon is still in root's supplementary groups. Neither setuid() and setresuid() nor setgid() and "
+            "setresgid() change those. Call initgroups() while the process is root."
         )
     if not extra_groups(has(o)):
         return (

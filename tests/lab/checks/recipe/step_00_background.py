@@ -316,8 +316,8 @@ def why_files_are_lost(o: Observation, p: Process) -> str:
             "makes /dev/null its standard input. Call fork() instead."
         )
     return (
-        "Your program closes or replaces descriptors, or daemon(0, 0) does. That is too early here. "
-        "Leave 0, 1, 2 and all others as they are. Steps 05 and 06 change them."
+        "Your program closes or replaces descriptors, or the second 0 of daemon(0, 0) makes daemon() do so. That is "
+        "too early here. Leave 0, 1, 2 and all others as they are. Steps 05 and 06 change them."
     )
 
 

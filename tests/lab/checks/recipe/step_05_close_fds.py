@@ -50,7 +50,8 @@ def why_something_is_open(o: Observation, p: Process) -> str:
     if any(not p.open_files[n].inherited for n in left):
         return (
             "Your program only marks the descriptors close-on-exec. That closes them at execve(), which never comes "
-            "here. Close them now."
+            "here. Close them with close_range(), or read their numbers in /proc/self/fd. A loop up to a limit may "
+            "miss some."
         )
     if left == launched and p.state == "R":
         return (

@@ -150,7 +150,7 @@ def why_more_is_open(o: Observation, p: Process) -> str:
         return "A fourth descriptor leads to /dev/null. Close the one that open() returned, if its number is above 2."
     if inherited(o):
         return INHERITED
-    return "Your program opened something more and left it open. Close it: in the end only 0, 1 and 2 are open."
+    return "Your program opened something more and left it open. Close it when you no longer need it."
 
 
 NO_NULL_DEVICE = Failure(

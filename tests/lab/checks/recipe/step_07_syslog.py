@@ -92,8 +92,13 @@ def why_not_just_null_device_and_log(o: Observation, p: Process) -> str:
         )
     if standard_holds(o) and not inherited(o) and sockets(p) - o.sockets.log_peers:
         return (
-            "A socket is open that is not connected to /dev/log. Connect a Unix datagram socket to it, or close yours "
-            "after the message is sent."
+            "A socket is open that is not connected to /dev/log. Send your message with syslog(), which makes the "
+            "right socket itself, and close yours."
+        )
+    if standard_holds(o) and not inherited(o) and any(each.kind == "file" for each in extra(o).values()):
+        return (
+            "Your program opened a file and left it open. If your message goes into that file, send it with syslog() "
+            "instead. If the file is for something else, close it when you no longer need it."
         )
     return why_it_is_not_the_null_device(o, p)
 
