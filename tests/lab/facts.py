@@ -280,6 +280,9 @@ class Held:
 
     accept_failed: bool = False  # scene ACCEPT_ONCE: its first accept() was made to fail
     told_with: tuple[frozenset[int] | None, ...] = ()  # scene LOOK_BEFORE: the signals held at each notice
+    unprepared: bool = False  # scene HOLD_SIGNALS: it had returned, and SIGTERM still killed the daemon
+    lock_was_vain: bool = False  # scene LOCK_IN_VAIN: the PID file was removed just before it was locked
+    removed: PidFile | None = None  # scene LOOK_AT_REMOVAL: the PID file, when its name was about to be taken away
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,17 @@ class Fault(Enum):
     HOLD_CHDIR = ("chdir-held", Instead.HELD, "chdir fchdir")
     SLOW_CHDIR = ("chdir-slow", Instead.HELD, "chdir fchdir")
     CHDIR_OUTLIVED = ("chdir-outlived", Instead.HELD, "chdir fchdir")
+    CHDIR_ORPHANED = ("chdir-orphaned", Instead.HELD, "chdir fchdir")
     SECOND_FORK_FAILS = ("fork-second", Instead.HELD, "clone clone3 fork vfork")
     ACCEPT_ONCE = ("accept-once", Instead.HELD, "accept accept4")
+    # All calls with which a program can get a signal in another way than before.
+    HOLD_SIGNALS = (
+        "signals-held",
+        Instead.HELD,
+        "rt_sigaction:SIGTERM rt_sigprocmask:SIG_BLOCK rt_sigprocmask:SIG_SETMASK signalfd signalfd4",
+    )
+    LOCK_IN_VAIN = ("lock-in-vain", Instead.HELD, "flock fcntl")
+    LOOK_AT_REMOVAL = ("removal-held", Instead.HELD, "unlink unlinkat rename renameat renameat2")
     # All calls with which a program can tell somebody something.
     LOOK_BEFORE = ("telling-held", Instead.HELD, "sendto sendmsg sendmmsg write writev socketcall")
     CLOSE_IGNORED = ("close-ignored", Instead.NOTHING, "close close_range")

@@ -225,6 +225,30 @@ class ReplaceConfig:
 
 
 @dataclass(frozen=True)
+class ReplacePidFile:
+    """The file `other` takes the place of the one that -p names, as if it were another instance's."""
+
+    other: str
+
+    def __str__(self) -> str:
+        return f"pid-file {self.other}"
+
+
+@dataclass(frozen=True)
+class FullLog:
+    """Signals are sent while the log is full: the second one when it waits for room in the log, because of the first.
+
+    Then the log is read.
+    """
+
+    first: signal.Signals
+    second: signal.Signals
+
+    def __str__(self) -> str:
+        return f"no-room-in-log {self.first.name} {self.second.name}"
+
+
+@dataclass(frozen=True)
 class AwaitPings:
     """Nothing is done until `count` more signs of life have come, or the next one does not."""
 
@@ -262,6 +286,8 @@ Deed = Union[
     Vanish,
     StartAgain,
     ReplaceConfig,
+    ReplacePidFile,
+    FullLog,
     AwaitPings,
     OpenTerminal,
     AskForRoot,

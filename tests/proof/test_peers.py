@@ -20,9 +20,9 @@ from lab.toolbox import SOLUTIONS
 START_STOP_DAEMON = installed("start-stop-daemon")
 RSYSLOGD = installed("rsyslogd")
 NOTIFY, SOCKETS, PID_FILE, SIGNALS = (
-    step_called(word).name for word in ("notify", "socket_activation", "pid_file", "signals")
+    step_called(word).name for word in ("notify", "socket_activation", "pid_file", "reload")
 )
-THAT_LOG = [step.name for step in lineage(step_called("signals")) if step_called("syslog") in lineage(step)]
+THAT_LOG = [step.name for step in lineage(step_called("reload")) if step_called("syslog") in lineage(step)]
 GREETED = "timeout 5 cat </dev/tcp/127.0.0.1/7017"
 
 

@@ -30,7 +30,7 @@ from lab.sandbox.mailbox import Gone, Mailbox
 from lab.sandbox.protocol import NotUnderstood, Source
 from lab.sandbox.room import room_in_folder, room_in_sandbox
 from lab.sandbox.started import Started
-from lab.sandbox.streams import Streams
+from lab.sandbox.streams import FILLING, Streams
 from lab.scene import PORT, Parent, Scene
 from lab.toolbox import LabError
 
@@ -40,6 +40,7 @@ ORDER_TIME = 30  # seconds for the launcher to do what it is told: more than it 
 DRAIN_TIME = 10  # seconds for what was printed to come through the terminal
 OTHERS_TIME = 0.02  # seconds for which a launch may have to wait while others are looked at
 MAX_PUMPS_OF_OTHERS = 20  # looks at what has come for each of them
+MAX_FILLING = 10_000  # messages to a log that never gets full
 MAX_PUMPS = 1000  # looks at what has come, before it counts as a flood
 
 
@@ -499,6 +500,18 @@ class Launch:
     def replace(self, name, other):
         """Put one file of the working directory in the place of another; without it, there is none there then."""
         self._order(protocol.Replace(name, other))
+
+    def fill_log(self):
+        """Send to the log until there is no room in it, as other programs may. These messages are not kept."""
+        if Source.LOG not in self.streams.files:
+            return
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sender:
+            sender.connect(f"/proc/{self.init}/root/dev/log")
+            try:
+                for _ in range(MAX_FILLING):
+                    sender.send(FILLING)
+            except BlockingIOError:
+                pass  # it is full: net.unix.max_dgram_qlen, unix(7)
 
     def connect(self, where):
         """Connect to the job; returns the socket. Raises OSError.

@@ -19,16 +19,19 @@ from lab.kernel import procfs
 from lab.kernel.waiting import waits_to_write
 from lab.scene import (
     CONFIG,
+    PID_FILE,
     AskForRoot,
     AwaitPings,
     Connect,
     Crowd,
     Deed,
     FillLog,
+    FullLog,
     OpenTerminal,
     Queue,
     RaiseBeforeWait,
     ReplaceConfig,
+    ReplacePidFile,
     Series,
     Signal,
     StartAgain,
@@ -148,6 +151,31 @@ async def _fill_log(subject: Subject, deed: FillLog) -> LogFilled:
     return LogFilled(looks == LOOKS)
 
 
+async def _send_at_full_log(subject: Subject, deed: FullLog) -> LogFilled:
+    """The second signal is sent, too, where the first one does not make the process wait for the log."""
+    launch = subject.launch
+    with launch.unread():
+        launch.fill_log()
+        subject.send(deed.first)
+        waits = await _waits_for_log(subject)
+        subject.send(deed.second)
+        await _waits_for_log(subject)
+    return LogFilled(waits)
+
+
+async def _waits_for_log(subject: Subject) -> bool:
+    """Whether the process comes to wait for room in the log, before it waits for something else or has exited."""
+    deadline = time.monotonic() + TAKEN_TIME
+    unmoved = Unmoved(subject.launch, subject.process.pid)
+    while time.monotonic() < deadline:
+        if unmoved.look() == LOOKS:
+            return waits_to_write(subject.folder, subject.launch.calls)
+        if not subject.is_alive():
+            return False
+        await asyncio.sleep(POLL)
+    return False
+
+
 # ---- clients -----------------------------------------------------------------------
 
 
@@ -192,6 +220,10 @@ async def _start_again(subject: Subject, deed: StartAgain) -> StartedAgain:
 
 async def _replace_config(subject: Subject, deed: ReplaceConfig) -> None:
     subject.launch.replace(CONFIG, deed.other)
+
+
+async def _replace_pid_file(subject: Subject, deed: ReplacePidFile) -> None:
+    subject.launch.replace(PID_FILE, deed.other)
 
 
 async def _await_pings(subject: Subject, deed: AwaitPings) -> None:
@@ -241,8 +273,10 @@ DEEDS: Mapping[type, Callable[[Subject, Any], Awaitable[Came | None]]] = {
     Vanish: _vanish,
     StartAgain: _start_again,
     ReplaceConfig: _replace_config,
+    ReplacePidFile: _replace_pid_file,
+    FullLog: _send_at_full_log,
     AwaitPings: _await_pings,
     OpenTerminal: _open_terminal,
     AskForRoot: _ask_for_root,
 }
-AT_ONCE = (FillLog, ReplaceConfig)  # what comes next comes before it is at rest
+AT_ONCE = (FillLog, ReplaceConfig, ReplacePidFile)  # what comes next comes before it is at rest

@@ -11,12 +11,15 @@ import signal
 import time
 from typing import Callable, Mapping
 
-from lab.facts import Held
+from lab.facts import Held, Identity, PidFile
 from lab.faults import Fault
 from lab.kernel import procfs
 from lab.kernel.waiting import waits_for_others
 from lab.sandbox.launch import HeldCall, Launch
+from lab.scene import PID_FILE
 from lab.watch.look import held_signals
+from lab.watch.pid_file import read_pid_file
+from lab.watch.rest import LOOKS, Unmoved
 
 SLOW_TIME = 1.0  # seconds that a start takes whose call is held
 # Seconds for which a child is held while its parent neither ends nor waits for anybody. A parent that sleeps for longer
@@ -34,6 +37,10 @@ class Holder:
         self.looks: list[tuple[int, frozenset[int] | None]] = []  # what was seen, after how many notices
         self.pipes: list[int] = []  # descriptors
         self.free: set[int] = set()  # PIDs of children, as the lab sees them, that have been held long enough
+        self.unprepared = False
+        self.lock_was_vain = False
+        self.removed: PidFile | None = None
+        self._others: dict[int, Unmoved] = {}  # by PID: all but the callers of held calls
 
     def __enter__(self) -> Holder:
         return self
@@ -52,7 +59,13 @@ class Holder:
 
     def came(self, launch: Launch) -> Held:
         """What came of all of it."""
-        return Held(self.accept_failed, tuple(self._look_before(number) for number in range(len(launch.notices))))
+        return Held(
+            accept_failed=self.accept_failed,
+            told_with=tuple(self._look_before(number) for number in range(len(launch.notices))),
+            unprepared=self.unprepared,
+            lock_was_vain=self.lock_was_vain,
+            removed=self.removed,
+        )
 
     def _look_before(self, number: int) -> frozenset[int] | None:
         """What the last look before the notice of that number has shown; None if there was no look."""
@@ -106,6 +119,60 @@ class Holder:
         except OSError:
             pass  # it has ended, or does not let itself be looked at
 
+    def _orphan(self, launch: Launch, call: HeldCall) -> None:
+        """Kill all other processes, so that nobody waits for the caller any more. It goes on when they have ended."""
+        if call.pid == launch.job:
+            launch.let_go(call)
+            return
+        living = [pid for pid in launch.pids() if pid != call.pid and not _has_ended(launch, pid)]
+        for pid in living:
+            try:
+                os.kill(launch.outer(pid), signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # it has ended meanwhile
+        if not living:
+            launch.let_go(call)
+
+    def _hold_signals(self, launch: Launch, call: HeldCall) -> None:
+        """A call of the daemon goes on when the first process has exited, or when that one and all others wait.
+
+        If it has exited, SIGTERM comes just now, unless the daemon has prepared for that before.
+        """
+        if call.pid != launch.job and launch.job_status is None and not self._do_others_wait(launch):
+            return
+        self._others.clear()
+        if launch.job_status is not None and _is_killed_by(signal.SIGTERM, call.outer):
+            self.unprepared = True
+            try:
+                os.kill(call.outer, signal.SIGTERM)
+            except ProcessLookupError:
+                pass  # it has ended meanwhile
+        launch.let_go(call)
+
+    def _do_others_wait(self, launch: Launch) -> bool:
+        """Whether the first process lives, and all that make no held call wait, and none has run in between."""
+        callers = {call.pid for call in launch.held_calls}
+        living = {pid for pid in launch.pids() if not _has_ended(launch, pid)}
+        if launch.job not in living:
+            return launch.shell_is_lost()  # else the shell is about to tell how it ended
+        pids = living - callers
+        if pids != set(self._others):
+            self._others = {pid: Unmoved(launch, pid) for pid in pids}
+        return all([others.look() >= LOOKS for others in self._others.values()])
+
+    def _remove_before_lock(self, launch: Launch, call: HeldCall) -> None:
+        """The first time that the caller has the PID file open, the file is removed, as by an instance that stops."""
+        found = None if self.lock_was_vain else read_pid_file(launch)
+        if found is not None and found.identity in _open_files(call.outer):
+            os.unlink(f"{launch.lab}/{PID_FILE}")
+            self.lock_was_vain = True
+        launch.let_go(call)
+
+    def _look_at_removal(self, launch: Launch, call: HeldCall) -> None:
+        """Look at the PID file, as long as there is one."""
+        self.removed = read_pid_file(launch) or self.removed
+        launch.let_go(call)
+
     def _fail_once(self, launch: Launch, call: HeldCall) -> None:
         """The first call fails: who was about to connect has gone."""
         launch.let_go(call, 0 if self.accept_failed else errno.ECONNABORTED)
@@ -127,11 +194,40 @@ class Holder:
         launch.let_go(call)
 
 
+def _has_ended(launch: Launch, pid: int) -> bool:
+    """Whether a process has exited, though its parent may not have waited for it yet."""
+    try:
+        return procfs.read_stat(f"{launch.proc}/{pid}").state in "ZX"
+    except ProcessLookupError:
+        return True
+
+
+def _is_killed_by(number: signal.Signals, outer: int) -> bool:
+    """Whether this signal would kill a process now: the signal has its default action, and is not blocked."""
+    try:
+        status = procfs.read_status(f"/proc/{outer}")
+    except OSError:
+        return False  # it has ended, or does not let itself be looked at
+    return not any(number in status.signals(field) for field in ("SigBlk", "SigIgn", "SigCgt"))
+
+
+def _open_files(outer: int) -> set[Identity]:
+    """The files that a process has open."""
+    try:
+        return {each.identity for each in procfs.read_descriptors(f"/proc/{outer}").values()}
+    except OSError:
+        return set()  # it has ended, or does not let itself be looked at
+
+
 AT_CALL: Mapping[Fault, Callable[[Holder, Launch, HeldCall], None]] = {
     Fault.HOLD_CHILD: Holder._hold_child,
     Fault.HOLD_CHDIR: Holder._keep_pipes_open,
     Fault.SLOW_CHDIR: Holder._hold_start,
     Fault.CHDIR_OUTLIVED: Holder._outlive,
+    Fault.CHDIR_ORPHANED: Holder._orphan,
+    Fault.HOLD_SIGNALS: Holder._hold_signals,
+    Fault.LOCK_IN_VAIN: Holder._remove_before_lock,
+    Fault.LOOK_AT_REMOVAL: Holder._look_at_removal,
     Fault.SECOND_FORK_FAILS: Holder._fail_later,
     Fault.ACCEPT_ONCE: Holder._fail_once,
     Fault.LOOK_BEFORE: Holder._look_first,

@@ -31,6 +31,13 @@ class Subject:
         """Its folder in /proc."""
         return f"{self.launch.proc}/{self.process.pid}"
 
+    def is_alive(self) -> bool:
+        """Whether it has not exited yet."""
+        try:
+            return procfs.read_stat(self.folder).state not in "ZX"
+        except ProcessLookupError:
+            return False
+
     def thread(self) -> int:
         """The ID of a thread of it that lives. Raises ProcessLookupError."""
         return procfs.living_thread(self.folder)

@@ -198,10 +198,16 @@ def null_device_log_and_file(o: Observation, p: Process) -> Finding:
     finding = step_11.null_device_log_and_file.judge(o)
     if not isinstance(finding, Wrong):
         return finding
-    return finding.instead(why_a_pipe_is_open(o))
+    return finding.instead(why_something_of_its_own_is_open(o))
 
 
-def why_a_pipe_is_open(o: Observation) -> str | None:
+def why_something_of_its_own_is_open(o: Observation) -> str | None:
+    if any(each.target.endswith(f"/{PID_FILE} (deleted)") for each in extra(o).values()):
+        return (
+            "The daemon has the PID file open, but its name is gone. Most likely another process of your program "
+            "removed it. exit() calls what atexit() was given in each process that has inherited it. Leave the other "
+            "processes with _exit(), or call atexit() in the daemon only."
+        )
     has_pipe = any(each.kind == "pipe" for each in extra(o).values())
     if has_pipe and standard_holds(o) and not inherited(o):
         return (

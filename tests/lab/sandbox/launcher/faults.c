@@ -48,6 +48,18 @@
 #ifndef SYS_socketcall
 #define SYS_socketcall SYS_sendto
 #endif
+#ifndef SYS_signalfd
+#define SYS_signalfd SYS_signalfd4
+#endif
+#ifndef SYS_unlink
+#define SYS_unlink SYS_unlinkat
+#endif
+#ifndef SYS_rename
+#define SYS_rename SYS_renameat2
+#endif
+#ifndef SYS_renameat
+#define SYS_renameat SYS_renameat2
+#endif
 #ifndef SYS_clone3
 #define SYS_clone3 435
 #endif

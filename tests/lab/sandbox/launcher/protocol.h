@@ -78,8 +78,12 @@ enum { MAX_FAULT_CALLS = 6 };
     FAULT("chdir-held", FAULT_HELD, 2, {SYS_chdir, ANY_ARGUMENT}, {SYS_fchdir, ANY_ARGUMENT}) \
     FAULT("chdir-slow", FAULT_HELD, 2, {SYS_chdir, ANY_ARGUMENT}, {SYS_fchdir, ANY_ARGUMENT}) \
     FAULT("chdir-outlived", FAULT_HELD, 2, {SYS_chdir, ANY_ARGUMENT}, {SYS_fchdir, ANY_ARGUMENT}) \
+    FAULT("chdir-orphaned", FAULT_HELD, 2, {SYS_chdir, ANY_ARGUMENT}, {SYS_fchdir, ANY_ARGUMENT}) \
     FAULT("fork-second", FAULT_HELD, 4, {SYS_clone, ANY_ARGUMENT}, {SYS_clone3, ANY_ARGUMENT}, {SYS_fork, ANY_ARGUMENT}, {SYS_vfork, ANY_ARGUMENT}) \
     FAULT("accept-once", FAULT_HELD, 2, {SYS_accept, ANY_ARGUMENT}, {SYS_accept4, ANY_ARGUMENT}) \
+    FAULT("signals-held", FAULT_HELD, 5, {SYS_rt_sigaction, SIGTERM}, {SYS_rt_sigprocmask, SIG_BLOCK}, {SYS_rt_sigprocmask, SIG_SETMASK}, {SYS_signalfd, ANY_ARGUMENT}, {SYS_signalfd4, ANY_ARGUMENT}) \
+    FAULT("lock-in-vain", FAULT_HELD, 2, {SYS_flock, ANY_ARGUMENT}, {SYS_fcntl, ANY_ARGUMENT}) \
+    FAULT("removal-held", FAULT_HELD, 5, {SYS_unlink, ANY_ARGUMENT}, {SYS_unlinkat, ANY_ARGUMENT}, {SYS_rename, ANY_ARGUMENT}, {SYS_renameat, ANY_ARGUMENT}, {SYS_renameat2, ANY_ARGUMENT}) \
     FAULT("telling-held", FAULT_HELD, 6, {SYS_sendto, ANY_ARGUMENT}, {SYS_sendmsg, ANY_ARGUMENT}, {SYS_sendmmsg, ANY_ARGUMENT}, {SYS_write, ANY_ARGUMENT}, {SYS_writev, ANY_ARGUMENT}, {SYS_socketcall, ANY_ARGUMENT}) \
     FAULT("close-ignored", FAULT_NOTHING, 2, {SYS_close, ANY_ARGUMENT}, {SYS_close_range, ANY_ARGUMENT})
 

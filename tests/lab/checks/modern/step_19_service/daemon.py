@@ -1,0 +1,363 @@
+"""With -d: the checks of steps 00 to 14, made again of the service."""
+
+from __future__ import annotations
+
+import re
+import signal
+from dataclasses import replace
+from typing import Callable, Mapping, Sequence
+
+from lab.checks import since
+from lab.checks.beyond import step_12_ready_pipe as step_12
+from lab.checks.beyond import step_13_drop_privileges as step_13
+from lab.checks.beyond.step_10_reset_state import kept
+from lab.checks.beyond.step_14_stop import TAKEN
+from lab.checks.check import Check, Finding, Look, Unseen, Wrong
+from lab.checks.common import crash, crash_cause, ended, fate, no_environ, said, says_why, started_again
+from lab.checks.modern import step_16_notify as step_16
+from lab.checks.modern.step_19_service.again import BetterCause, asked_again, bonus, required
+from lab.checks.modern.step_19_service.descriptors import only_listens
+from lab.checks.modern.step_19_service.launches import AS_DAEMON, AT_HOST, DAEMON, GENERIC, daemon_check, has_status
+from lab.checks.recipe.step_06_dev_null import standard_holds, with_access
+from lab.checks.recipe.step_07_syslog import came_out_right, quoted
+from lab.course import step_called
+from lab.facts import Observation, Process
+from lab.scene import PID_FILE, SOCKET, USER, Manager, Scene
+
+CLASSIC = step_called("reload")
+REQUIRED_BEFORE, BONUS_BEFORE = required(CLASSIC), bonus(CLASSIC)
+
+# SIGPIPE tells a server that a client has gone, SIGCHLD that a child has. It may ignore, block or handle both.
+OF_CLIENTS = {signal.SIGPIPE, signal.SIGCHLD}
+
+
+def scene_as_daemon(scene: Scene) -> Scene:
+    """A scene of step 15, for the service: its arguments, after -d and -l with an ADDRESS."""
+    if scene.arguments is None:
+        return scene
+    return replace(scene, arguments=(*AS_DAEMON, *scene.arguments))
+
+
+def as_daemon(
+    earlier: Check,
+    *,
+    says: str = "",
+    follows: Sequence[str] = (),
+    better: BetterCause | None = None,
+    look: Look | None = None,
+) -> Check:
+    """A check of step 15, of the service with -d. It may follow from more checks than before; see asked_again()."""
+    return asked_again(
+        earlier,
+        usual=DAEMON,
+        since=since(earlier, CLASSIC),
+        scene=scene_as_daemon(earlier.scene),
+        says=says,
+        follows=(*follows, *earlier.follows),
+        better=better,
+        look=look,
+    )
+
+
+def judged_anew(earlier: Check, says: str = "", follows: Sequence[str] = ()) -> Callable[[Look], Check]:
+    """Make a check of a function that looks at the launch instead of a check of step 15."""
+
+    def wrap(look: Look) -> Check:
+        return as_daemon(earlier, says=says, follows=follows, look=look)
+
+    return wrap
+
+
+# Causes that only a server can have.
+
+
+def why_it_gave_up(o: Observation) -> str | None:
+    has_failed = not o.processes and bool(o.job.status)
+    if has_failed and says_why(o, "read-only", "denied") and says_why(o, SOCKET, PID_FILE):
+        return (
+            "Your program cannot make a file. Most likely it uses a relative name after chdir(\"/\"), so the file "
+            "would be in /. Put the directory of the start, from getcwd(), before a relative name, and do that before "
+            "chdir()."
+        )
+    if has_failed and NAME_AS_GIVEN.search(said(o)):
+        return (
+            f"Your program exits with an error about {SOCKET}. Most likely it does not take this for a path, or uses "
+            "it after chdir(\"/\"). An ADDRESS without a colon is a path. Put the directory of the start before it."
+        )
+    return None
+
+
+NAME_AS_GIVEN = re.compile(rf"(?<![\w/]){re.escape(SOCKET)}")  # with no directory before it
+
+
+def why_root_was_needed(o: Observation) -> str | None:
+    if not o.processes and says_why(o, "denied") and says_why(o, SOCKET):
+        return (
+            "Most likely your program gave up root's rights before it made the socket. Only root can make one in this "
+            "directory. Make the sockets and the PID file first, and become the user afterwards."
+        )
+    return None
+
+
+def why_sigterm_is_lost(o: Observation) -> str | None:
+    if o.process is not None and o.after.left and signal.SIGTERM in o.process.blocked:
+        return (
+            "SIGTERM is blocked, and the daemon does not exit. Most likely nothing reads the signal, or the daemon "
+            "hangs after that, for example in accept() without a client. Read it with signalfd() or sigwaitinfo(), and "
+            "make the sockets non-blocking."
+        )
+    return None
+
+
+one_lives_on = as_daemon(REQUIRED_BEFORE["one_lives_on"], better=why_it_gave_up)
+written_as_root = as_daemon(REQUIRED_BEFORE["written_as_root"], better=why_root_was_needed)
+sigterm_ends = as_daemon(REQUIRED_BEFORE["sigterm_ends"], better=why_sigterm_is_lost)
+# It builds on a check of this step, which is named by its key.
+one_of_many = as_daemon(REQUIRED_BEFORE["one_of_many"], follows=["takes_over_path"])
+
+
+# Checks that a server must pass in another way.
+
+
+@judged_anew(REQUIRED_BEFORE["signals_reset"])
+def signals_reset(o: Observation) -> Finding:
+    """As in step 15, but signals that tell of clients and children may be ignored, blocked or handled too."""
+    p = o.process
+    if p is not None and p.blocked | p.awaited <= TAKEN | OF_CLIENTS and kept(o) <= OF_CLIENTS:
+        return None
+    finding = REQUIRED_BEFORE["signals_reset"].judge(o)  # it allows less, so it fails here
+    if not isinstance(finding, Wrong):
+        return finding
+    return replace(finding, expected=f"{finding.expected}; SIGPIPE and SIGCHLD may be ignored or blocked too")
+
+
+NO_DAEMON = (
+    "Started by root with -u, your program leaves no daemon, so the lab cannot look at its descriptors. See the check "
+    f"that with -u {USER} a daemon stays."
+)
+
+
+@judged_anew(REQUIRED_BEFORE["nothing_of_roots_open"], follows=["null_device_log_file_and_sockets"])
+def nothing_of_roots_open(o: Observation) -> Finding:
+    """As in step 13, of a server."""
+    if o.process is None:
+        return Wrong(expected=step_13.NO_MORE_OPEN, observed=fate(o), because=NO_DAEMON)
+    return step_13.nothing_more_open(o, only_listens(o))
+
+
+@judged_anew(
+    REQUIRED_BEFORE["second_is_told"], says="a second instance exits with status 1, and prints why on standard error"
+)
+def second_is_told(o: Observation) -> Finding:
+    """As in step 12, but the exit status must be 1."""
+    expected = f"started once more: exit status {GENERIC}, and a reason on standard error"
+    finding = REQUIRED_BEFORE["second_is_told"].judge(o)
+    if isinstance(finding, Wrong):
+        return replace(finding, expected=expected)
+    again = started_again(o)
+    status = again.statuses[0]
+    assert status is not None  # else the earlier check would not hold
+    if has_status(status, GENERIC):
+        return None
+    return Wrong(
+        expected=expected,
+        observed=f'it {ended(status)}, and printed "{again.printed.strip()[:200]}"',
+        because=(
+            "The second instance exits with another status than 1. The PID file is locked, and this is neither "
+            "forbidden (4) nor a wrong argument (2). The table in the handout has 1 for all such errors."
+        ),
+    )
+
+
+def tells_of_success(o: Observation) -> bool:
+    """Whether its message gives a success as the reason of the error."""
+    return says_why(o, "success", "no error")
+
+
+def gave_up_and_said_so(o: Observation) -> bool:
+    """Whether it exited with status 1, and a message about 0, 1 and 2: their numbers, or /dev/null."""
+    status_1 = any(has_status(each, GENERIC) for each in o.reaped.values())
+    return not o.processes and status_1 and says_why(o, "/dev/null", *"0123456789") and not tells_of_success(o)
+
+
+@judged_anew(BONUS_BEFORE["names_wrong_numbers"], says="if the numbers are not 0, 1 and 2, it says so and exits with 1")
+def names_wrong_numbers(o: Observation) -> Finding:
+    """As in step 07, but the message does not need the three numbers."""
+    if came_out_right(o) or gave_up_and_said_so(o):
+        return None
+    return Wrong(
+        expected="a message about /dev/null or the numbers, exit status 1, no process that stays",
+        observed=f"closing was made to do nothing; {fate(o)}; in the log: {quoted(o)}",
+        because=why_wrong_numbers_are_not_told(o),
+    )
+
+
+def why_wrong_numbers_are_not_told(o: Observation) -> str:
+    if tells_of_success(o):
+        return (
+            "Your program prints the reason from errno, but no call failed, so it tells nothing. Most likely open() or "
+            "dup() returned another number than 0, 1 or 2. Say that in the message."
+        )
+    if o.processes:
+        return (
+            "Your program keeps running with the wrong numbers. Compare what open() and dup() return with 0, 1 and 2. "
+            "If they differ, log that and exit with status 1."
+        )
+    if crash(o):
+        return crash_cause(o)
+    if not o.messages and not o.printed.strip():
+        return "Your program exits without a message. Log what is wrong with syslog() before you exit with status 1."
+    return (
+        "Your message names neither /dev/null nor the numbers, or the exit status is not 1. Both are needed: tell what "
+        "is wrong, and exit with 1."
+    )
+
+
+def unless_it_comes_up(o: Observation, because: str) -> Wrong | None:
+    """What is wrong where the daemon must start and be the same as always, but for the log."""
+    if o.process is not None and o.job.status == 0 and only_listens(o):
+        return None
+    is_open = f"; open: {with_access(o)}" if o.process else ""
+    wrong = Wrong(
+        expected="status 0, and the usual daemon: 0, 1 and 2 on /dev/null, and sockets where clients can connect",
+        observed=fate(o) + is_open,
+        because=because,
+    )
+    return wrong.instead(why_it_does_not_come_up(o))
+
+
+def why_it_does_not_come_up(o: Observation) -> str | None:
+    if o.process is None and crash(o):
+        return crash_cause(o)
+    if step_12.is_up(o) and standard_holds(o) and not o.sockets.listeners:
+        return (
+            "The daemon runs, but no client can connect. Most likely your program closes its sockets together with the "
+            "inherited descriptors. Make the sockets after that."
+        )
+    return None
+
+
+@judged_anew(BONUS_BEFORE["nobody_listens"])
+def nobody_listens(o: Observation) -> Finding:
+    """As in step 07, of a server."""
+    return unless_it_comes_up(o, why_it_needs_a_listener(o))
+
+
+def why_it_needs_a_listener(o: Observation) -> str:
+    if step_12.is_up(o):
+        return (
+            "When nobody listens at /dev/log, the daemon has other descriptors open than usual. Most likely your "
+            "program opens something else instead of the log. Leave that to syslog(), which only loses the message."
+        )
+    return (
+        "Your program gives up when nobody listens at /dev/log, so a restart of the logger would stop it. Keep "
+        "running: syslog() reports no error, and the message is lost."
+    )
+
+
+@judged_anew(BONUS_BEFORE["ready_with_none_open"])
+def ready_with_none_open(o: Observation) -> Finding:
+    """As in step 12, of a server."""
+    return unless_it_comes_up(o, step_12.why_none_open_makes_a_difference(o))
+
+
+@judged_anew(BONUS_BEFORE["ready_without_close_range"])
+def ready_without_close_range(o: Observation) -> Finding:
+    """As in step 12, of a server."""
+    return unless_it_comes_up(o, step_12.OTHER_WAY_OF_CLOSING)
+
+
+# With a path there would be two files that the daemon cannot remove.
+unremovable_file = asked_again(
+    BONUS_BEFORE["unremovable_file"],
+    usual=DAEMON,
+    since=CLASSIC,
+    scene=replace(BONUS_BEFORE["unremovable_file"].scene, arguments=(*AT_HOST, *DAEMON.as_root)),
+)
+
+
+def told_of_manager(o: Observation) -> dict[str, str]:
+    """The variables of a service manager that are still in its environment."""
+    return step_16.variables(o, "NOTIFY_SOCKET", "WATCHDOG_USEC")
+
+
+NOTHING_OF_A_MANAGER = "neither NOTIFY_SOCKET nor WATCHDOG_USEC in its environment, and nothing sent to the manager"
+
+
+@daemon_check(
+    read="clearenv(3), daemon(7), sd_notify(3)",
+    scene=Scene(notify=Manager.PATH, environment=("WATCHDOG_USEC=60000000",)),
+    follows=[one_lives_on],
+    expects=NOTHING_OF_A_MANAGER,
+)
+def keeps_no_variable(o: Observation, p: Process) -> Finding:
+    """with -d it removes NOTIFY_SOCKET and WATCHDOG_USEC, and tells nobody."""
+    why_unseen = no_environ(o)
+    if why_unseen:
+        return Unseen(why_unseen)
+    still_there = told_of_manager(o)
+    if not still_there and not o.notices:
+        return None
+    found = [f"{name}={value}" for name, value in still_there.items()]
+    return Wrong(
+        expected=NOTHING_OF_A_MANAGER,
+        observed="; ".join([*found, f"told: {step_16.quoted(o.notices)}"]),
+        because=why_it_has_a_manager(still_there),
+    )
+
+
+def why_it_has_a_manager(still_there: Mapping[str, str]) -> str:
+    if still_there:
+        return (
+            "With -d the daemon keeps variables that were meant for the process that started it. A watchdog that "
+            "nobody asked for may end it with SIGALRM. Call clearenv() before the first fork()."
+        )
+    return (
+        "With -d your program sends a message to a service manager. Most likely it read NOTIFY_SOCKET before it "
+        "cleared the environment. With -d no service manager waits, so call clearenv() first."
+    )
+
+
+OTHERWISE = {
+    each.name: each
+    for each in (
+        one_lives_on,
+        written_as_root,
+        sigterm_ends,
+        one_of_many,
+        nothing_of_roots_open,
+        signals_reset,
+        second_is_told,
+        names_wrong_numbers,
+    )
+}
+
+OWN_BONUS = [unremovable_file, nobody_listens, ready_with_none_open, ready_without_close_range]
+
+# Checks of the classic steps that do not fit a server, or that another check makes of the service.
+NOT_OF_A_SERVER = {
+    "null_device_log_and_file",
+    "no_dev_null",
+    "no_close_range",
+    "close_range_refused",
+    "started_with_none_open",
+    "unwritable_file",
+    "without_option",
+    "unknown_option",
+    "option_without_value",
+    "no_config_at_start",
+    *(each.name for each in OWN_BONUS),
+}
+
+
+def of_the_daemon(earlier: dict[str, Check]) -> dict[str, Check]:
+    """These checks of the classic steps, as the service must pass them, by their keys."""
+    return {
+        key: OTHERWISE[key] if key in OTHERWISE else as_daemon(each)
+        for key, each in earlier.items()
+        if key not in NOT_OF_A_SERVER
+    }
+
+
+DAEMON_AGAIN = of_the_daemon(REQUIRED_BEFORE)
+BONUS = [*of_the_daemon(BONUS_BEFORE).values(), *OWN_BONUS]
