@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import replace
-from typing import Iterable, Sequence
+from typing import Any, Callable, Iterable, Sequence
 
 from lab.checks.beyond import step_08_sighup as step_08
 from lab.checks.beyond import step_10_reset_state as step_10
@@ -489,19 +489,20 @@ def leaves_no_file(
     what: str,
     cause: str,
     follows: Sequence[Check] = (),
-    bonus: bool = False,
-    may_stay: bool = False,
+    may_stay: Callable[[Observation], bool] = lambda o: False,
+    **more: Any,
 ) -> Check:
     """The check that a start which fails leaves no PID file behind.
 
-    `what` says what the lab does to it, `cause` where such a start fails. With
-    `may_stay` a daemon that has started nevertheless is right, too.
+    `what` says what the lab does to it, `cause` where such a start fails. A daemon
+    that stays, because it has not failed, is right where `may_stay` says so.
+    `more` are fields of Check.
     """
 
-    @check(name=name, says=says, read="atexit(3), unlink(2)", scene=scene, follows=follows, bonus=bonus)
+    @check(name=name, says=says, read="atexit(3), unlink(2)", scene=scene, follows=follows, **more)
     def no_file_is_left(o: Observation) -> Finding:
         has_failed = not o.processes and o.pid_file is None and not is_option_unknown(o)
-        if has_failed or (may_stay and o.processes):
+        if has_failed or (o.processes and may_stay(o)):
             return None
         return Wrong(
             expected=f"{what}: no daemon stays, and there is no {PID_FILE}",
@@ -559,7 +560,7 @@ nobody_waits = leaves_no_file(
     "The daemon ended when it said that it is ready. Most likely SIGPIPE killed it, because nobody reads the pipe any "
     "more. Ignore SIGPIPE there, so that the write fails instead.",
     bonus=True,
-    may_stay=True,
+    may_stay=lambda o: True,
 )
 
 # In a directory of root's, in which USER may not remove a file.

@@ -50,6 +50,7 @@ from lab.scene import CONFIG, FIFO, PID_FILE, Deed, FillLog, FullLog, ReplaceCon
 
 # The new one would look different if somebody took it for the format of printf() or syslog().
 OLD, NEW = "good morning", "good evening, 50% off"
+BUILT_IN = "hello"  # the greeting until a configuration says otherwise
 BEFORE_FORMAT = NEW[: NEW.index("%")]
 WITH_CONFIG = ("-p", PID_FILE, "-c", CONFIG)
 ENDLESS = "/dev/zero"
@@ -583,6 +584,8 @@ bad_start = step_14.leaves_no_file(
     f"started with -c nowhere/{CONFIG}",
     "Your program cannot read its configuration, and exits.",
     follows=[reloads, step_14.removes_pid_file],
+    may_stay=lambda o: is_told(BUILT_IN, [message.text for message in o.messages]),  # a bonus check asks for more
+    needs_log=LOG_TO_JUDGE,
 )
 
 
