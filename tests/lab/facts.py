@@ -279,6 +279,7 @@ class Held:
     """What came of calls that were held."""
 
     accept_failed: bool = False  # scene ACCEPT_ONCE: its first accept() was made to fail
+    accepting: int = 0  # scene HOLD_ACCEPT: so many processes beside the first one called accept() at once
     told_with: tuple[frozenset[int] | None, ...] = ()  # scene LOOK_BEFORE: the signals held at each notice
     unprepared: bool = False  # scene HOLD_SIGNALS: it had returned, and SIGTERM still killed the daemon
     lock_was_vain: bool = False  # scene LOCK_IN_VAIN: the PID file was removed just before it was locked

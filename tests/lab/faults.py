@@ -44,6 +44,7 @@ class Fault(Enum):
     CHDIR_OUTLIVED = ("chdir-outlived", Instead.HELD, "chdir fchdir")
     CHDIR_ORPHANED = ("chdir-orphaned", Instead.HELD, "chdir fchdir")
     SECOND_FORK_FAILS = ("fork-second", Instead.HELD, "clone clone3 fork vfork")
+    HOLD_ACCEPT = ("accept-held", Instead.HELD, "accept accept4")
     ACCEPT_ONCE = ("accept-once", Instead.HELD, "accept accept4")
     # All calls with which a program can get a signal in another way than before.
     HOLD_SIGNALS = (

@@ -87,6 +87,7 @@ class Listen(Enum):
     UNIX = "unix"
     TCP4 = "tcp4"
     TCP6 = "tcp6"
+    NONBLOCK = "nonblock"  # as UNIX, with O_NONBLOCK set: NonBlocking= in systemd.exec(5)
     FILE = "file"
     CONNECTED = "connected"
 
@@ -108,6 +109,14 @@ class Signal:
 
     def __str__(self) -> str:
         return self.number.name
+
+
+@dataclass(frozen=True)
+class AwaitSecond:
+    """Nothing is done until a second of CLOCK_MONOTONIC begins, so that the microseconds are few after it."""
+
+    def __str__(self) -> str:
+        return "second"
 
 
 @dataclass(frozen=True)
@@ -250,9 +259,10 @@ class FullLog:
 
 @dataclass(frozen=True)
 class AwaitPings:
-    """Nothing is done until `count` more signs of life have come, or the next one does not."""
+    """Nothing is done until `count` more signs of life have come, or one takes more than `limit` seconds."""
 
     count: int
+    limit: float = 1.0
 
     def __str__(self) -> str:
         return f"pings {self.count}"
@@ -276,6 +286,7 @@ class AskForRoot:
 
 Deed = Union[
     Signal,
+    AwaitSecond,
     RaiseBeforeWait,
     Series,
     Storm,

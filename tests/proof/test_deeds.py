@@ -14,6 +14,7 @@ from lab.scene import (
     SOCKET,
     AskForRoot,
     AwaitPings,
+    AwaitSecond,
     Connect,
     Crowd,
     Deed,
@@ -52,6 +53,7 @@ TOLD = {
     ReplacePidFile("other"): "pid-file other",
     FullLog(SIGTERM, SIGHUP): "no-room-in-log SIGTERM SIGHUP",
     AwaitPings(7): "pings 7",
+    AwaitSecond(): "second",
     OpenTerminal(): "terminal",
     AskForRoot(): "root",
 }

@@ -14,7 +14,8 @@ from lab.watch.rest import POLL, Settler
 
 CLIENT_TIME = 0.1  # seconds for a client to get something, and once more when all is at rest
 SERVED_TIME = 60.0  # seconds for all that a client gets
-MAX_SERVED = 64 * 1024  # bytes of that
+MAX_SERVED = 16 * 1024 * 1024  # bytes of that: more is no greeting
+PART = 64 * 1024  # bytes that are read at once, and as many are kept of each end of a long text
 
 
 class Clients:
@@ -40,20 +41,20 @@ class Clients:
 
     async def read_all(self, client: socket.socket) -> Served:
         """What a client gets, until the other side closes or nothing comes any more; closes it."""
-        text, deadline = b"", time.monotonic() + SERVED_TIME
+        text, deadline = bytearray(), time.monotonic() + SERVED_TIME
         with client:
             client.setblocking(False)
             try:
                 while len(text) < MAX_SERVED and time.monotonic() < deadline:
                     data = await self._next_part(client)
                     if not data:
-                        return Served(text_of(text), "closed")
+                        return Served(text_of(_shortened(text)), "closed")
                     text += data
             except BlockingIOError:
                 self._kept_waiting = True
             except OSError as error:
-                return Served(text_of(text), error.strerror or "")
-        return Served(text_of(text), "open")
+                return Served(text_of(_shortened(text)), error.strerror or "")
+        return Served(text_of(_shortened(text)), "open")
 
     async def _next_part(self, client: socket.socket) -> bytes:
         """What comes next, b"" for the end. Raises BlockingIOError where nothing comes although all is at rest."""
@@ -69,8 +70,13 @@ class Clients:
         deadline = time.monotonic() + CLIENT_TIME
         while time.monotonic() < deadline:
             try:
-                return client.recv(MAX_SERVED)
+                return client.recv(PART)
             except BlockingIOError:
                 self.launch.pump()
                 await asyncio.sleep(POLL)
-        return client.recv(MAX_SERVED)
+        return client.recv(PART)
+
+
+def _shortened(text: bytearray) -> bytearray:
+    """The text without its middle, where it is very long."""
+    return text if len(text) <= 2 * PART else text[:PART] + text[-PART:]

@@ -22,6 +22,7 @@ from lab.scene import (
     PID_FILE,
     AskForRoot,
     AwaitPings,
+    AwaitSecond,
     Connect,
     Crowd,
     Deed,
@@ -48,7 +49,6 @@ STORM_TIME = 1.0  # seconds for a signal to be taken, of many that come one afte
 TAKEN_TIME = 5.0  # the same, where it matters that each is taken for itself
 SERIES_TIME = 60.0  # seconds for all of them
 TURN_TIME = 0.02  # seconds for which others may have to wait meanwhile
-PING_TIME = 1.0  # seconds for the next sign of life to come
 
 
 async def do_all(subject: Subject, deeds: tuple[Deed, ...]) -> tuple[Done, ...]:
@@ -78,6 +78,10 @@ async def _do(subject: Subject, deed: Deed) -> Done:
 
 async def _send_signal(subject: Subject, deed: Signal) -> None:
     subject.send(deed.number)
+
+
+async def _await_second(_subject: Subject, _deed: AwaitSecond) -> None:
+    await asyncio.sleep(1.0 - time.monotonic() % 1.0)
 
 
 async def _raise_before_wait(subject: Subject, deed: RaiseBeforeWait) -> Raised:
@@ -232,7 +236,7 @@ async def _await_pings(subject: Subject, deed: AwaitPings) -> None:
     seen, deadline = -1, 0.0
     while len(launch.notices) < wanted:
         if seen != len(launch.notices):
-            seen, deadline = len(launch.notices), time.monotonic() + PING_TIME
+            seen, deadline = len(launch.notices), time.monotonic() + deed.limit
         if time.monotonic() > deadline:
             break
         await asyncio.sleep(SLOW_POLL)
@@ -263,6 +267,7 @@ def _unless_hindered(result: int, deed: str) -> int:
 
 DEEDS: Mapping[type, Callable[[Subject, Any], Awaitable[Came | None]]] = {
     Signal: _send_signal,
+    AwaitSecond: _await_second,
     RaiseBeforeWait: _raise_before_wait,
     Series: _send_series,
     Storm: _send_storm,
@@ -279,4 +284,4 @@ DEEDS: Mapping[type, Callable[[Subject, Any], Awaitable[Came | None]]] = {
     OpenTerminal: _open_terminal,
     AskForRoot: _ask_for_root,
 }
-AT_ONCE = (FillLog, ReplaceConfig, ReplacePidFile)  # what comes next comes before it is at rest
+AT_ONCE = (AwaitSecond, FillLog, ReplaceConfig, ReplacePidFile)  # what comes next comes before it is at rest

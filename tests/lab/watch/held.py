@@ -25,6 +25,7 @@ SLOW_TIME = 1.0  # seconds that a start takes whose call is held
 # Seconds for which a child is held while its parent neither ends nor waits for anybody. A parent that sleeps for longer
 # has arrived, as far as the lab knows (LONG_SLEEP in rest.py); one that asks again and again is let have its answer.
 HOLD_TIME = 3.5
+ACCEPT_TIME = 0.3  # seconds for which the accept() of a child is held
 MAX_PIPES = 64  # of an answer's that are kept open
 
 
@@ -34,6 +35,7 @@ class Holder:
     def __init__(self) -> None:
         self.accept_failed = False
         self.forks = 0
+        self.accepting = 0
         self.looks: list[tuple[int, frozenset[int] | None]] = []  # what was seen, after how many notices
         self.pipes: list[int] = []  # descriptors
         self.free: set[int] = set()  # PIDs of children, as the lab sees them, that have been held long enough
@@ -61,6 +63,7 @@ class Holder:
         """What came of all of it."""
         return Held(
             accept_failed=self.accept_failed,
+            accepting=self.accepting,
             told_with=tuple(self._look_before(number) for number in range(len(launch.notices))),
             unprepared=self.unprepared,
             lock_was_vain=self.lock_was_vain,
@@ -173,6 +176,14 @@ class Holder:
         self.removed = read_pid_file(launch) or self.removed
         launch.let_go(call)
 
+    def _hold_accept(self, launch: Launch, call: HeldCall) -> None:
+        """A call of a child goes on after ACCEPT_TIME, or when another child calls accept() too."""
+        callers = {_process_of(each.outer) for each in launch.held_calls} - {launch.outer(launch.job), None}
+        self.accepting = max(self.accepting, len(callers))
+        is_over = time.monotonic() > call.since + ACCEPT_TIME
+        if is_over or len(callers) != 1:
+            launch.let_go(call)
+
     def _fail_once(self, launch: Launch, call: HeldCall) -> None:
         """The first call fails: who was about to connect has gone."""
         launch.let_go(call, 0 if self.accept_failed else errno.ECONNABORTED)
@@ -192,6 +203,14 @@ class Holder:
             look = None  # it has ended, or does not let itself be looked at
         self.looks.append((len(launch.notices), look))
         launch.let_go(call)
+
+
+def _process_of(outer: int) -> int | None:
+    """The PID of the process that a thread belongs to; None if it is gone."""
+    try:
+        return int(procfs.read_status(f"/proc/{outer}")["Tgid"])
+    except OSError:
+        return None
 
 
 def _has_ended(launch: Launch, pid: int) -> bool:
@@ -229,6 +248,7 @@ AT_CALL: Mapping[Fault, Callable[[Holder, Launch, HeldCall], None]] = {
     Fault.LOCK_IN_VAIN: Holder._remove_before_lock,
     Fault.LOOK_AT_REMOVAL: Holder._look_at_removal,
     Fault.SECOND_FORK_FAILS: Holder._fail_later,
+    Fault.HOLD_ACCEPT: Holder._hold_accept,
     Fault.ACCEPT_ONCE: Holder._fail_once,
     Fault.LOOK_BEFORE: Holder._look_first,
 }

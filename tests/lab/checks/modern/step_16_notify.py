@@ -9,7 +9,7 @@ import signal
 from dataclasses import dataclass
 from typing import Iterable, Sequence
 
-from lab.checks.check import Finding, Unseen, Wrong, check
+from lab.checks.check import Check, Finding, Unseen, Wrong, check
 from lab.checks.common import (
     CRASHES,
     FAULTS,
@@ -28,9 +28,9 @@ from lab.checks.common import (
     whole_number,
 )
 from lab.checks.recipe import step_00_background as step_00
-from lab.facts import Done, Message, Observation, Process
+from lab.facts import Done, Message, Observation, Process, Raised
 from lab.faults import Fault
-from lab.scene import AwaitPings, Manager, Scene, Series, Signal, Stdio, Usual
+from lab.scene import AwaitPings, AwaitSecond, Manager, RaiseBeforeWait, Scene, Series, Signal, Stdio, Usual
 
 USUAL = Usual(notify=Manager.PATH)
 
@@ -446,14 +446,16 @@ def why_it_does_not_stop(o: Observation, p: Process) -> str:
     if came_as_no_line(o, STOPPING):
         return is_a_line(o, STOPPING)
     return (
-        f"Your program exits without {STOPPING}. Until it has exited, the manager takes it for a service that works. "
-        f"Send {STOPPING} as soon as SIGTERM comes."
+        f"The manager did not get {STOPPING}. Either your program does not send it when SIGTERM comes, or it looks up "
+        "NOTIFY_SOCKET again after unsetenv(), so only the first message is sent. Keep a copy of the name, and send "
+        f"{STOPPING} before you exit."
     )
 
 
 # SIGHUP
 
-RELOADED = Scene(then=(Signal(signal.SIGHUP), Signal(signal.SIGHUP)))
+# At the beginning of a second the microseconds are few, so leading zeros that are missing are seen.
+RELOADED = Scene(then=(AwaitSecond(), Signal(signal.SIGHUP), Signal(signal.SIGHUP)))
 RELOADS = 300  # more than there are descriptors
 LONG = Scene(then=(Series(signal.SIGHUP, RELOADS), Signal(signal.SIGTERM)))
 
@@ -508,12 +510,13 @@ def reload_of(p: Process, done: Done) -> Reload:
 @check(read="sd_notify(3), clock_gettime(2)", scene=RELOADED, follows=[ready], expects=TELLS_OF_RELOADS)
 def reloads(o: Observation, p: Process) -> Finding:
     """on SIGHUP the program sends RELOADING=1 with the time, then READY=1."""
-    first, second = (reload_of(p, done) for done in o.done)
+    first, second = (reload_of(p, done) for done in o.done if done.deed == Signal(signal.SIGHUP))
     if o.after.left == (p.pid,) and first.is_right and second.is_right:
         return None
     return Wrong(
         expected=TELLS_OF_RELOADS,
-        observed=f"{manager_got(o.done[0].said.notices)}, after the second SIGHUP {quoted(o.done[1].said.notices)}; "
+        observed=f"{manager_got(first.done.said.notices)}, after the second SIGHUP "
+        f"{quoted(second.done.said.notices)}; "
         f"{after(o)}",
         because=why_it_does_not_reload(o, p, first, second),
     )
@@ -539,6 +542,11 @@ def why_it_does_not_reload(o: Observation, p: Process, first: Reload, second: Re
             "and NOTIFY_SOCKET is gone then, or it waits for something. Reload in the same process, then send "
             f"{READY}."
         )
+    if asks_another_clock(first, second):
+        return (
+            "Your program asks the clock at each reload, but not CLOCK_MONOTONIC. Other clocks, for example "
+            "CLOCK_MONOTONIC_RAW and CLOCK_BOOTTIME, count another time. Call clock_gettime(CLOCK_MONOTONIC, ...)."
+        )
     if not first.is_right:
         return why_the_reload_is_wrong(o, first)
     if not second.is_right:
@@ -547,6 +555,17 @@ def why_it_does_not_reload(o: Observation, p: Process, first: Reload, second: Re
         "The messages are right, but afterwards the first process is gone, or not alone. Reload in that process, and "
         "leave no other process behind."
     )
+
+
+def asks_another_clock(first: Reload, second: Reload) -> bool:
+    """Whether both times are wrong, and as far apart as the two reloads were."""
+    if not all(each.is_told and each.times and not each.is_of_now for each in (first, second)):
+        return False
+    times = [whole_number(each.times[0]) for each in (first, second)]
+    if times[0] is None or times[1] is None:
+        return False
+    apart = (times[1] - times[0]) / 1e6
+    return second.done.begun - first.done.over <= apart <= second.done.over - first.done.begun
 
 
 def why_the_second_is_not_taken(o: Observation) -> str:
@@ -615,10 +634,15 @@ def why_the_time_is_wrong(text: str, done: Done, when: float) -> str:
                 f"Your program sends the time in {name}, but the manager expects microseconds. Send "
                 "tv_sec * 1000000 + tv_nsec / 1000."
             )
+    if str(number).startswith(str(int(done.over))) and len(str(number)) < len(str(int(done.over * 1e6))):
+        return (
+            "The number has too few digits. Most likely your program prints the seconds and then the microseconds, "
+            "which need leading zeros up to six digits. Print them with %06ld, or compute one number."
+        )
     if number / 1e6 < done.begun:
         return (
-            "Your program sends a time before this SIGHUP. Most likely it asks the clock only once, at its start, or "
-            "prints the microseconds without leading zeros (%06ld). Call clock_gettime() in each reload."
+            "Your program sends a time before this SIGHUP. Most likely it asks the clock only once, at its start. Call "
+            "clock_gettime() in each reload."
         )
     return (
         "The value is not the time at which the reload began. Most likely it comes from another clock, or is computed "
@@ -825,6 +849,15 @@ ASKED = (f"WATCHDOG_USEC={PERIOD * 1e6:.0f}",)
 WATCHED = Scene(environment=ASKED, then=(AwaitPings(PINGS),))
 NOT_WATCHED = Scene(environment=(*ASKED, "WATCHDOG_PID=1"), then=(AwaitPings(PINGS),))
 
+SLOW = (1.9, 2.2)  # seconds: half of them is just below a second, and just above
+SLOW_PINGS = 2
+
+
+def watched_slowly(period: float) -> Scene:
+    """The scene in which signs of life are asked for so seldom."""
+    return Scene(environment=(f"WATCHDOG_USEC={period * 1e6:.0f}",), then=(AwaitPings(SLOW_PINGS, 1.5 * period),))
+
+
 TWICE_AS_OFTEN = f"with {ASKED[0]}: {PING} every {PERIOD / 2} s, which is twice as often"
 
 
@@ -905,6 +938,83 @@ def why_the_signs_are_wrong(o: Observation, p: Process) -> str:
     return (
         f"{PING} comes too seldom. If it comes only at the end of the time, it may be late, and the manager kills the "
         "service. Wait half of WATCHDOG_USEC each time."
+    )
+
+
+def seldom_watched(name: str, period: float) -> Check:
+    """The check of signs of life where WATCHDOG_USEC asks for so few."""
+    expected = f"with WATCHDOG_USEC={period * 1e6:.0f}: {PING} every {period / 2} s, and not without a pause"
+
+    @check(
+        name=name,
+        says=f"the program sends WATCHDOG=1 also when {period} s may pass between two",
+        read="sd_watchdog_enabled(3), timespec(3type)",
+        scene=watched_slowly(period),
+        follows=[watchdog],
+        expects=expected,
+    )
+    def watchdog_seldom(o: Observation, p: Process) -> Finding:
+        apart = ping_period(p, o.notices, SLOW_PINGS)
+        if apart is not None and TOO_OFTEN < apart < period:
+            return None
+        count = lines_from(p, o.notices).count(PING)
+        often = f"{PING} came {count} times" if apart is None else f"{PING} came every {apart:.3f} s"
+        return Wrong(expected=expected, observed=f"{often}{printed_after(o)}", because=why_seldom_is_wrong(o, apart))
+
+    return watchdog_seldom
+
+
+def why_seldom_is_wrong(o: Observation, apart: float | None) -> str:
+    if killed(o):
+        return why_a_signal_ended_it(killed(o))
+    if apart is not None and apart <= TOO_OFTEN:
+        return (
+            f"With a long period your program sends {PING} without a pause. Most likely tv_nsec or tv_usec is a second "
+            "or more, so the call that waits fails at once (EINVAL). Put whole seconds into tv_sec."
+        )
+    if apart is not None:
+        return f"{PING} comes later than WATCHDOG_USEC says. Wait half of that time, and no longer."
+    return (
+        f"With a long period {PING} does not come, or stops. Most likely tv_nsec is 1000000000 or more, or tv_usec is "
+        "1000000 or more, so the call that sets the timer fails (EINVAL). This may also come of adding two of them. "
+        "Carry whole seconds over into tv_sec."
+    )
+
+
+just_below_a_second = seldom_watched("watchdog_below_a_second", SLOW[0])
+just_above_a_second = seldom_watched("watchdog_above_a_second", SLOW[1])
+
+SURPRISED = Scene(then=(RaiseBeforeWait(signal.SIGTERM),))
+
+
+@check(read="sigsuspend(2), select(2), sigwaitinfo(2)", scene=SURPRISED, follows=[stops])
+def none_slept_through(o: Observation) -> Finding:
+    """a SIGTERM that comes just before the program waits is not missed."""
+    raised = o.came(Raised)
+    if raised and raised.result < 0:
+        return Unseen(f"The lab could not stop your program at that moment: {os.strerror(-raised.result)}")
+    if stopped_well(o):
+        return None
+    return Wrong(
+        expected="the lab stops the program just before the call in which it waits (with ptrace), and sends SIGTERM: "
+        "exit status 0",
+        observed=after(o),
+        because=why_it_slept_on(o),
+    )
+
+
+def why_it_slept_on(o: Observation) -> str:
+    if killed(o):
+        return why_a_signal_ended_it(killed(o))
+    if is_left(o):
+        return (
+            "SIGTERM came just before the call that waits, so your program sleeps on. Most likely it tests a flag "
+            "first, and the signal comes after the test. Block the signals before the test, and wait with "
+            "sigsuspend(), ppoll() or sigwaitinfo()."
+        )
+    return (
+        "The program exited, but not with status 0. Most likely it takes an interrupted call (EINTR, Interrupted "
+        "system call) for an error. Call it again in the loop."
     )
 
 
@@ -1070,6 +1180,9 @@ CHECKS = [
     nobody_there,
     never_waits,
     watchdog,
+    just_below_a_second,
+    just_above_a_second,
+    none_slept_through,
     not_watched,
     forgets_watchdog,
     no_name,

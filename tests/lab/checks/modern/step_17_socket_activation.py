@@ -183,6 +183,13 @@ def forgets_sockets(o: Observation, p: Process) -> Finding:
     still_there = [name for name in VARIABLES if name in environment]
     if not still_there:
         return None
+    if not any(environment[name] for name in still_there):
+        return Wrong(
+            expected=NO_VARIABLE,
+            observed=f"still there, but empty: {', '.join(still_there)}",
+            because="Your program makes these variables empty, so every program that it starts still gets them. Call "
+            "unsetenv() for each of the three, which removes the variable.",
+        )
     return Wrong(
         expected=NO_VARIABLE,
         observed=f"still there: {', '.join(still_there)}",
@@ -340,8 +347,9 @@ def holds_nobody_up(o: Observation, p: Process) -> Finding:
 
 
 HELD_UP = (
-    "Other clients wait for a silent one. Most likely your program waits until that client sends or closes, or keeps "
-    "each connection open until no descriptor is left. Send the greeting, close the connection, and go on."
+    "Other clients wait for a silent one. Most likely your program waits until that client sends, reads or closes, or "
+    "keeps each connection open until no descriptor is left. Send the greeting without waiting (MSG_DONTWAIT), close "
+    "the connection, and go on."
 )
 
 
@@ -364,6 +372,58 @@ def why_they_are_held_up(o: Observation, connected: int) -> str:
             "accepts them too slowly. Greet each client, close the connection, and wait for nothing."
         )
     return HELD_UP
+
+
+SERVED_THOUGH_NONBLOCK = (
+    "two sockets are passed that are O_NONBLOCK: a client at each gets the greeting, then end of file"
+)
+
+
+@check(
+    read="accept(2), fcntl(2), systemd.exec(5)",
+    scene=Scene(listen=(Listen.NONBLOCK, Listen.NONBLOCK), then=(AT_FIRST, AT_SECOND)),
+    follows=[serves],
+    expects=SERVED_THOUGH_NONBLOCK,
+)
+def nonblocking(o: Observation) -> Finding:
+    """sockets that are passed with O_NONBLOCK are served too."""
+    if all_served(o) and served(o):
+        return None
+    if not o.processes:
+        return Wrong(
+            expected=SERVED_THOUGH_NONBLOCK,
+            observed=fate(o),
+            because="Your program gives up when a passed socket is O_NONBLOCK. accept() then fails with EAGAIN while "
+            "no client waits, and that is no error. Wait in poll() first, or set the flags that you need with F_SETFL.",
+        )
+    wrong = Wrong(
+        expected=SERVED_THOUGH_NONBLOCK,
+        observed=f"{told_clients(o)}; {after(o)}",
+        because="Your program does not serve sockets that are O_NONBLOCK. accept() fails there with EAGAIN while no "
+        "client waits. Wait in poll(), and take EAGAIN for no error.",
+    )
+    return wrong.instead(why_not_served(o))
+
+
+ONE_CHILD = "a client comes, and the accept() of a child takes 0.3 s: no other child calls accept() meanwhile"
+
+
+@check(
+    read="accept(2), poll(2), fork(2)",
+    scene=Scene(fault=Fault.HOLD_ACCEPT, then=(AT_FIRST,)),
+    follows=[serves],
+    expects=ONE_CHILD,
+)
+def one_child_a_client(o: Observation, p: Process) -> Finding:
+    """one client makes the program start one child at most."""
+    if o.held.accepting <= 1:
+        return None
+    return Wrong(
+        expected=ONE_CHILD,
+        observed=f"{o.held.accepting} children were in accept() at once",
+        because="A child of your program calls accept(). Until it has done so, poll() in the parent still says that a "
+        "client waits, and the parent starts one child after another. Call accept() first, and fork() after it.",
+    )
 
 
 SERVED_AFTER_RESETS = (
@@ -429,7 +489,7 @@ def why_it_is_not_refused(o: Observation, if_it_runs: str) -> str:
     if not o.printed.strip() and o.messages:
         return (
             "Your program tells the reason only to the log. In the foreground the log is standard error, as in step "
-            "15. Print the reason there."
+            "16. Print the reason there."
         )
     if not o.printed.strip():
         return "Your program exits without a message. Print what is wrong on standard error before you exit."
@@ -472,6 +532,23 @@ def not_meant(o: Observation) -> Finding:
         o,
         "Your program keeps running although LISTEN_PID names another process. Then the sockets are not for it, and "
         "descriptor 3 may be any file. Compare the value with getpid(), and exit if they differ.",
+    )
+
+
+@check(read="sd_listen_fds(3), getenv(3)", scene=Scene(environment=("LISTEN_PID",)))
+def not_meant_for_anybody(o: Observation) -> Finding:
+    """when LISTEN_FDS is set and LISTEN_PID is not, the program prints why and exits."""
+    if crash(o) in (signal.SIGSEGV, signal.SIGBUS):
+        cause = (
+            f"{signal_name(crash(o))} killed your program. Most likely it uses what getenv() returned for LISTEN_PID, "
+            "and that is NULL because the variable is not set. Test for NULL, print what is missing, and exit."
+        )
+        finding = unless_refused(o, "")
+        return finding.instead(cause) if finding else None
+    return unless_refused(
+        o,
+        "Your program keeps running although LISTEN_PID is not set, so the sockets may be for another process. Compare "
+        "the value with getpid(), and exit if there is none.",
     )
 
 
@@ -639,8 +716,11 @@ CHECKS = [
     version_6,
     holds_nobody_up,
     outlives_clients,
+    nonblocking,
+    one_child_a_client,
     nothing_passed,
     not_meant,
+    not_meant_for_anybody,
     no_number_zero,
     no_number_negative,
     no_number_huge,

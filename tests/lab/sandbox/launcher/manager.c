@@ -120,7 +120,7 @@ void open_passed(struct request *request)
         char name[16], path[512];
         (void)snprintf(name, sizeof(name), "listen-%d", i);
         in_lab(request, path, sizeof(path), name);
-        if (kind == LISTEN_UNIX)
+        if (kind == LISTEN_UNIX || kind == LISTEN_NONBLOCK)
             passed[i] = unix_address(request, path);
         else if (kind == LISTEN_TCP4 || kind == LISTEN_TCP6)
             passed[i] = loopback_address(kind == LISTEN_TCP6, 0);
@@ -130,6 +130,9 @@ void open_passed(struct request *request)
             request->passed[i] = bound_socket(request, SOCK_STREAM, &passed[i]);
             if (listen(request->passed[i], BACKLOG) == -1)
                 broken(request, "listen");
+            if (kind == LISTEN_NONBLOCK &&
+                fcntl(request->passed[i], F_SETFL, O_NONBLOCK) == -1)
+                broken(request, "fcntl");
         }
         move_up(request, &request->passed[i]);
         int size;

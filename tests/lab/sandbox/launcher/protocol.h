@@ -20,8 +20,8 @@ enum { PARENT_SHELL, PARENT_INIT, PARENT_SUBREAPER };
 #define PARENT_WORDS "shell init subreaper"
 enum { MANAGER_NONE, MANAGER_PATH, MANAGER_ABSTRACT, MANAGER_FULL, MANAGER_MISSING };
 #define MANAGER_WORDS "none path abstract full missing"
-enum { LISTEN_UNIX, LISTEN_TCP4, LISTEN_TCP6, LISTEN_FILE, LISTEN_CONNECTED };
-#define LISTEN_WORDS "unix tcp4 tcp6 file connected"
+enum { LISTEN_UNIX, LISTEN_TCP4, LISTEN_TCP6, LISTEN_NONBLOCK, LISTEN_FILE, LISTEN_CONNECTED };
+#define LISTEN_WORDS "unix tcp4 tcp6 nonblock file connected"
 enum { KIND_JOB, KIND_SHELL, KIND_TOOL };
 #define KIND_WORDS "job shell tool"
 
@@ -80,6 +80,7 @@ enum { MAX_FAULT_CALLS = 6 };
     FAULT("chdir-outlived", FAULT_HELD, 2, {SYS_chdir, ANY_ARGUMENT}, {SYS_fchdir, ANY_ARGUMENT}) \
     FAULT("chdir-orphaned", FAULT_HELD, 2, {SYS_chdir, ANY_ARGUMENT}, {SYS_fchdir, ANY_ARGUMENT}) \
     FAULT("fork-second", FAULT_HELD, 4, {SYS_clone, ANY_ARGUMENT}, {SYS_clone3, ANY_ARGUMENT}, {SYS_fork, ANY_ARGUMENT}, {SYS_vfork, ANY_ARGUMENT}) \
+    FAULT("accept-held", FAULT_HELD, 2, {SYS_accept, ANY_ARGUMENT}, {SYS_accept4, ANY_ARGUMENT}) \
     FAULT("accept-once", FAULT_HELD, 2, {SYS_accept, ANY_ARGUMENT}, {SYS_accept4, ANY_ARGUMENT}) \
     FAULT("signals-held", FAULT_HELD, 5, {SYS_rt_sigaction, SIGTERM}, {SYS_rt_sigprocmask, SIG_BLOCK}, {SYS_rt_sigprocmask, SIG_SETMASK}, {SYS_signalfd, ANY_ARGUMENT}, {SYS_signalfd4, ANY_ARGUMENT}) \
     FAULT("lock-in-vain", FAULT_HELD, 2, {SYS_flock, ANY_ARGUMENT}, {SYS_fcntl, ANY_ARGUMENT}) \
