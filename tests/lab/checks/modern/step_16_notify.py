@@ -455,7 +455,7 @@ def why_it_does_not_stop(o: Observation, p: Process) -> str:
 # SIGHUP
 
 # At the beginning of a second the microseconds are few, so leading zeros that are missing are seen.
-RELOADED = Scene(then=(AwaitSecond(), Signal(signal.SIGHUP), Signal(signal.SIGHUP)))
+RELOADED = Scene(then=(AwaitSecond(), Signal(signal.SIGHUP)) * 2)
 RELOADS = 300  # more than there are descriptors
 LONG = Scene(then=(Series(signal.SIGHUP, RELOADS), Signal(signal.SIGTERM)))
 
@@ -850,7 +850,7 @@ WATCHED = Scene(environment=ASKED, then=(AwaitPings(PINGS),))
 NOT_WATCHED = Scene(environment=(*ASKED, "WATCHDOG_PID=1"), then=(AwaitPings(PINGS),))
 
 SLOW = (1.9, 2.2)  # seconds: half of them is just below a second, and just above
-SLOW_PINGS = 2
+SLOW_PINGS, TWO = 3, 2
 
 
 def watched_slowly(period: float) -> Scene:
@@ -954,11 +954,11 @@ def seldom_watched(name: str, period: float) -> Check:
         expects=expected,
     )
     def watchdog_seldom(o: Observation, p: Process) -> Finding:
-        apart = ping_period(p, o.notices, SLOW_PINGS)
-        if apart is not None and TOO_OFTEN < apart < period:
+        apart = ping_period(p, o.notices, TWO)
+        if apart is not None and TOO_OFTEN < apart < 0.75 * period:
             return None
         count = lines_from(p, o.notices).count(PING)
-        often = f"{PING} came {count} times" if apart is None else f"{PING} came every {apart:.3f} s"
+        often = f"{PING} came {count} times" if apart is None else f"{PING} came every {abs(apart):.2f} s"
         return Wrong(expected=expected, observed=f"{often}{printed_after(o)}", because=why_seldom_is_wrong(o, apart))
 
     return watchdog_seldom
