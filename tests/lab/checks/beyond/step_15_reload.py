@@ -319,10 +319,11 @@ def reload_with(kind: str) -> tuple[Deed, Deed]:
     return ReplaceConfig(slug(kind)), Signal(signal.SIGHUP)
 
 
+# First a good one, so that the greeting to be kept is not the one of the start.
 KEPT = Scene(
     arguments=WITH_CONFIG,
-    then=tuple(deed for kind in BAD for deed in reload_with(kind)),
-    files=(CONFIG_FILE, *((slug(kind) + FILE_IN.get(kind, ""), *bad) for kind, bad in BAD.items() if bad)),
+    then=(*RELOADED.then, *(deed for kind in BAD for deed in reload_with(kind))),
+    files=(*RELOADED.files, *((slug(kind) + FILE_IN.get(kind, ""), *bad) for kind, bad in BAD.items() if bad)),
 )
 
 
@@ -340,14 +341,14 @@ class Reload:
 
     @property
     def keeps_old(self) -> bool:
-        """Whether it logged the old greeting."""
-        return is_told(OLD, self.logged)
+        """Whether it logged the greeting that was in force, which is that of the last good configuration."""
+        return is_told(NEW, self.logged)
 
 
 def reloads_of(o: Observation) -> list[Reload]:
     """A Reload for each of BAD, in the order in which they came; none where there was no daemon."""
     hangups = [done for done in o.done if done.deed == Signal(signal.SIGHUP)]
-    return [Reload(kind, tuple(message.text for message in done.said.messages)) for kind, done in zip(BAD, hangups)]
+    return [Reload(kind, tuple(message.text for message in done.said.messages)) for kind, done in zip(BAD, hangups[1:])]
 
 
 def first_silent(came: Sequence[Reload]) -> Reload | None:
@@ -444,6 +445,12 @@ def why_it_is_lost(first: Reload) -> str:
         return (
             "Your program logs the reason, but not the old greeting. Log the greeting after each SIGHUP, so that a "
             "reader knows which one counts."
+        )
+    if is_told(OLD, first.logged):
+        return (
+            "The daemon logs the greeting of its start, though another one was in force since then. Most likely a "
+            "child reads the file and logs the greeting, and the daemon itself never gets it. Read the file in the "
+            "daemon."
         )
     return (
         "The old greeting is not in the log. Most likely your program clears it before it reads, or puts another one "
