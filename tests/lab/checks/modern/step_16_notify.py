@@ -9,7 +9,7 @@ import signal
 from dataclasses import dataclass
 from typing import Iterable, Sequence
 
-from lab.checks.check import Check, Finding, Unseen, Wrong, check
+from lab.checks.check import Finding, Unseen, Wrong, check
 from lab.checks.common import (
     CRASHES,
     FAULTS,
@@ -455,7 +455,7 @@ def why_it_does_not_stop(o: Observation, p: Process) -> str:
 # SIGHUP
 
 # At the beginning of a second the microseconds are few, so leading zeros that are missing are seen.
-RELOADED = Scene(then=(AwaitSecond(), Signal(signal.SIGHUP)) * 2)
+RELOADED = Scene(then=(AwaitSecond(), Signal(signal.SIGHUP), Signal(signal.SIGHUP)))
 RELOADS = 300  # more than there are descriptors
 LONG = Scene(then=(Series(signal.SIGHUP, RELOADS), Signal(signal.SIGTERM)))
 
@@ -849,14 +849,10 @@ ASKED = (f"WATCHDOG_USEC={PERIOD * 1e6:.0f}",)
 WATCHED = Scene(environment=ASKED, then=(AwaitPings(PINGS),))
 NOT_WATCHED = Scene(environment=(*ASKED, "WATCHDOG_PID=1"), then=(AwaitPings(PINGS),))
 
-SLOW = (1.9, 2.2)  # seconds: half of them is just below a second, and just above
-SLOW_PINGS, TWO = 3, 2
-
-
-def watched_slowly(period: float) -> Scene:
-    """The scene in which signs of life are asked for so seldom."""
-    return Scene(environment=(f"WATCHDOG_USEC={period * 1e6:.0f}",), then=(AwaitPings(SLOW_PINGS, 1.5 * period),))
-
+# Half of it is just below two seconds: a second or more, and the sum of two such fractions is a second or more, too.
+LONG_PERIOD = 3.8
+LONG_PINGS = 2
+SELDOM = Scene(environment=(f"WATCHDOG_USEC={LONG_PERIOD * 1e6:.0f}",), then=(AwaitPings(LONG_PINGS, LONG_PERIOD),))
 
 TWICE_AS_OFTEN = f"with {ASKED[0]}: {PING} every {PERIOD / 2} s, which is twice as often"
 
@@ -941,27 +937,27 @@ def why_the_signs_are_wrong(o: Observation, p: Process) -> str:
     )
 
 
-def seldom_watched(name: str, period: float) -> Check:
-    """The check of signs of life where WATCHDOG_USEC asks for so few."""
-    expected = f"with WATCHDOG_USEC={period * 1e6:.0f}: {PING} every {period / 2} s, and not without a pause"
+SELDOM_BUT_OFTEN_ENOUGH = f"with {SELDOM.environment[0]}: {PING} every {LONG_PERIOD / 2} s"
 
-    @check(
-        name=name,
-        says=f"the program sends WATCHDOG=1 also when {period} s may pass between two",
-        read="sd_watchdog_enabled(3), timespec(3type)",
-        scene=watched_slowly(period),
-        follows=[watchdog],
-        expects=expected,
+
+@check(
+    says=f"the program sends {PING} also when {LONG_PERIOD} s may pass between two",
+    read="sd_watchdog_enabled(3), setitimer(2)",
+    scene=SELDOM,
+    follows=[watchdog],
+    expects=SELDOM_BUT_OFTEN_ENOUGH,
+)
+def watchdog_seldom(o: Observation, p: Process) -> Finding:
+    apart = ping_period(p, o.notices, LONG_PINGS)
+    if apart is not None and TOO_OFTEN < apart < 0.75 * LONG_PERIOD:
+        return None
+    count = lines_from(p, o.notices).count(PING)
+    often = f"{PING} came {count} times" if apart is None else f"{PING} came every {abs(apart):.2f} s"
+    return Wrong(
+        expected=SELDOM_BUT_OFTEN_ENOUGH,
+        observed=f"{often}{printed_after(o)}",
+        because=why_seldom_is_wrong(o, apart),
     )
-    def watchdog_seldom(o: Observation, p: Process) -> Finding:
-        apart = ping_period(p, o.notices, TWO)
-        if apart is not None and TOO_OFTEN < apart < 0.75 * period:
-            return None
-        count = lines_from(p, o.notices).count(PING)
-        often = f"{PING} came {count} times" if apart is None else f"{PING} came every {abs(apart):.2f} s"
-        return Wrong(expected=expected, observed=f"{often}{printed_after(o)}", because=why_seldom_is_wrong(o, apart))
-
-    return watchdog_seldom
 
 
 def why_seldom_is_wrong(o: Observation, apart: float | None) -> str:
@@ -980,9 +976,6 @@ def why_seldom_is_wrong(o: Observation, apart: float | None) -> str:
         "Carry whole seconds over into tv_sec."
     )
 
-
-just_below_a_second = seldom_watched("watchdog_below_a_second", SLOW[0])
-just_above_a_second = seldom_watched("watchdog_above_a_second", SLOW[1])
 
 SURPRISED = Scene(then=(RaiseBeforeWait(signal.SIGTERM),))
 
@@ -1180,8 +1173,7 @@ CHECKS = [
     nobody_there,
     never_waits,
     watchdog,
-    just_below_a_second,
-    just_above_a_second,
+    watchdog_seldom,
     none_slept_through,
     not_watched,
     forgets_watchdog,
