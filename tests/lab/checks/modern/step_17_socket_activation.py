@@ -416,8 +416,15 @@ ONE_CHILD = "a client comes, and the accept() of a child takes 0.3 s: no other c
 )
 def one_child_a_client(o: Observation, p: Process) -> Finding:
     """one client makes the program start one child at most."""
-    if o.held.accepting <= 1:
+    if o.held.accepting <= 1 and all_served(o):
         return None
+    if o.held.accepting <= 1:
+        wrong = Wrong(
+            expected=ONE_CHILD,
+            observed=f"{told_clients(o)}; {after(o)}",
+            because="The client is not served when accept() takes 0.3 s. Wait for it without a time limit.",
+        )
+        return wrong.instead(why_not_served(o))
     return Wrong(
         expected=ONE_CHILD,
         observed=f"{o.held.accepting} children were in accept() at once",
