@@ -9,6 +9,7 @@ import errno
 import os
 import signal
 import time
+from contextlib import suppress
 from typing import Callable, Mapping
 
 from lab.facts import Held, Identity, PidFile
@@ -139,9 +140,12 @@ class Holder:
     def _hold_signals(self, launch: Launch, call: HeldCall) -> None:
         """A call of the daemon goes on when the first process has exited, or when that one and all others wait.
 
-        If it has exited, SIGTERM comes just now, unless the daemon has prepared for that before.
+        If it has exited, SIGTERM comes just now, unless the daemon has prepared for that before. Where one of
+        the others never waits, because it asks again and again, the call goes on after SLOW_TIME.
         """
-        if call.pid != launch.job and launch.job_status is None and not self._do_others_wait(launch):
+        is_over = time.monotonic() > call.since + SLOW_TIME
+        is_awaited = call.pid != launch.job and launch.job_status is None and not is_over
+        if is_awaited and not self._do_others_wait(launch):
             return
         self._others.clear()
         if launch.job_status is not None and _is_killed_by(signal.SIGTERM, call.outer):
@@ -167,8 +171,9 @@ class Holder:
         """The first time that the caller has the PID file open, the file is removed, as by an instance that stops."""
         found = None if self.lock_was_vain else read_pid_file(launch)
         if found is not None and found.identity in _open_files(call.outer):
-            os.unlink(f"{launch.lab}/{PID_FILE}")
             self.lock_was_vain = True
+            with suppress(FileNotFoundError):  # the program itself was quicker
+                os.unlink(f"{launch.lab}/{PID_FILE}")
         launch.let_go(call)
 
     def _look_at_removal(self, launch: Launch, call: HeldCall) -> None:
@@ -178,7 +183,7 @@ class Holder:
 
     def _hold_accept(self, launch: Launch, call: HeldCall) -> None:
         """A call of a child goes on after ACCEPT_TIME, or when another child calls accept() too."""
-        callers = {_process_of(each.outer) for each in launch.held_calls} - {launch.outer(launch.job), None}
+        callers = {_process_of(each.outer) for each in launch.held_calls} - {launch.job, None}
         self.accepting = max(self.accepting, len(callers))
         is_over = time.monotonic() > call.since + ACCEPT_TIME
         if is_over or len(callers) != 1:
@@ -206,9 +211,10 @@ class Holder:
 
 
 def _process_of(outer: int) -> int | None:
-    """The PID of the process that a thread belongs to; None if it is gone."""
+    """The PID, as the job knows it, of the process that a thread belongs to; None if it is gone."""
     try:
-        return int(procfs.read_status(f"/proc/{outer}")["Tgid"])
+        status = procfs.read_status(f"/proc/{outer}")
+        return int(status.get("NStgid", status["Tgid"]).split()[-1])
     except OSError:
         return None
 

@@ -49,6 +49,15 @@ BLOCKED_FOR_EVER = (
     "SIGTERM is blocked, and the daemon still runs. Most likely your program never waits for the signal, or hangs in "
     "what it does after it. Wait with sigwaitinfo(), sigsuspend() or ppoll(), and then exit."
 )
+SLEPT_THROUGH = (
+    "SIGTERM came just before the call that waits, so your program sleeps on. Most likely it tests a flag first, and "
+    "the signal comes after the test. Block the signals before the test, and wait with sigsuspend(), ppoll() or "
+    "sigwaitinfo()."
+)
+INTERRUPTION_IS_NO_ERROR = (
+    "Your program exited, but not with status 0. Most likely it takes an interrupted call (EINTR, Interrupted system "
+    "call) for an error. Call it again in the loop."
+)
 WAITS_ONCE = (
     "The daemon does not react to SIGTERM any more. Most likely your program waits for a signal only once, or ends its "
     "loop when the wait is interrupted (EINTR). Wait in a loop without an end."
@@ -424,17 +433,10 @@ def why_it_slept_on(o: Observation) -> str:
     if is_left(o) and signal.SIGTERM not in o.process.caught:
         return WAITS_ONCE
     if is_left(o):
-        return (
-            "SIGTERM came just before the call that waits, so your program sleeps on. Most likely it tests a flag "
-            "first, and the signal comes after the test. Block the signals before the test, and wait with "
-            "sigsuspend(), ppoll() or sigwaitinfo()."
-        )
+        return SLEPT_THROUGH
     if o.after.left:
         return ANOTHER_STAYS
-    return (
-        "The daemon exited, but not with status 0. Most likely your program takes an interrupted call (EINTR, "
-        "Interrupted system call) for an error. Call it again in the loop."
-    )
+    return INTERRUPTION_IS_NO_ERROR
 
 
 @check(
@@ -448,12 +450,18 @@ def stops_at_once(o: Observation) -> Finding:
         return None
     return Wrong(
         expected="once the first process has exited, SIGTERM makes the daemon exit with status 0",
-        observed=f"{fate(o)}; {content(o.pid_file)}",
-        because=(
+        observed=f"{fate(o)}; {content(o.pid_file)}" if o.held.unprepared else after(o),
+        because=why_it_is_not_ready_to_stop(o),
+    )
+
+
+def why_it_is_not_ready_to_stop(o: Observation) -> str:
+    if o.held.unprepared:
+        return (
             "The daemon says that it is ready, and only then blocks or handles SIGTERM. The signal came between the "
             "two, killed the daemon, and left the PID file behind. Block SIGTERM before you write the PID file."
-        ),
-    )
+        )
+    return why_it_does_not_stop(o)
 
 
 @check(
@@ -536,7 +544,7 @@ refused_start = leaves_no_file(
     "refused_start",
     "a start that fails leaves no PID file",
     step_13.NOT_ROOT,
-    "started with -u by a user who is not root",
+    "started by an ordinary user with -u root",
     "Your program may not become another user, and exits.",
     follows=[step_13.not_root, removes_pid_file],
 )

@@ -9,6 +9,7 @@ import signal
 from dataclasses import dataclass
 from typing import Iterable, Sequence
 
+from lab.checks.beyond.step_14_stop import INTERRUPTION_IS_NO_ERROR, SLEPT_THROUGH
 from lab.checks.check import Finding, Unseen, Wrong, check
 from lab.checks.common import (
     CRASHES,
@@ -999,16 +1000,7 @@ def none_slept_through(o: Observation) -> Finding:
 def why_it_slept_on(o: Observation) -> str:
     if killed(o):
         return why_a_signal_ended_it(killed(o))
-    if is_left(o):
-        return (
-            "SIGTERM came just before the call that waits, so your program sleeps on. Most likely it tests a flag "
-            "first, and the signal comes after the test. Block the signals before the test, and wait with "
-            "sigsuspend(), ppoll() or sigwaitinfo()."
-        )
-    return (
-        "The program exited, but not with status 0. Most likely it takes an interrupted call (EINTR, Interrupted "
-        "system call) for an error. Call it again in the loop."
-    )
+    return SLEPT_THROUGH if is_left(o) else INTERRUPTION_IS_NO_ERROR
 
 
 # Bonus
