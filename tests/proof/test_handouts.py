@@ -19,6 +19,17 @@ SECTIONS = [
     "Usual mistakes",
     "Read on",
 ]
+# The order of the pages that are written anew, for a reader who begins with what can be seen.
+SEEN_FIRST = [
+    "See it",
+    "The idea",
+    "Your task",
+    "Look for yourself",
+    "When the lab says NO",
+    "Think about it",
+    "Further reading",
+]
+WRITTEN_ANEW = ("stop", "reload")
 MAX_COLUMNS = 100
 
 
@@ -50,13 +61,15 @@ def test_what_is_shown_is_what_happens(path, handouts):
 def test_all_parts_are_there(step):
     text = (ROOT / step.handout).read_text(encoding="utf-8")
     assert text.startswith(f"# {step.name}: {step.title}\n")
-    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS
+    sections = SEEN_FIRST if step.word in WRITTEN_ANEW else SECTIONS
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == sections
     assert f"make check STEP={step.number:02}" in text
     assert re.search(
         r"^<!-- run( as root)? -->$", text, re.MULTILINE
     ), "a problem that can be seen, with the command to see it"
     assert step == START or re.search(rf"^<!-- tour \w+ {step.name} -->$", text, re.MULTILINE)
-    table = text[text.index("## Usual mistakes") : text.index("## Read on")]
+    mistakes, after_them = sections[-3:-1] if step.word in WRITTEN_ANEW else sections[-2:]
+    table = text[text.index(f"## {mistakes}") : text.index(f"## {after_them}")]
     assert len(re.findall(r"^\| ", table, re.MULTILINE)) > 5
     # What a run printed is as wide as it was.
     prose = BLOCK.sub("", text).splitlines()
