@@ -43,7 +43,7 @@ def tour(answers, sandbox):
     print("3xxx (3k) is a number from 3000 to 3999, above the soft limit of 256.")
     print("t is the terminal, f a file, p a pipe, s a socket, n the null device, l the log.")
     print("sig is what it ignores (+ what was inherited), and behind = what it takes:")
-    print("SIGHUP, SIGINT, SIGALRM, SIGTERM.")
+    print("SIGHUP, SIGINT, SIGALRM, SIGTERM, and SIGPIPE (P).")
     if root and len({row["UID"] for row in rows}) > 1:
         print("UID is the user: all were launched by root, which is 0.")
     for reason in left_out:
@@ -186,7 +186,7 @@ def _signals(o, held):
 
 def _letter(number):
     name = signal_name(number)
-    return {"SIGHUP": "H", "SIGTERM": "T", "SIGINT": "I", "SIGALRM": "A"}.get(name, name)
+    return {"SIGHUP": "H", "SIGTERM": "T", "SIGINT": "I", "SIGALRM": "A", "SIGPIPE": "P"}.get(name, name)
 
 
 def _log(o):
