@@ -38,7 +38,7 @@ import re
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import cache
-from typing import Iterator
+from typing import Iterator, Sequence
 
 from lab.checks.check import DOES_NOT_COMPILE, NO_SOURCE, WRONG_STATE, Check
 from lab.course import STEPS, Step
@@ -360,9 +360,13 @@ NAMES = (
 )
 
 
-def told(results: list[Result]) -> list[str]:
-    """What a learner is told of an answer with these results, in paragraphs: what is wrong first, and nothing else."""
-    first = next((result for result in results if result.status == FAILED), None)
+def told(results: list[Result], at_times: Sequence[str] = ()) -> list[str]:
+    """What a learner is told of an answer with these results, in paragraphs: what is wrong first, and nothing else.
+
+    A check that fails only at times, given by its key, is passed over: with it the text would be another one each time.
+    """
+    failed = (result for result in results if result.status == FAILED)
+    first = next((result for result in failed if result.check.key not in at_times), None)
     if first is None:
         return []
     parts = [("verdict", first.verdict), ("expected", first.expected), ("observed", first.observed)]

@@ -201,7 +201,7 @@ def judge(row: Row) -> Found:
         fails = tuple(key for key in keys if key in failed)
         misses = tuple(key for key in keys if key in missed)
         unseen = frozenset(examination.bonus(SKIPPED))
-        now = Found(fails, misses, unseen, told(examination.results()) if fails else [])
+        now = Found(fails, misses, unseen, told(examination.results(), row.at_times) if fails else [])
         if changes(row, now):
             examination.drop()
         return now

@@ -559,11 +559,13 @@ def why_it_does_not_reload(o: Observation, p: Process, first: Reload, second: Re
 
 
 def asks_another_clock(first: Reload, second: Reload) -> bool:
-    """Whether both times are wrong, and as far apart as the two reloads were."""
+    """Whether both times are wrong, and as far apart as the two reloads were, but for zeros that are left out."""
     if not all(each.is_told and each.times and not each.is_of_now for each in (first, second)):
         return False
     times = [whole_number(each.times[0]) for each in (first, second)]
     if times[0] is None or times[1] is None:
+        return False
+    if has_too_few_digits(times[0], first.done):
         return False
     apart = (times[1] - times[0]) / 1e6
     return second.done.begun - first.done.over <= apart <= second.done.over - first.done.begun
@@ -635,7 +637,7 @@ def why_the_time_is_wrong(text: str, done: Done, when: float) -> str:
                 f"Your program sends the time in {name}, but the manager expects microseconds. Send "
                 "tv_sec * 1000000 + tv_nsec / 1000."
             )
-    if str(number).startswith(str(int(done.over))) and len(str(number)) < len(str(int(done.over * 1e6))):
+    if has_too_few_digits(number, done):
         return (
             "The number has too few digits. Most likely your program prints the seconds and then the microseconds, "
             "which need leading zeros up to six digits. Print them with %06ld, or compute one number."
@@ -649,6 +651,12 @@ def why_the_time_is_wrong(text: str, done: Done, when: float) -> str:
         "The value is not the time at which the reload began. Most likely it comes from another clock, or is computed "
         "wrongly. Use CLOCK_MONOTONIC, and send tv_sec * 1000000 + tv_nsec / 1000."
     )
+
+
+def has_too_few_digits(number: int, done: Done) -> bool:
+    """Whether this is the time in seconds with microseconds behind it whose leading zeros are missing."""
+    begins_with_seconds = str(number).startswith(str(int(done.over)))
+    return begins_with_seconds and len(str(number)) < len(str(int(done.over * 1e6)))
 
 
 TELLS_OF_STOP_AT_LAST = f"after SIGHUP {RELOADS} times, then SIGTERM: {STOPPING}, and exit status 0"
