@@ -1,34 +1,35 @@
 /*
- * 17_socket_activation: served on sockets that were there before
+ * 17_socket_activation: serve on sockets that somebody else has opened
  *
- * Whoever binds the socket need not be who serves on it. A service manager
- * binds all sockets first, and starts a service when somebody connects, or all
- * services at once: who connects early waits in the queue of the socket, and no
- * order of starting is needed. The sockets stay while the service is stopped
- * and started anew, and the right to bind to port 80 is not the service's.
+ * The process that binds a socket and the process that serves on it may be two.
+ * A service manager binds all sockets first. Then it starts a service when the
+ * first client connects, or all services at once. A client that comes early
+ * waits in the socket's queue, so the order does not matter. The manager keeps
+ * the sockets while the service stops and starts again. And the service needs
+ * no right to bind to port 80.
  *
- * They are passed as any file is, by being open: from descriptor 3 on, as many
- * as LISTEN_FDS says, to the process whose PID is LISTEN_PID.
+ * The sockets are passed like any open file, from descriptor 3 on. LISTEN_FDS
+ * says how many there are, and LISTEN_PID says which process they are for.
  *
- * Clients are served in the order in which they come, and nobody is waited for:
- * what is written fits into the socket, and who does not read it has it there.
+ * The program waits for no client. It sends the greeting, says that nothing
+ * follows, and goes on. The client may still send something, and close() would
+ * answer that with a reset. So the connection stays open until the client
+ * closes it, or until 64 others have come.
  *
- * This step takes more lines than the others: what is passed has to be looked
- * at, and from here on clients and signals are waited for alike.
- *
- * See it:   systemd-socket-activate -l 7016 \
+ * See it:   systemd-socket-activate -l 127.0.0.1:7017 \
  *               build/solutions/17_socket_activation
- *           and in another terminal, in bash: cat </dev/tcp/localhost/7016
- *           without systemd: steps/17_socket_activation.md, in a line of Python
+ *           and in another terminal, in bash: cat </dev/tcp/127.0.0.1/7017
+ *           without systemd: steps/17_socket_activation.md
  * End it:   Ctrl-C
  * Read:     steps/17_socket_activation.md, sd_listen_fds(3), accept(2), poll(2)
  */
-#define _GNU_SOURCE /* accept4(), and the names that 15 needed */
+#define _GNU_SOURCE /* accept4(), and the names that 16 needed */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,31 +46,46 @@
 static struct sockaddr_un manager = {.sun_family = AF_UNIX};
 static socklen_t manager_size; /* 0: there is nobody to tell */
 
-enum { FIRST_SOCKET = 3, MAX_SOCKETS = 64 };
+enum { FIRST_SOCKET = 3, MAX_SOCKETS = 64, MAX_CLIENTS = 64 };
 
-static struct pollfd
-    watched[1 + MAX_SOCKETS]; /* the first one is for signals */
-static nfds_t watched_count;
+/* For poll(): the signals, then the sockets, then greeted clients that have not
+   closed yet. The client that has been here longest comes first. */
+static struct pollfd polled[1 + MAX_SOCKETS + MAX_CLIENTS];
+static nfds_t polled_count;
+static nfds_t first_client; /* its place in the table above */
 
 static const char greeting[] = "hello\n";
 
-/* One line, one write(): what several processes log is not mixed up. */
+/* If nobody reads standard error any more, or a client has gone, write() fails
+   with EPIPE. It must not kill a service that works. */
+static void ignore_broken_pipes(void)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+/* Without a buffer, which could hold a line back: the manager reads it now. */
 static void say(int level, const char *what, const char *detail)
 {
     (void)dprintf(STDERR_FILENO, "<%d>%s%s\n", level, what, detail);
 }
 
-/* Say what is wrong, and end: whoever starts it sees the status. */
-static noreturn void give_up(const char *what, const char *detail)
+/* Say what is wrong and why, and exit: the service manager sees the status. */
+static noreturn void give_up(const char *what, const char *reason)
 {
-    say(LOG_ERR, what, detail);
+    (void)dprintf(STDERR_FILENO, "<%d>%s: %s\n", LOG_ERR, what, reason);
     exit(EXIT_FAILURE);
 }
 
+/* The same for a call. The reason is in errno. */
+static noreturn void die(const char *call)
+{
+    give_up(call, strerror(errno));
+}
+
 /*
- * The size counts: it ends with the name. An abstract name (@ stands for the
- * null byte in front) is all bytes that the size takes in, also those of the
- * structure behind it: unix(7).
+ * The size counts: it ends with the name. A name that starts with @ is an
+ * abstract one, with a null byte instead of the @. Every byte up to the size
+ * belongs to it: unix(7).
  */
 static void find_manager(void)
 {
@@ -87,84 +103,87 @@ static void find_manager(void)
     manager_size = offsetof(struct sockaddr_un, sun_path) + length;
 }
 
-/* Never waits, and never ends the program: a service that serves is worth more
-   than one that was told of. */
+/* Never waits and never exits: to serve is more important than to report. */
 static void tell(const char *state)
 {
     if (manager_size == 0)
         return;
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd == -1 ||
-        sendto(fd, state, strlen(state), MSG_DONTWAIT | MSG_NOSIGNAL,
-               (struct sockaddr *)&manager, manager_size) == -1)
-        say(LOG_WARNING, "the service manager is not told: ", strerror(errno));
+    if (fd == -1 || sendto(fd, state, strlen(state), MSG_DONTWAIT,
+                           (struct sockaddr *)&manager, manager_size) == -1)
+        say(LOG_WARNING, "cannot tell the service manager: ", strerror(errno));
     (void)close(fd);
 }
 
-/* Signs of life, twice as often as asked for. With a PID that is not ours it is
-   another process that is asked: sd_watchdog_enabled(3). */
+/* A whole number without sign or blanks; -1 for any other text. */
+static long number(const char *text)
+{
+    char *end = NULL;
+    if (!isdigit((unsigned char)*text))
+        return -1;
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (*end != '\0' || errno != 0)
+        return -1;
+    return value;
+}
+
+/* Signs of life, twice as often as the manager wants. If the PID is not ours,
+   it wants them from another process: sd_watchdog_enabled(3). */
 static void start_watchdog(void)
 {
     const char *period = getenv("WATCHDOG_USEC");
     const char *pid = getenv("WATCHDOG_PID");
-    if (period == NULL || (pid != NULL && atol(pid) != (long)getpid()))
+    if (period == NULL || (pid != NULL && number(pid) != (long)getpid()))
         return;
-    long long half = atoll(period) / 2; /* microseconds */
+    long half = number(period) / 2; /* microseconds */
     struct itimerval timer = {{half / 1000000, half % 1000000},
                               {half / 1000000, half % 1000000}};
-    if (setitimer(ITIMER_REAL, &timer, NULL) == -1)
-        say(LOG_WARNING, "WATCHDOG_USEC is no such time: ", period);
+    if (half < 1 || setitimer(ITIMER_REAL, &timer, NULL) == -1)
+        say(LOG_WARNING, "not a time: WATCHDOG_USEC=", period);
 }
 
+/* One more descriptor for poll(). */
 static void watch(int fd)
 {
-    watched[watched_count++] = (struct pollfd){.fd = fd, .events = POLLIN};
+    polled[polled_count++] = (struct pollfd){.fd = fd, .events = POLLIN};
 }
 
-/* A whole number and nothing else; -1 for what is none. */
-static long number(const char *text)
-{
-    char *end = NULL;
-    errno = 0;
-    long value = strtol(text, &end, 10);
-    return isdigit((unsigned char)*text) && *end == '\0' && errno == 0 ? value
-                                                                       : -1;
-}
-
-/* Close-on-exec, since it is not for what this program may start; and without
-   blocking, since who has connected may be gone again before accept(). */
+/* Close-on-exec: the sockets are not for programs that this one may start. And
+   without blocking: a client may have gone before accept(). */
 static void take_socket(int fd)
 {
-    char name[16];
-    (void)snprintf(name, sizeof(name), "%d", fd);
+    char name[32];
+    (void)snprintf(name, sizeof(name), "descriptor %d", fd);
     int listens = 0;
     socklen_t size = sizeof(listens);
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == -1 ||
-        !listens)
-        give_up("this is no socket that listens: descriptor ", name);
+        listens == 0)
+        give_up(name, "this is not a socket that listens");
     if (fcntl(fd, F_SETFD, FD_CLOEXEC) == -1 ||
         fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) == -1)
-        give_up("fcntl: ", strerror(errno));
+        die("fcntl");
     watch(fd);
 }
 
-/* Whatever is wrong is said: else it would take for sockets what is none. */
+/* Anybody can set variables, so look at each before you use a descriptor. */
 static void take_sockets(void)
 {
     const char *pid = getenv("LISTEN_PID");
     const char *count = getenv("LISTEN_FDS");
     if (pid == NULL || count == NULL)
-        give_up("no socket was passed: ", "see systemd-socket-activate(1)");
+        give_up("no socket was passed", "see sd_listen_fds(3)");
     if (number(pid) != (long)getpid())
-        give_up("another process was meant: LISTEN_PID=", pid);
+        give_up("the sockets are for another process, LISTEN_PID", pid);
     long sockets = number(count);
     if (sockets < 1 || sockets > MAX_SOCKETS)
-        give_up("it has to be 1 to 64: LISTEN_FDS=", count);
+        give_up("not a number from 1 to 64, LISTEN_FDS", count);
     for (int fd = FIRST_SOCKET; fd < FIRST_SOCKET + sockets; fd++)
         take_socket(fd);
+    first_client = polled_count;
 }
 
-/* They were meant for this process, and not for what it may start. */
+/* The variables are for this process only, not for its children. */
 static void forget_variables(void)
 {
     (void)unsetenv("LISTEN_PID");
@@ -175,9 +194,9 @@ static void forget_variables(void)
     (void)unsetenv("WATCHDOG_PID");
 }
 
-/* Blocked, they wait until they are taken: none is lost, as in step 14. A
-   descriptor that can be read says that there is one, signalfd(2), so that
-   poll() waits for signals and clients alike. */
+/* Blocked signals wait until somebody takes them, as in step 14. signalfd()
+   gives a descriptor that is readable while one waits, so that poll() can wait
+   for signals and clients at the same time. */
 static void hold_signals(void)
 {
     sigset_t held;
@@ -189,12 +208,12 @@ static void hold_signals(void)
     (void)sigprocmask(SIG_BLOCK, &held, NULL);
     int signals = signalfd(-1, &held, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals == -1)
-        give_up("signalfd: ", strerror(errno));
+        die("signalfd");
     watch(signals);
 }
 
-/* The time tells the manager that this answers its own signal, and none that
-   came before: sd_notify(3). */
+/* The time shows the manager that this is the answer to its own signal and not
+   to an earlier one: sd_notify(3). */
 static void reload(void)
 {
     char state[64];
@@ -204,7 +223,7 @@ static void reload(void)
                    "RELOADING=1\nMONOTONIC_USEC=%lld%06ld",
                    (long long)now.tv_sec, now.tv_nsec / 1000);
     tell(state);
-    say(LOG_INFO, "reload: ", "there is nothing to read again yet");
+    say(LOG_INFO, "reloaded", "");
     tell("READY=1");
 }
 
@@ -215,14 +234,70 @@ static noreturn void stop(void)
     exit(EXIT_SUCCESS);
 }
 
-/* Without waiting, and without SIGPIPE for a client that has gone again. */
-static void greet(int listener)
+/* Close it, and let those behind it move up. */
+static void let_go(nfds_t client)
 {
-    int client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    if (client == -1)
-        return; /* if anybody else waits there poll() says so again */
-    (void)send(client, greeting, strlen(greeting), MSG_DONTWAIT | MSG_NOSIGNAL);
-    (void)close(client);
+    (void)close(polled[client].fd);
+    polled_count--;
+    memmove(&polled[client], &polled[client + 1],
+            (polled_count - client) * sizeof(polled[0]));
+}
+
+/* The client whose turn it is stays in the queue. poll() would report it again
+   at once, so wait a second. A signal ends that wait. */
+static void wait_a_moment(void)
+{
+    say(LOG_WARNING, "accept: ", strerror(errno));
+    (void)poll(polled, 1, 1000);
+}
+
+/* Too many of them are open: let the one go that has been here longest. */
+static void make_room(void)
+{
+    if (polled_count > first_client)
+        let_go(first_client);
+    else
+        wait_a_moment();
+}
+
+/* shutdown() tells the client that nothing follows. */
+static void greet(int client)
+{
+    (void)send(client, greeting, strlen(greeting), MSG_DONTWAIT);
+    (void)shutdown(client, SHUT_WR);
+    if (polled_count == first_client + MAX_CLIENTS)
+        make_room();
+    watch(client);
+}
+
+static void accept_client(int listener)
+{
+    int client = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (client != -1)
+        greet(client);
+    else if (errno == EMFILE)
+        make_room();
+    else if (errno != EAGAIN && errno != ECONNABORTED)
+        wait_a_moment();
+}
+
+/* Throw away what a greeted client sends. False once it has closed. */
+static bool is_still_sending(int client)
+{
+    char ignored[4096];
+    ssize_t size = read(client, ignored, sizeof(ignored));
+    return size > 0 || (size == -1 && errno == EAGAIN);
+}
+
+/* Backwards, because let_go() moves those behind it. */
+static void serve_the_ready(void)
+{
+    for (nfds_t i = polled_count - 1; i >= first_client; i--)
+        if (polled[i].revents != 0 && !is_still_sending(polled[i].fd))
+            let_go(i);
+    for (nfds_t i = 1; i < first_client; i++)
+        if (polled[i].revents != 0)
+            accept_client(polled[i].fd);
 }
 
 /* Serves until a signal comes; returns its number. */
@@ -230,18 +305,17 @@ static int next_signal(void)
 {
     for (;;) {
         struct signalfd_siginfo signal;
-        if (poll(watched, watched_count, -1) == -1)
+        if (poll(polled, polled_count, -1) == -1)
             continue; /* it was stopped, and goes on: signal(7) */
-        for (nfds_t i = 1; i < watched_count; i++)
-            if (watched[i].revents != 0)
-                greet(watched[i].fd);
-        if (read(watched[0].fd, &signal, sizeof(signal)) == sizeof(signal))
+        serve_the_ready();
+        if (read(polled[0].fd, &signal, sizeof(signal)) == sizeof(signal))
             return (int)signal.ssi_signo;
     }
 }
 
 int main(void)
 {
+    ignore_broken_pipes();
     hold_signals();
     find_manager();
     take_sockets();

@@ -1,34 +1,36 @@
 /*
- * 17_socket_activation: served on sockets that were there before
+ * 17_socket_activation: serve on sockets that somebody else has opened
  *
- * Whoever binds the socket need not be who serves on it. A service manager
- * binds all sockets first, and starts a service when somebody connects, or all
- * services at once: who connects early waits in the queue of the socket, and no
- * order of starting is needed. The sockets stay while the service is stopped
- * and started anew, and the right to bind to port 80 is not the service's.
+ * The process that binds a socket and the process that serves on it may be two.
+ * A service manager binds all sockets first. Then it starts a service when the
+ * first client connects, or all services at once. A client that comes early
+ * waits in the socket's queue, so the order does not matter. The manager keeps
+ * the sockets while the service stops and starts again. And the service needs
+ * no right to bind to port 80.
  *
- * They are passed as any file is, by being open: from descriptor 3 on, as many
- * as LISTEN_FDS says, to the process whose PID is LISTEN_PID.
+ * The sockets are passed like any open file, from descriptor 3 on. LISTEN_FDS
+ * says how many there are, and LISTEN_PID says which process they are for.
  *
- * Clients are served in the order in which they come, and nobody is waited for:
- * what is written fits into the socket, and who does not read it has it there.
+ * The program waits for no client. It sends the greeting, says that nothing
+ * follows, and goes on. The client may still send something, and close() would
+ * answer that with a reset. So the connection stays open until the client
+ * closes it, or until 64 others have come.
  *
- * This step takes more lines than the others: what is passed has to be looked
- * at, and from here on clients and signals are waited for alike.
- *
- * See it:   systemd-socket-activate -l 7016 \
+ * See it:   systemd-socket-activate -l 127.0.0.1:7017 \
  *               build/solutions/17_socket_activation
- *           and in another terminal, in bash: cat </dev/tcp/localhost/7016
- *           without systemd: steps/17_socket_activation.md, in a line of Python
+ *           and in another terminal, in bash: cat </dev/tcp/127.0.0.1/7017
+ *           without systemd: steps/17_socket_activation.md
  * End it:   Ctrl-C
  * Read:     steps/17_socket_activation.md, sd_listen_fds(3), accept(2), poll(2)
  */
-#define _GNU_SOURCE /* for the name of struct sockaddr_un and others */
+#define _GNU_SOURCE /* the names of struct sockaddr_un, and others */
+#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdnoreturn.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -40,16 +42,23 @@
 static struct sockaddr_un manager = {.sun_family = AF_UNIX};
 static socklen_t manager_size; /* 0: there is nobody to tell */
 
-/* One line, one write(): what several processes log is not mixed up. */
+/* If nobody reads standard error any more, write() fails with EPIPE. It must
+   not kill a service that works. */
+static void ignore_broken_pipes(void)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+/* Without a buffer, which could hold a line back: the manager reads it now. */
 static void say(int level, const char *what, const char *detail)
 {
     (void)dprintf(STDERR_FILENO, "<%d>%s%s\n", level, what, detail);
 }
 
 /*
- * The size counts: it ends with the name. An abstract name (@ stands for the
- * null byte in front) is all bytes that the size takes in, also those of the
- * structure behind it: unix(7).
+ * The size counts: it ends with the name. A name that starts with @ is an
+ * abstract one, with a null byte instead of the @. Every byte up to the size
+ * belongs to it: unix(7).
  */
 static void find_manager(void)
 {
@@ -67,44 +76,64 @@ static void find_manager(void)
     manager_size = offsetof(struct sockaddr_un, sun_path) + length;
 }
 
-/* Never waits, and never ends the program: a service that serves is worth more
-   than one that was told of. */
+/* Never waits and never exits: to serve is more important than to report. */
 static void tell(const char *state)
 {
     if (manager_size == 0)
         return;
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd == -1 ||
-        sendto(fd, state, strlen(state), MSG_DONTWAIT | MSG_NOSIGNAL,
-               (struct sockaddr *)&manager, manager_size) == -1)
-        say(LOG_WARNING, "the service manager is not told: ", strerror(errno));
+    if (fd == -1 || sendto(fd, state, strlen(state), MSG_DONTWAIT,
+                           (struct sockaddr *)&manager, manager_size) == -1)
+        say(LOG_WARNING, "cannot tell the service manager: ", strerror(errno));
     (void)close(fd);
 }
 
-/* Signs of life, twice as often as asked for. With a PID that is not ours it is
-   another process that is asked: sd_watchdog_enabled(3). */
+/* A whole number without sign or blanks; -1 for any other text. */
+static long number(const char *text)
+{
+    char *end = NULL;
+    if (!isdigit((unsigned char)*text))
+        return -1;
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (*end != '\0' || errno != 0)
+        return -1;
+    return value;
+}
+
+/* Signs of life, twice as often as the manager wants. If the PID is not ours,
+   it wants them from another process: sd_watchdog_enabled(3). */
 static void start_watchdog(void)
 {
     const char *period = getenv("WATCHDOG_USEC");
     const char *pid = getenv("WATCHDOG_PID");
-    if (period == NULL || (pid != NULL && atol(pid) != (long)getpid()))
+    if (period == NULL || (pid != NULL && number(pid) != (long)getpid()))
         return;
-    long long half = atoll(period) / 2; /* microseconds */
+    long half = number(period) / 2; /* microseconds */
     struct itimerval timer = {{half / 1000000, half % 1000000},
                               {half / 1000000, half % 1000000}};
-    if (setitimer(ITIMER_REAL, &timer, NULL) == -1)
-        say(LOG_WARNING, "WATCHDOG_USEC is no such time: ", period);
+    if (half < 1 || setitimer(ITIMER_REAL, &timer, NULL) == -1)
+        say(LOG_WARNING, "not a time: WATCHDOG_USEC=", period);
 }
 
-/* They were meant for this process, and not for what it may start. */
+/*
+ * TODO: look at LISTEN_PID and LISTEN_FDS, and then at each descriptor from 3
+ * on. Give up with a line on standard error if anything is wrong: no socket
+ * was passed, they are for another process, the number is no number, a
+ * descriptor is no socket that listens. Set FD_CLOEXEC and O_NONBLOCK for each
+ * socket.
+ */
+
+/* The variables are for this process only, not for its children. */
 static void forget_variables(void)
 {
     (void)unsetenv("NOTIFY_SOCKET");
     (void)unsetenv("WATCHDOG_USEC");
     (void)unsetenv("WATCHDOG_PID");
+    /* TODO: remove the three LISTEN_ variables too. */
 }
 
-/* Blocked, they wait until they are taken: none is lost, as in step 14. */
+/* Blocked signals wait until somebody takes them, as in step 14. */
 static sigset_t hold_signals(void)
 {
     sigset_t held;
@@ -117,8 +146,8 @@ static sigset_t hold_signals(void)
     return held;
 }
 
-/* The time tells the manager that this answers its own signal, and none that
-   came before: sd_notify(3). */
+/* The time shows the manager that this is the answer to its own signal and not
+   to an earlier one: sd_notify(3). */
 static void reload(void)
 {
     char state[64];
@@ -128,36 +157,36 @@ static void reload(void)
                    "RELOADING=1\nMONOTONIC_USEC=%lld%06ld",
                    (long long)now.tv_sec, now.tv_nsec / 1000);
     tell(state);
-    say(LOG_INFO, "reload: ", "there is nothing to read again yet");
+    say(LOG_INFO, "reloaded", "");
     tell("READY=1");
 }
 
-static void stop(void)
+static noreturn void stop(void)
 {
     tell("STOPPING=1");
     say(LOG_INFO, "stopped", "");
     exit(EXIT_SUCCESS);
 }
 
-/*
- * TODO: serve on the sockets that are passed, and stay what it is otherwise.
- *
- * - Look at LISTEN_PID, LISTEN_FDS and at what is open from descriptor 3 on; if
- *   anything is not as it should be, say what, and end before anybody is told
- *   that this is ready.
- * - Take the variables out of the environment, and mark the sockets as
- *   close-on-exec.
- * - Write "hello" and a newline to everybody who connects, at whichever socket,
- *   and close the connection. No client holds up another, or a signal.
- */
 int main(void)
 {
+    ignore_broken_pipes();
     sigset_t held = hold_signals();
     find_manager();
+    /* TODO: take the sockets. */
     start_watchdog();
     forget_variables();
     say(LOG_INFO, "ready", "");
     tell("READY=1");
+
+    /*
+     * TODO: wait for clients and signals together, with poll() and signalfd().
+     * Send "hello" and a newline to each client, and then end of file. Never
+     * wait for a client: one may be silent, may not read, may send something
+     * first, or may have gone already. If accept() fails because too many
+     * descriptors are open, do not call it again and again without a pause.
+     */
+
     for (;;)
         switch (sigwaitinfo(&held, NULL)) {
         case SIGALRM:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Iterable
 
 from lab.toolbox import ROOT, LabError
@@ -12,6 +12,7 @@ LIST = ROOT / "tests" / "lab" / "checks" / "course.txt"
 HEAD = """\
 # The course: its parts, and the steps of each with their titles. A part is a folder here.
 # A step builds on the one above it. Where it starts anew, the line below it says from which one, or from nothing.
+# Where learners are given the functions of one more step, the line below says so.
 """
 
 
@@ -44,14 +45,23 @@ class Step:
         return f"steps/{self.name}.md"
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where the program of a step comes from."""
+
+    before: Step | None = None  # the step that it builds on, if there is one
+    given: Step | None = None  # one whose functions it has, too: learners get them, and need not write them again
+
+
 _PART = re.compile(r"[a-z]\w*")
 _STEP = re.compile(r" {4}(?P<name>\d\d_[a-z]\w*) +(?P<title>\S.*)")
 _START = re.compile(r" {8}starts from (?P<name>\w+)")
+_GIVEN = re.compile(r" {8}with functions of (?P<name>\w+)")
 
 
-def read(text: str) -> dict[Step, Step | None]:
-    """The steps that a list names, each with the one that it builds on, if there is one. Raises LabError."""
-    steps: dict[Step, Step | None] = {}
+def read(text: str) -> dict[Step, Origin]:
+    """The steps that a list names, and where each comes from. Raises LabError."""
+    steps: dict[Step, Origin] = {}
     part, latest = "", None
     for number, line in enumerate(text.split("\n"), 1):
         if not line or line.startswith("#"):
@@ -63,12 +73,14 @@ def read(text: str) -> dict[Step, Step | None]:
         elif match := _STEP.fullmatch(line):
             step = Step(match["name"], match["title"], part)
             _look_at(step, latest, number)
-            steps[step] = latest
+            steps[step] = Origin(latest)
             latest = step
-        elif match := _START.fullmatch(line):
+        elif match := _START.fullmatch(line) or _GIVEN.fullmatch(line):
             if latest is None:
                 raise _wrong(number, "there is no step above it")
-            steps[latest] = _start(match["name"], [step for step in steps if step != latest], number)
+            above = _start(match["name"], [step for step in steps if step != latest], number)
+            is_given = match.re is _GIVEN
+            steps[latest] = replace(steps[latest], given=above) if is_given else Origin(above)
         else:
             raise _wrong(number, "neither a part, nor a step with its title, nor what a step starts from")
     if not steps:
@@ -76,16 +88,19 @@ def read(text: str) -> dict[Step, Step | None]:
     return steps
 
 
-def write(steps: dict[Step, Step | None]) -> str:
+def write(steps: dict[Step, Origin]) -> str:
     """The text of a list of these steps: what read() reads."""
     lines = [HEAD.rstrip()]
     part, latest = "", None
-    for step, earlier in steps.items():
+    for step, origin in steps.items():
+        earlier = origin.before
         if step.part != part:
             lines += ["", step.part]
         lines.append(f"    {step.name:<23} {step.title}")
         if earlier is None or earlier != latest:
             lines.append(f"        starts from {earlier.name if earlier else 'nothing'}")
+        if origin.given:
+            lines.append(f"        with functions of {origin.given.name}")
         part, latest = step.part, step
     return "\n".join(lines) + "\n"
 
@@ -112,14 +127,19 @@ def _wrong(number: int, reason: str) -> LabError:
     return LabError(f"{LIST.relative_to(ROOT)}, line {number}: {reason}")
 
 
-_BEFORE = read(LIST.read_text(encoding="utf-8", errors="surrogateescape"))
-STEPS = tuple(_BEFORE)
+_ORIGINS = read(LIST.read_text(encoding="utf-8", errors="surrogateescape"))
+STEPS = tuple(_ORIGINS)
 START = STEPS[0]  # the program that learners start from: nothing is asked for there
 
 
 def before(step: Step) -> Step | None:
     """The step that `step` builds on, None if there is none."""
-    return _BEFORE[step]
+    return _ORIGINS[step].before
+
+
+def origin(step: Step) -> Origin:
+    """Where the program of `step` comes from."""
+    return _ORIGINS[step]
 
 
 def lineage(step: Step) -> tuple[Step, ...]:

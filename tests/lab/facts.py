@@ -167,10 +167,19 @@ class Said:
 
 @dataclass(frozen=True)
 class Served:
-    """What a client got: of several the one that was served worst. Comes of Connect and Queue."""
+    """What a client got: of several the one that was served worst. Comes of Connect, Talk and Queue."""
 
     text: str  # all that it could read
     how: str  # "closed" by the other side, "open" still when nothing came any more, or the reason why it failed
+
+
+@dataclass(frozen=True)
+class CameInVain:
+    """What a process did while it could not accept a client, and what the client got later. Comes of ComeInVain."""
+
+    served: Served
+    rested: bool  # it waited for something at least at times, and did not only call again and again
+    unlike: bool = False  # with so few descriptors poll() would fail, which it never does else
 
 
 @dataclass(frozen=True)
@@ -218,7 +227,7 @@ class Regained:
     group: int
 
 
-Came = Union[Served, Crowded, StartedAgain, Raised, LogFilled, Opened, Regained]
+Came = Union[Served, CameInVain, Crowded, StartedAgain, Raised, LogFilled, Opened, Regained]
 _Kind = TypeVar("_Kind")
 
 
@@ -313,6 +322,7 @@ class Observation:
     said: Said  # all of it, also what came of Scene.then
     piped: Piped
     pid_file: PidFile | None  # None where there is none
+    socket_mode: int | None  # the permissions of the socket at the path of -l; None where there is none
     sockets: Sockets
     held: Held
     done: tuple[Done, ...]  # one for each of Scene.then, none where nobody was there to do it to

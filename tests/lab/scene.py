@@ -41,6 +41,7 @@ class Stdio(Enum):
     TERMINAL = "terminal"
     CLOSED = "closed"
     PIPE = "pipe"  # standard output is one, and the rest is the terminal
+    UNREAD = "unread"  # standard output and standard error are one whose reader has gone
 
 
 class Device(Enum):
@@ -183,6 +184,22 @@ class Connect(OfClients):
 
 
 @dataclass(frozen=True)
+class Talk(OfClients):
+    """A client comes while it is stopped, and sends a line before it goes on; it reads until the other side closes."""
+
+    def __str__(self) -> str:
+        return f"talk {self.where}"
+
+
+@dataclass(frozen=True)
+class ComeInVain(OfClients):
+    """A client comes while it may open no further descriptor, and after a while it may; the client reads as others."""
+
+    def __str__(self) -> str:
+        return f"in-vain {self.where}"
+
+
+@dataclass(frozen=True)
 class Queue(OfClients):
     """`count` clients come while it is stopped, and then a signal does; they read until the other side closes."""
 
@@ -224,23 +241,44 @@ class StartAgain:
 
 
 @dataclass(frozen=True)
-class ReplaceConfig:
-    """The file `other` takes the place of the one that -c names; there is none there if there is no such file."""
+class Replace:
+    """The file `other` takes the place of the one that an option names; there is none there if there is no `other`."""
 
     other: str
+
+
+@dataclass(frozen=True)
+class ReplaceConfig(Replace):
+    """That of -c."""
 
     def __str__(self) -> str:
         return f"config {self.other}"
 
 
 @dataclass(frozen=True)
-class ReplacePidFile:
-    """The file `other` takes the place of the one that -p names, as if it were another instance's."""
-
-    other: str
+class ReplacePidFile(Replace):
+    """That of -p, as if it were another instance's."""
 
     def __str__(self) -> str:
         return f"pid-file {self.other}"
+
+
+@dataclass(frozen=True)
+class ReplaceSocket(Replace):
+    """That of -l, likewise."""
+
+    def __str__(self) -> str:
+        return f"socket {self.other}"
+
+
+@dataclass(frozen=True)
+class Stop:
+    """It is sent SIGTERM, and has so many seconds to exit."""
+
+    limit: float
+
+    def __str__(self) -> str:
+        return f"SIGTERM, {self.limit:g} s"
 
 
 @dataclass(frozen=True)
@@ -292,12 +330,16 @@ Deed = Union[
     Storm,
     FillLog,
     Connect,
+    Talk,
+    ComeInVain,
     Queue,
     Crowd,
     Vanish,
     StartAgain,
     ReplaceConfig,
     ReplacePidFile,
+    ReplaceSocket,
+    Stop,
     FullLog,
     AwaitPings,
     OpenTerminal,
@@ -329,6 +371,8 @@ class Scene:
     arguments: tuple[str, ...] | None = None  # None, here and below: as is usual
     notify: Manager | None = None  # who would be told
     listen: tuple[Listen, ...] | None = None  # what a service manager passes, from descriptor 3 on
+    taken: tuple[str, ...] = ()  # where somebody else listens already, who accepts nobody: `where` as in OfClients. The
+    # queue of one at a path is full
     tells: bool | None = None  # the first process tells how the start went: it comes to rest when that one has exited
 
     @property
@@ -344,9 +388,10 @@ class Scene:
     @property
     def networks(self) -> frozenset[Listen]:
         """The kinds of TCP that sockets which are passed, and clients, need."""
-        by_clients = [deed.where.partition(":")[0] for deed in self.then if isinstance(deed, OfClients)]
+        wheres = [deed.where for deed in self.then if isinstance(deed, OfClients)] + list(self.taken)
+        named = [where.partition(":")[0] for where in wheres]
         return frozenset(
-            kind for kind in Listen if kind.is_tcp and (kind in (self.listen or ()) or kind.value in by_clients)
+            kind for kind in Listen if kind.is_tcp and (kind in (self.listen or ()) or kind.value in named)
         )
 
     @property

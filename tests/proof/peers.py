@@ -80,7 +80,21 @@ exec /usr/sbin/chroot . "$@"
 
 _ENTER = "until grep -q lab-peers /proc/self/cgroup; do sleep 0.01; done; {}unshare -Urm --cgroup bash .world {}"
 
-# No user but root is in that namespace; the units are as they are otherwise.
+# What the units ask for, and cannot have in that namespace: no user but root is there, and what is in /proc and /sys
+# cannot be mounted once more. And systemd has its own files in a folder that ProtectHome= would hide. All else is as
+# it is in the units.
+_REFUSED = {
+    "DynamicUser": "no",
+    "ProtectHome": "no",
+    "ProtectProc": "default",
+    "ProcSubset": "all",
+    "ProtectKernelTunables": "no",
+    "ProtectKernelLogs": "no",
+    "ProtectKernelModules": "no",
+    "ProtectControlGroups": "no",
+}
+_OTHERWISE = "\\n".join(f"{name}={value}" for name, value in _REFUSED.items())
+
 _START = f"""
 cd /home/lab
 {SOON}
@@ -90,7 +104,7 @@ cp {SERVICE} /usr/local/bin
 echo greeting=hello >/usr/local/etc/{SERVICE}.conf
 cp *.service *.socket $XDG_CONFIG_HOME/systemd/user
 mkdir $XDG_CONFIG_HOME/systemd/user/service.d
-printf '[Service]\\nDynamicUser=no\\nTimeoutSec=5\\n' >$XDG_CONFIG_HOME/systemd/user/service.d/lab.conf
+printf '[Service]\\n{_OTHERWISE}\\nTimeoutSec=5\\n' >$XDG_CONFIG_HOME/systemd/user/service.d/lab.conf
 {installed("systemd-journald")} 2>/dev/null &
 soon [ -S /run/systemd/journal/stdout ]
 {installed("systemd")} --user --unit=basic.target --log-target=journal &

@@ -70,6 +70,11 @@ two
     07_d    the last
     08_e    on its own
         starts from nothing
+    09_f    of two
+        with functions of 07_d
+    10_g    of two others
+        starts from 01_b
+        with functions of 02_c
 """
 
 
@@ -85,6 +90,11 @@ two
     07_d                    the last
     08_e                    on its own
         starts from nothing
+    09_f                    of two
+        with functions of 07_d
+    10_g                    of two others
+        starts from 01_b
+        with functions of 02_c
 """
 
 
@@ -96,9 +106,12 @@ def test_what_a_step_builds_on():
         ("02_c", "another: with a colon", "two"),
         ("07_d", "the last", "two"),
         ("08_e", "on its own", "two"),
+        ("09_f", "of two", "two"),
+        ("10_g", "of two others", "two"),
     ]
-    assert [earlier and earlier.word for earlier in steps.values()] == [None, "a", "a", "c", None]
-    assert [step.number for step in steps] == [0, 1, 2, 7, 8]
+    assert [each.before and each.before.word for each in steps.values()] == [None, "a", "a", "c", None, "e", "b"]
+    assert [each.given and each.given.word for each in steps.values()] == [None, None, None, None, None, "d", "c"]
+    assert [step.number for step in steps] == [0, 1, 2, 7, 8, 9, 10]
 
 
 def test_the_list_is_as_it_would_be_written():
@@ -129,6 +142,7 @@ def test_a_lineage_goes_back_to_where_it_started():
         ("one\n        starts from nothing\n", "line 2: there is no step above it"),
         ("one\n    00_a    a title\n        starts from 01_b\n", "line 3: there is no step 01_b above it"),
         ("one\n    00_a    a title\n        starts from 00_a\n", "line 3: there is no step 00_a above it"),
+        ("one\n    00_a    a title\n        with functions of 01_b\n", "line 3: there is no step 01_b above it"),
         ("one\n    00_a    a title\n        begins anew\n", "line 3: neither a part, nor a step"),
         ("one\n    00_a    a title\n    00_b    another\n", "line 3: 00_b cannot come after 00_a"),
         ("one\n    03_a    a title\ntwo\n    02_b    another\n", "line 4: 02_b cannot come after 03_a"),

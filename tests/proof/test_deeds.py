@@ -15,6 +15,7 @@ from lab.scene import (
     AskForRoot,
     AwaitPings,
     AwaitSecond,
+    ComeInVain,
     Connect,
     Crowd,
     Deed,
@@ -32,6 +33,7 @@ from lab.scene import (
     StartAgain,
     Stdio,
     Storm,
+    Talk,
     Vanish,
 )
 from lab.watch import loop
@@ -45,6 +47,8 @@ TOLD = {
     Storm(SIGHUP, 1000, SIGTERM): "storm SIGHUP 1000 SIGTERM",
     FillLog(SIGHUP): "full-log SIGHUP",
     Connect(SOCKET): f"connect {SOCKET}",
+    Talk("0"): "talk 0",
+    ComeInVain("0"): "in-vain 0",
     Queue(SOCKET, 20, SIGHUP): f"queue {SOCKET} 20 SIGHUP",
     Crowd("1", 1000): "crowd 1 1000",
     Vanish("0", 20): "vanish 0 20",

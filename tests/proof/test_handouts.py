@@ -29,7 +29,7 @@ SEEN_FIRST = [
     "Think about it",
     "Further reading",
 ]
-WRITTEN_ANEW = ("stop", "reload")
+WRITTEN_ANEW = ("stop", "reload", "notify", "socket_activation", "server", "service")
 MAX_COLUMNS = 100
 
 
@@ -71,9 +71,9 @@ def test_all_parts_are_there(step):
     mistakes, after_them = sections[-3:-1] if step.word in WRITTEN_ANEW else sections[-2:]
     table = text[text.index(f"## {mistakes}") : text.index(f"## {after_them}")]
     assert len(re.findall(r"^\| ", table, re.MULTILINE)) > 5
-    # What a run printed is as wide as it was.
+    # What a run printed is as wide as it was, and a row of a table cannot be broken.
     prose = BLOCK.sub("", text).splitlines()
-    wide = [line for line in prose if len(line) > MAX_COLUMNS]
+    wide = [line for line in prose if len(line) > MAX_COLUMNS and not line.startswith("|")]
     assert wide == [], f"these lines are wider than {MAX_COLUMNS} columns"
 
 

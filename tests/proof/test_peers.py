@@ -167,6 +167,17 @@ def test_the_units_are_what_systemd_understands(under_systemd):
     assert "notfy" in under_systemd({wrong: ""})[wrong]
 
 
+@needs("systemd-analyze", "systemd")
+@pytest.mark.parametrize("path", [path for path in UNITS if path.suffix == ".service"], ids=lambda path: path.stem)
+def test_a_service_may_do_little(path):
+    """What systemd-analyze(1) calls the exposure, 0 to 10, is 2 at most: without these settings it is 8.4."""
+    words = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=20", str(path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if "unrecognized option" in done.stderr:
+        pytest.skip("this systemd-analyze cannot look at a file: it can from version 250 on")
+    assert done.returncode == 0, done.stdout[-300:]
+
+
 # ---- systemd(1) ---------------------------------------------------------------------
 
 
@@ -242,7 +253,7 @@ def test_systemd_is_told_of_a_reload(under_systemd):
 def test_a_program_told_of_on_the_command_line(name, under_systemd):
     """systemd-run(1): started when ready, fed by its watchdog, and its levels are those of the journal."""
     socket = "--socket-property=ListenStream=127.0.0.1:7017" if name == SOCKETS else ""
-    run = f"systemd-run --user -q --unit=told -p Type=notify -p WatchdogSec=0.2 {socket}"
+    run = f"systemd-run --user -q --unit=told -p Type=notify -p WatchdogSec=2 {socket}"
     show = "ctl show told"
     table = {
         f"{run} -p 'ExecReload=kill -HUP $MAINPID' $PWD/{name}; echo $?": "0\n",
@@ -253,7 +264,7 @@ def test_a_program_told_of_on_the_command_line(name, under_systemd):
         "ctl reload told; echo $?; soon ctl -q is-active told": "0\n",
         f"ctl stop told.* 2>log; {show} -P Result": "success\n",
         "journalctl --user-unit told -qp warning -o cat": "",
-        f"journalctl -t {name} -q -o cat | cut -d : -f 1": "ready\nreload\nstopped\n",
+        f"journalctl -t {name} -q -o cat | cut -d : -f 1": "ready\nreloaded\nstopped\n",
         f"journalctl -t {name} -q -o cat --output-fields=PRIORITY | sort -u": "6\n",
     }
     assert under_systemd(table, name) == table

@@ -4,8 +4,10 @@ course.txt is the list of all steps. Every step has a module in one of the
 folders here, called after it: `recipe/step_03_setsid.py` holds CHECKS, what step
 03 adds. From there on they hold for every later step too, until the module of a
 later step says that a check of its own replaces them. Where it is launched in
-another way than before, the module says USUAL too. A folder is a part of the
-course, and its checks know those of the parts before.
+another way than before, the module says USUAL too. Where there are two ways, as
+the name in USUAL tells, the module makes the checks of the steps before anew, for
+each way. A folder is a part of the course, and its checks know those of the parts
+before.
 """
 
 from __future__ import annotations
@@ -60,7 +62,8 @@ def usual(step: Step) -> Usual:
 def _in_force(step: Step) -> dict[str, Check]:
     """{key: check} of what holds after `step`, bonus checks of earlier steps left out."""
     checks: dict[str, Check] = {}
-    for earlier in lineage(step):
+    makes_all_anew = bool(usual(step).name)
+    for earlier in (step,) if makes_all_anew else lineage(step):
         for check in added(earlier):
             if check.star and earlier != step:
                 continue

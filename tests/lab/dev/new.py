@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from lab.answers import find_step
-from lab.course import LIST, STEPS, Step, before, write
+from lab.course import LIST, STEPS, Origin, Step, origin, write
 from lab.toolbox import ROOT, SKELETONS, SOLUTIONS, LabError
 
 CHECKS = LIST.parent
@@ -143,13 +143,13 @@ def _placed(name: str, title: str, earlier: Step) -> tuple[Step, Step]:
     return Step(name, title, above.part), above
 
 
-def _with(step: Step, earlier: Step, above: Step) -> dict[Step, Step | None]:
-    """All steps with what each builds on, the new one below the step `above`."""
-    steps: dict[Step, Step | None] = {}
+def _with(step: Step, earlier: Step, above: Step) -> dict[Step, Origin]:
+    """All steps with where each comes from, the new one below the step `above`."""
+    steps: dict[Step, Origin] = {}
     for each in STEPS:
-        steps[each] = before(each)
+        steps[each] = origin(each)
         if each == above:
-            steps[step] = earlier
+            steps[step] = Origin(earlier)
     return steps
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Iterator
 
 from lab.answers import Answer
-from lab.course import LIST, START, STEPS, Step, before, lineage, write
+from lab.course import LIST, START, STEPS, Origin, Step, lineage, origin, write
 from lab.toolbox import BUILD, ROOT, SKELETONS, LabError, printable
 
 FOLDER = BUILD / "student"
@@ -67,10 +67,16 @@ def chosen(text: str) -> list[Step]:
 
 
 def _stands_on(step: Step) -> tuple[Step, ...]:
-    """The steps without which a step cannot be checked."""
-    if before(step) is None:  # it starts from nothing, because it puts all those before it together
-        return STEPS[: STEPS.index(step)]
-    return lineage(step)
+    """The steps without which a step cannot be checked: all from which its program comes."""
+    given = origin(step).given
+    found = {*lineage(step), *(lineage(given) if given else ())}
+    return tuple(each for each in STEPS if each in found)
+
+
+def _origin(step: Step, steps: list[Step]) -> Origin:
+    """Where a step comes from, without the step whose functions it is given where that one is not handed out."""
+    found = origin(step)
+    return found if found.given in steps else Origin(found.before)
 
 
 def _files(steps: list[Step]) -> list[str]:
@@ -185,4 +191,5 @@ def _copy(files: list[str], steps: list[Step], folder: Path) -> None:
     for name in files:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name, follow_symlinks=False)
-    (folder / LIST.relative_to(ROOT)).write_text(write({step: before(step) for step in steps}), encoding="utf-8")
+    text = write({step: _origin(step, steps) for step in steps})
+    (folder / LIST.relative_to(ROOT)).write_text(text, encoding="utf-8")

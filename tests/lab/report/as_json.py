@@ -152,6 +152,7 @@ def _launch(check: Check, scene: Scene) -> dict[str, Any]:
         "files": [str(file[0]) for file in scene.files],
         "notify": None if scene.notify in (None, Manager.NONE) else Manager(scene.notify).value,
         "listen": [kind.value for kind in scene.listen or ()],
+        "taken": list(scene.taken),
         "waits_for_exit": bool(scene.tells),
         "fault": scene.fault.word if scene.fault else None,
         "then": [str(deed) for deed in scene.then],

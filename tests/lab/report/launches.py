@@ -50,6 +50,7 @@ STDIO = {
     Stdio.TERMINAL: "on a terminal",
     Stdio.CLOSED: "with 0, 1 and 2 closed",
     Stdio.PIPE: "with a pipe as standard output",
+    Stdio.UNREAD: "with standard output and standard error on a pipe that nobody reads",
 }
 
 
@@ -65,6 +66,8 @@ def launch_in_words(scene: Scene) -> str:
         parts.append(f"with NOTIFY_SOCKET ({scene.notify.value})")
     if scene.listen:
         parts.append(f"with sockets from descriptor 3 on ({', '.join(kind.value for kind in scene.listen)})")
+    if scene.taken:
+        parts.append(f"where somebody else listens at {', '.join(scene.taken)}")
     if scene.files:
         parts.append(f"beside {', '.join(file[0] for file in scene.files)}")
     if scene.fault:

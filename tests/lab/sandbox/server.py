@@ -181,6 +181,7 @@ class Launchpad:
         if host and not self.is_sandboxed():
             port, mark = reserve_port()
         arguments = [argument.replace(PORT, str(port)) for argument in scene.arguments or ()]
+        scene = replace(scene, taken=tuple(where.replace(PORT, str(port)) for where in scene.taken))
         request = Request(
             scene,
             high=high,

@@ -39,14 +39,14 @@ class Clients:
         served = [await self.read_all(client) for client in clients]
         return next((each for each in served if each.how != "closed" or not each.text), served[0])
 
-    async def read_all(self, client: socket.socket) -> Served:
-        """What a client gets, until the other side closes or nothing comes any more; closes it."""
+    async def read_all(self, client: socket.socket, patience: float = CLIENT_TIME) -> Served:
+        """What a client gets, until the other side closes or nothing comes for `patience` seconds; closes it."""
         text, deadline = bytearray(), time.monotonic() + SERVED_TIME
         with client:
             client.setblocking(False)
             try:
                 while len(text) < MAX_SERVED and time.monotonic() < deadline:
-                    data = await self._next_part(client)
+                    data = await self._next_part(client, patience)
                     if not data:
                         return Served(text_of(_shortened(text)), "closed")
                     text += data
@@ -56,18 +56,18 @@ class Clients:
                 return Served(text_of(_shortened(text)), error.strerror or "")
         return Served(text_of(_shortened(text)), "open")
 
-    async def _next_part(self, client: socket.socket) -> bytes:
+    async def _next_part(self, client: socket.socket, patience: float) -> bytes:
         """What comes next, b"" for the end. Raises BlockingIOError where nothing comes although all is at rest."""
         if not self._kept_waiting:
             try:
-                return await self._part_in_time(client)
+                return await self._part_in_time(client, patience)
             except BlockingIOError:
                 await self.settler.settle()
-        return await self._part_in_time(client)
+        return await self._part_in_time(client, patience)
 
-    async def _part_in_time(self, client: socket.socket) -> bytes:
-        """What comes within CLIENT_TIME. Raises BlockingIOError where nothing does."""
-        deadline = time.monotonic() + CLIENT_TIME
+    async def _part_in_time(self, client: socket.socket, patience: float) -> bytes:
+        """What comes within `patience` seconds. Raises BlockingIOError where nothing does."""
+        deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             try:
                 return client.recv(PART)

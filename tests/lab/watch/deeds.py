@@ -13,16 +13,18 @@ import signal
 import time
 from typing import Any, Awaitable, Callable, Mapping
 
-from lab.facts import Came, Crowded, Done, LogFilled, Opened, Raised, Regained, Said, Served, StartedAgain
+from lab.facts import Came, CameInVain, Crowded, Done, LogFilled, Opened, Raised, Regained, Said, Served, StartedAgain
 from lab.hindered import deed_failed
 from lab.kernel import procfs
 from lab.kernel.waiting import waits_to_write
 from lab.scene import (
     CONFIG,
     PID_FILE,
+    SOCKET,
     AskForRoot,
     AwaitPings,
     AwaitSecond,
+    ComeInVain,
     Connect,
     Crowd,
     Deed,
@@ -31,16 +33,21 @@ from lab.scene import (
     OpenTerminal,
     Queue,
     RaiseBeforeWait,
+    Replace,
     ReplaceConfig,
     ReplacePidFile,
+    ReplaceSocket,
     Series,
     Signal,
     StartAgain,
+    Stop,
     Storm,
+    Talk,
     Vanish,
 )
 from lab.watch.look import text_of
 from lab.watch.rest import LOOKS, POLL, SLOW_POLL, Unmoved
+from lab.watch.scarce import is_above, no_room, rests_at_times
 from lab.watch.subject import Subject
 
 FILL_TIME = 60.0  # seconds for the log to fill, if it does
@@ -50,6 +57,8 @@ SECONDS = 10  # that are tried for that
 STORM_TIME = 1.0  # seconds for a signal to be taken, of many that come one after another
 TAKEN_TIME = 5.0  # the same, where it matters that each is taken for itself
 SERIES_TIME = 60.0  # seconds for all of them
+LATER_TIME = 5.0  # seconds for a client to get something, of a process that could not accept it before
+LINE = b"hello?\n"  # what a client sends who talks
 TURN_TIME = 0.02  # seconds for which others may have to wait meanwhile
 
 
@@ -80,6 +89,14 @@ async def _do(subject: Subject, deed: Deed) -> Done:
 
 async def _send_signal(subject: Subject, deed: Signal) -> None:
     subject.send(deed.number)
+
+
+async def _stop(subject: Subject, deed: Stop) -> None:
+    subject.send(signal.SIGTERM)
+    deadline = time.monotonic() + deed.limit
+    while subject.is_alive() and time.monotonic() < deadline:
+        subject.launch.pump()
+        await asyncio.sleep(SLOW_POLL)
 
 
 async def _await_second(_subject: Subject, _deed: AwaitSecond) -> None:
@@ -192,6 +209,32 @@ async def _connect(subject: Subject, deed: Connect) -> Served:
     return await subject.clients.connect(deed.where)
 
 
+async def _talk(subject: Subject, deed: Talk) -> Served:
+    subject.send(signal.SIGSTOP)
+    try:
+        client = subject.launch.connect(deed.where)
+        client.sendall(LINE)
+    except OSError as error:
+        return Served("", error.strerror or "")
+    finally:
+        subject.send(signal.SIGCONT)
+    return await subject.clients.read_all(client)
+
+
+async def _come_in_vain(subject: Subject, deed: ComeInVain) -> CameInVain:
+    try:
+        with no_room(subject) as limit:
+            if is_above(subject, limit):
+                return CameInVain(Served("", ""), rested=True, unlike=True)
+            client = subject.launch.connect(deed.where)
+            rested = await rests_at_times(subject)
+    except ProcessLookupError:
+        return CameInVain(Served("", ""), rested=True)
+    except OSError as error:
+        return CameInVain(Served("", error.strerror or ""), rested=True)
+    return CameInVain(await subject.clients.read_all(client, LATER_TIME), rested)
+
+
 async def _queue(subject: Subject, deed: Queue) -> Served:
     subject.send(signal.SIGSTOP)
     try:
@@ -227,12 +270,8 @@ async def _start_again(subject: Subject, deed: StartAgain) -> StartedAgain:
     return StartedAgain(statuses, text_of(launch.printed[printed:]), text_of(launch.errors[errors:]))
 
 
-async def _replace_config(subject: Subject, deed: ReplaceConfig) -> None:
-    subject.launch.replace(CONFIG, deed.other)
-
-
-async def _replace_pid_file(subject: Subject, deed: ReplacePidFile) -> None:
-    subject.launch.replace(PID_FILE, deed.other)
+async def _replace(subject: Subject, deed: Replace) -> None:
+    subject.launch.replace(REPLACED[type(deed)], deed.other)
 
 
 async def _await_pings(subject: Subject, deed: AwaitPings) -> None:
@@ -278,15 +317,20 @@ DEEDS: Mapping[type, Callable[[Subject, Any], Awaitable[Came | None]]] = {
     Storm: _send_storm,
     FillLog: _fill_log,
     Connect: _connect,
+    Talk: _talk,
+    ComeInVain: _come_in_vain,
     Queue: _queue,
     Crowd: _connect_crowd,
     Vanish: _vanish,
     StartAgain: _start_again,
-    ReplaceConfig: _replace_config,
-    ReplacePidFile: _replace_pid_file,
+    ReplaceConfig: _replace,
+    ReplacePidFile: _replace,
+    ReplaceSocket: _replace,
+    Stop: _stop,
     FullLog: _send_at_full_log,
     AwaitPings: _await_pings,
     OpenTerminal: _open_terminal,
     AskForRoot: _ask_for_root,
 }
-AT_ONCE = (AwaitSecond, FillLog, ReplaceConfig, ReplacePidFile)  # what comes next comes before it is at rest
+REPLACED = {ReplaceConfig: CONFIG, ReplacePidFile: PID_FILE, ReplaceSocket: SOCKET}
+AT_ONCE = (AwaitSecond, FillLog, Replace)  # what comes next comes before it is at rest

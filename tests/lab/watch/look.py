@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 from typing import Callable, Iterable, Iterator, Mapping
 
 import psutil
@@ -17,7 +18,7 @@ from lab.kernel.environ import read_environment
 from lab.kernel.process import Process as LiveProcess
 from lab.kernel.waiting import Calls, awaited_signals
 from lab.sandbox.launch import Launch
-from lab.scene import HOSTS_FILE, Device
+from lab.scene import HOSTS_FILE, SOCKET, Device
 from lab.watch.rest import FEW
 
 MAX_PROCESSES = 100  # that are looked at; more are too many in any case
@@ -201,6 +202,15 @@ def files_of(launch: Launch) -> tuple[str, ...]:
         return tuple(sorted(os.listdir(launch.lab)))
     except OSError:
         return ()
+
+
+def mode_of_socket(launch: Launch) -> int | None:
+    """The permissions of the socket at the path that -l names; None where there is none."""
+    try:
+        status = os.lstat(f"{launch.lab}/{SOCKET}")
+    except OSError:
+        return None
+    return stat.S_IMODE(status.st_mode) if stat.S_ISSOCK(status.st_mode) else None
 
 
 def localhost(launch: Launch) -> frozenset[str]:

@@ -33,6 +33,7 @@ from lab.watch.look import (
     has_changed,
     identity,
     localhost,
+    mode_of_socket,
     own_sockets,
     read_process,
     read_processes,
@@ -153,6 +154,7 @@ async def _observe(launch: Launch, holder: Holder, name: str, awaited: Alarm | N
     sockets = own_sockets(launch, living[-1], shell) if living else Sockets()
     launch.drain()
     pid_file = read_pid_file(launch)
+    socket_mode = mode_of_socket(launch)
     done: tuple[Done, ...] = ()
     if living:
         done = await do_all(Subject(launch, living[-1], settler, Clients(launch, settler)), launch.scene.then)
@@ -184,6 +186,7 @@ async def _observe(launch: Launch, holder: Holder, name: str, awaited: Alarm | N
         said=Said(tuple(launch.messages), tuple(launch.notices), text_of(launch.printed), text_of(launch.errors)),
         piped=Piped(text_of(launch.piped), launch.pipe_closed),
         pid_file=pid_file,
+        socket_mode=socket_mode,
         sockets=sockets,
         held=holder.came(launch),
         done=done,

@@ -692,6 +692,41 @@ def why_it_falls_silent(o: Observation) -> str:
     )
 
 
+# Nobody reads standard error
+
+UNHEARD = Scene(stdio=Stdio.UNREAD, then=(Signal(signal.SIGHUP), Signal(signal.SIGTERM)))
+STAYS_THOUGH_UNHEARD = (
+    f"the reader of standard error has gone: {READY}; after SIGHUP the process is still running; after SIGTERM exit "
+    "status 0"
+)
+
+
+@check(read="signal(7), pipe(7), write(2)", scene=UNHEARD, follows=[stops, reloads], expects=STAYS_THOUGH_UNHEARD)
+def unheard(o: Observation) -> Finding:
+    """the program stays alive when nobody reads its log."""
+    if o.process is not None and READY in lines_from(o.process, o.notices) and stopped_well(o):
+        return None
+    return Wrong(
+        expected=STAYS_THOUGH_UNHEARD,
+        observed=f"{manager_got(o.notices)}; {after(o)}",
+        because=why_its_log_ends_it(o),
+    )
+
+
+def why_its_log_ends_it(o: Observation) -> str:
+    if signal.SIGPIPE in (killed(o), crash(o)):
+        return (
+            "SIGPIPE killed your program. The kernel sends it to a process that writes to a pipe which nobody reads "
+            "any more. To serve is more important than to log, so ignore SIGPIPE before you write the first line."
+        )
+    if killed(o):
+        return why_a_signal_ended_it(killed(o))
+    return (
+        "Most likely your program exits when it cannot write to standard error (EPIPE, Broken pipe). To serve is more "
+        "important than to log. Ignore that the write failed, and go on."
+    )
+
+
 # The program blocks or handles the signals before it is ready
 
 HELD_BEFORE = Scene(fault=Fault.LOOK_BEFORE)
@@ -1172,6 +1207,7 @@ CHECKS = [
     alone,
     nobody_there,
     never_waits,
+    unheard,
     watchdog,
     watchdog_seldom,
     none_slept_through,

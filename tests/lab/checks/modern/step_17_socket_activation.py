@@ -15,9 +15,9 @@ from lab.checks.check import Finding, Unseen, Wrong, check
 from lab.checks.common import CRASHES, crash, ended, fate, is_left, killed, no_environ, signal_name, stopped_well
 from lab.checks.modern import step_16_notify as step_16
 from lab.checks.modern.step_16_notify import READY, after, in_c, manager_got
-from lab.facts import Crowded, Descriptor, Observation, Process, Served
+from lab.facts import CameInVain, Crowded, Descriptor, Observation, Process, Served
 from lab.faults import Fault
-from lab.scene import Connect, Crowd, Deed, Listen, Scene, Signal, Vanish
+from lab.scene import ComeInVain, Connect, Crowd, Deed, Listen, Scene, Signal, Talk, Vanish
 
 USUAL = replace(step_16.USUAL, listen=(Listen.UNIX, Listen.TCP4))
 FIRST = 3  # SD_LISTEN_FDS_START
@@ -72,7 +72,7 @@ def in_words(got: Served) -> str:
 
 def who_came(deeds: Sequence[Deed]) -> str:
     """Clients by the descriptors of the sockets to which they connected, or by the words of their deeds."""
-    wheres = [deed.where for deed in deeds if isinstance(deed, Connect) and deed.where.isdigit()]
+    wheres = [deed.where for deed in deeds if isinstance(deed, (Connect, Talk)) and deed.where.isdigit()]
     if len(wheres) < len(deeds):
         return ", ".join(map(str, deeds))
     numbers = ", ".join(str(FIRST + int(where)) for where in wheres)
@@ -353,6 +353,12 @@ HELD_UP = (
 )
 
 
+TOO_SLOW = (
+    "Not all silent clients could connect, because the queue of the socket was full. Most likely your program accepts "
+    "them too slowly. Greet each client, close the connection, and wait for nothing."
+)
+
+
 def why_they_are_held_up(o: Observation, connected: int) -> str:
     at_crowd, elsewhere = served(o)
     if o.after.left and not at_crowd.text and not elsewhere.text:
@@ -366,12 +372,7 @@ def why_they_are_held_up(o: Observation, connected: int) -> str:
             "reports many clients only once. Call accept() until it fails with EAGAIN (no client waits), or leave "
             "EPOLLET out."
         )
-    if connected < CROWD:
-        return (
-            "Not all silent clients could connect, because the queue of the socket was full. Most likely your program "
-            "accepts them too slowly. Greet each client, close the connection, and wait for nothing."
-        )
-    return HELD_UP
+    return TOO_SLOW if connected < CROWD else HELD_UP
 
 
 SERVED_THOUGH_NONBLOCK = (
@@ -462,6 +463,81 @@ def why_gone_clients_do_harm(o: Observation) -> str:
         "After clients that are gone, your program does not serve the next ones. Most likely it stops when accept() or "
         "send() fails once, or it uses EPOLLET and accepts one client for each event. Call accept() until it fails "
         "with EAGAIN (no client waits)."
+    )
+
+
+HEARD_OUT = "a client at each socket sends a line before the program looks: the greeting, then end of file"
+RESET = os.strerror(errno.ECONNRESET)
+
+
+@check(
+    read="shutdown(2), unix(7), tcp(7)",
+    scene=Scene(then=(Talk("0"), Talk("1"))),
+    follows=[serves],
+    expects=HEARD_OUT,
+)
+def hears_clients_out(o: Observation, p: Process) -> Finding:
+    """a client that sends something first gets end of file, and no reset."""
+    if all_served(o):
+        return None
+    wrong = Wrong(
+        expected=HEARD_OUT,
+        observed=f"{told_clients(o)}; {after(o)}",
+        because="The client has sent a line, and is not served. Do not read from a client before you greet it.",
+    )
+    if any(each.how == RESET for each in served(o)):
+        return wrong.instead(CLOSED_TOO_EARLY)
+    return wrong.instead(why_not_served(o))
+
+
+CLOSED_TOO_EARLY = (
+    "Your program calls close() while bytes of the client are still unread, and the kernel answers with a reset. Over "
+    "TCP the client may even lose the greeting. Call shutdown(fd, SHUT_WR), read until end of file, then close."
+)
+
+RESTS_MEANWHILE = (
+    "a client comes while the program may open no further descriptor (EMFILE): for half a second the program waits, at "
+    "least at times; after that it may, and it serves the next client"
+)
+
+
+@check(
+    read="accept(2), poll(2), getrlimit(2)",
+    scene=Scene(then=(ComeInVain("0"), AT_SECOND)),
+    follows=[serves],
+    expects=RESTS_MEANWHILE,
+)
+def waits_for_descriptors(o: Observation, p: Process) -> Finding:
+    """out of descriptors the program waits, and does not spin."""
+    came = o.came(CameInVain)
+    assert came is not None  # it is what is done in this scene
+    if came.unlike:
+        return Unseen("the program calls poll() with more entries than it may open descriptors then, see poll(2)")
+    if came.rested and o.after.left == (p.pid,) and all_served(o):
+        return None
+    return Wrong(
+        expected=RESTS_MEANWHILE,
+        observed=f"{'it waited' if came.rested else 'it never waited'}; {told_clients(o)}; {after(o)}",
+        because=why_it_does_not_wait(o, came),
+    )
+
+
+def why_it_does_not_wait(o: Observation, came: CameInVain) -> str:
+    if killed(o):
+        return step_16.why_a_signal_ended_it(killed(o))
+    if o.after.status is not None:
+        return (
+            f"The process {ended(o.after.status)} when accept() failed with EMFILE, because no descriptor was left. "
+            "That passes when a connection is closed. Log the error, wait, and go on."
+        )
+    if not came.rested:
+        return (
+            "accept() fails with EMFILE, because no descriptor is left, and the client stays in the queue. So poll() "
+            "returns at once, and your program uses all of a processor. Close the oldest client, or wait a second."
+        )
+    return (
+        "Your program does not serve the next client after accept() has failed with EMFILE. Call accept() again when "
+        "some time has passed."
     )
 
 
@@ -723,6 +799,8 @@ CHECKS = [
     version_6,
     holds_nobody_up,
     outlives_clients,
+    hears_clients_out,
+    waits_for_descriptors,
     nonblocking,
     one_child_a_client,
     nothing_passed,

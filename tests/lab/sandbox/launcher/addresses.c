@@ -53,7 +53,7 @@ struct address loopback_address(bool version_6, in_port_t port)
     return address;
 }
 
-/* A file in the job's working directory. */
+/* A file in the job's working directory, with its path. */
 void in_lab(const struct request *request, char *path, size_t size,
             const char *name)
 {

@@ -105,6 +105,14 @@ static void set_stdio(const struct request *request)
         report_descriptor(request, "stream stdout", ends[0]);
         (void)close(ends[0]);
         place(request, ends[1], STDOUT_FILENO);
+    } else if (request->stdio == STDIO_UNREAD) {
+        int ends[2];
+        if (!open_pipe(ends))
+            broken(request, "pipe2");
+        (void)close(ends[0]);
+        if (dup2(ends[1], STDOUT_FILENO) == -1)
+            broken(request, "dup2");
+        place(request, ends[1], STDERR_FILENO);
     }
 }
 
@@ -332,6 +340,7 @@ void start_scene(struct request *request)
     if (request->notify != MANAGER_NONE)
         open_manager(request);
     open_passed(request);
+    open_taken(request);
     if (request->kind == KIND_TOOL) {
         (void)start_child(request, play_tool,
                           &(struct part){request, request->output});

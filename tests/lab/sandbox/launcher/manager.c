@@ -147,12 +147,36 @@ void open_passed(struct request *request)
 /* "0" is the first of those that were passed; or PATH, tcp4:PORT, tcp6:PORT. */
 struct address find_address(const struct request *request, const char *where)
 {
-    char path[512];
     if (*where >= '0' && *where < '0' + request->listen.count)
         return passed[*where - '0'];
     if (strncmp(where, "tcp4:", 5) == 0 || strncmp(where, "tcp6:", 5) == 0)
         return loopback_address(where[3] == '6',
                                 (in_port_t)strtol(where + 5, NULL, 10));
-    in_lab(request, path, sizeof(path), where);
-    return unix_address(request, path);
+    return unix_address(request, where); /* from the working directory */
+}
+
+/* The next client would have to wait. */
+static void fill_queue(const struct address *address)
+{
+    int fd = -1;
+    do {
+        (void)close(fd);
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    } while (connect(fd, (const struct sockaddr *)&address->name,
+                     address->size) == 0);
+    (void)close(fd);
+}
+
+/* Where somebody else listens already, who accepts nobody. The queue of one at
+   a path is full. */
+void open_taken(const struct request *request)
+{
+    for (int i = 0; i < request->taken.count; i++) {
+        struct address address = find_address(request, request->taken.items[i]);
+        int fd = bound_socket(request, SOCK_STREAM, &address);
+        if (listen(fd, 0) == -1) /* it stays open here */
+            broken(request, "listen");
+        if (address.name.ss_family == AF_UNIX)
+            fill_queue(&address);
+    }
 }

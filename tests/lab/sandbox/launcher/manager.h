@@ -8,6 +8,7 @@
 void start_loopback(const struct request *request);
 void open_manager(const struct request *request);
 void open_passed(struct request *request);
+void open_taken(const struct request *request);
 struct address find_address(const struct request *request, const char *where);
 
 #endif

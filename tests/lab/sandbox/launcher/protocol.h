@@ -10,8 +10,8 @@
 #define TERMINAL "$TTY"
 
 /* The words of the options, and their numbers. */
-enum { STDIO_TERMINAL, STDIO_CLOSED, STDIO_PIPE };
-#define STDIO_WORDS "terminal closed pipe"
+enum { STDIO_TERMINAL, STDIO_CLOSED, STDIO_PIPE, STDIO_UNREAD };
+#define STDIO_WORDS "terminal closed pipe unread"
 enum { DEVICE_NULL, DEVICE_LOG };
 #define DEVICE_WORDS "null log"
 enum { SIGNALS_USUAL, SIGNALS_HELD, SIGNALS_PENDING };
@@ -38,6 +38,7 @@ enum { KIND_JOB, KIND_SHELL, KIND_TOOL };
     OPTION(flag, long_pids, "") \
     OPTION(choice, notify, MANAGER_WORDS) \
     OPTION(choices, listen, LISTEN_WORDS) \
+    OPTION(list, taken, "") \
     OPTION(choice, kind, KIND_WORDS) \
     OPTION(flag, sandbox, "") \
     OPTION(flag, network, "") \

@@ -13,37 +13,36 @@ from lab.checks.check import Finding, Wrong
 from lab.checks.common import fate, killed, signal_name
 from lab.checks.modern.step_16_notify import READY, quoted
 from lab.checks.modern.step_17_socket_activation import GONE, served
-from lab.checks.modern.step_19_service.addresses import (
+from lab.checks.modern.step_18_server.launches import (
+    AT_PATH,
     GREETED,
     HELLO,
     NOBODY,
-    greets_as_configured,
-    serves_at_path,
+    has_status,
+    remains,
     unless_served,
 )
 from lab.checks.modern.step_19_service.daemon import DAEMON_AGAIN
 from lab.checks.modern.step_19_service.foreground import FOREGROUND_AGAIN
-from lab.checks.modern.step_19_service.launches import DAEMON, NOT_CONFIGURED, foreground_check, has_status, remains
-from lab.checks.modern.step_19_service.statuses import REASON, leaves_nothing, no_config, unless_it_exits
+from lab.checks.modern.step_19_service.launches import DAEMON, NOT_CONFIGURED, foreground_check
+from lab.checks.modern.step_19_service.statuses import REASON, no_config, unless_it_exits
 from lab.facts import Credentials, Observation, Process
 from lab.scene import CONFIG, PID_FILE, SOCKET, USER, Connect, Scene, Signal
 
-BY_HAND = ("-l", SOCKET, "-p", PID_FILE)
-
 STARTED = Scene(
-    arguments=(*BY_HAND, "-c", CONFIG),
+    arguments=(*AT_PATH, "-c", CONFIG),
     files=(CONFIG_FILE,),
     listen=(),
     then=(Connect(SOCKET), Signal(signal.SIGTERM), Connect(SOCKET)),
 )
-AS_ROOT = replace(STARTED, arguments=(*BY_HAND, "-c", CONFIG, *DAEMON.as_root), root=True, then=())
-FAILS = replace(STARTED, arguments=(*BY_HAND, "-c", "nowhere"), files=(), then=())
+AS_ROOT = replace(STARTED, arguments=(*AT_PATH, "-c", CONFIG, *DAEMON.as_root), root=True, then=())
+FAILS = replace(STARTED, arguments=(*AT_PATH, "-c", "nowhere"), files=(), then=())
 
 
 @foreground_check(
     read="unix(7), unlink(2)",
     scene=STARTED,
-    follows=[FOREGROUND_AGAIN["lives"], serves_at_path, greets_as_configured],
+    follows=[FOREGROUND_AGAIN["lives"], DAEMON_AGAIN["serves_at_path"], DAEMON_AGAIN["greets_as_configured"]],
 )
 def by_hand_served(o: Observation) -> Finding:
     """without -d, -l and -c work too, and PATH is removed when it stops."""
@@ -220,7 +219,7 @@ def why_it_runs_without_config(o: Observation) -> str:
 @foreground_check(
     read="unlink(2), sd_notify(3)",
     scene=FAILS,
-    follows=[by_hand_no_config, leaves_nothing, by_hand_served],
+    follows=[by_hand_no_config, DAEMON_AGAIN["leaves_nothing"], by_hand_served],
 )
 def by_hand_leaves_nothing(o: Observation) -> Finding:
     """without -d, a start that fails leaves no file and tells no READY=1."""
@@ -254,7 +253,7 @@ def why_something_is_left(o: Observation) -> str:
 @foreground_check(
     read="sd_listen_fds(3)",
     scene=Scene(arguments=("-l", SOCKET), then=(Connect("0"), Connect(SOCKET))),
-    follows=[FOREGROUND_AGAIN["serves"], serves_at_path],
+    follows=[FOREGROUND_AGAIN["serves"], DAEMON_AGAIN["serves_at_path"]],
 )
 def passed_first(o: Observation) -> Finding:
     """without -d, it serves the passed sockets, and not the ADDRESS of -l."""

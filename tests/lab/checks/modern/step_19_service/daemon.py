@@ -1,4 +1,4 @@
-"""With -d: the checks of steps 00 to 14, made again of the service."""
+"""With -d: the checks of steps 00 to 15 and 18, made again of the service."""
 
 from __future__ import annotations
 
@@ -9,33 +9,43 @@ from typing import Callable, Mapping, Sequence
 
 from lab.checks import since
 from lab.checks.beyond import step_12_ready_pipe as step_12
-from lab.checks.beyond import step_13_drop_privileges as step_13
-from lab.checks.beyond.step_10_reset_state import kept
-from lab.checks.beyond.step_14_stop import TAKEN
+from lab.checks.beyond.step_12_ready_pipe import second
 from lab.checks.check import Check, Finding, Look, Unseen, Wrong
-from lab.checks.common import crash, crash_cause, ended, fate, no_environ, said, says_why, started_again
+from lab.checks.common import (
+    crash,
+    crash_cause,
+    ended,
+    fate,
+    killed,
+    no_environ,
+    said,
+    says_why,
+    started_again,
+    stopped_well,
+)
 from lab.checks.modern import step_16_notify as step_16
+from lab.checks.modern.step_16_notify import after
+from lab.checks.modern.step_17_socket_activation import told_clients
+from lab.checks.modern.step_18_server.descriptors import only_listens
+from lab.checks.modern.step_18_server.launches import AT_HOST, fate_of_second, has_status, remains
 from lab.checks.modern.step_19_service.again import BetterCause, asked_again, bonus, required
-from lab.checks.modern.step_19_service.descriptors import only_listens
-from lab.checks.modern.step_19_service.launches import AS_DAEMON, AT_HOST, DAEMON, GENERIC, daemon_check, has_status
+from lab.checks.modern.step_19_service.launches import AS_DAEMON, DAEMON, GENERIC, daemon_check
 from lab.checks.recipe.step_06_dev_null import standard_holds, with_access
 from lab.checks.recipe.step_07_syslog import came_out_right, quoted
 from lab.course import step_called
 from lab.facts import Observation, Process
-from lab.scene import PID_FILE, SOCKET, USER, Manager, Scene
+from lab.scene import PID_FILE, SOCKET, Manager, Scene, Signal
 
-CLASSIC = step_called("reload")
-REQUIRED_BEFORE, BONUS_BEFORE = required(CLASSIC), bonus(CLASSIC)
-
-# SIGPIPE tells a server that a client has gone, SIGCHLD that a child has. It may ignore, block or handle both.
-OF_CLIENTS = {signal.SIGPIPE, signal.SIGCHLD}
+SERVER = step_called("server")
+REQUIRED_BEFORE, BONUS_BEFORE = required(SERVER), bonus(SERVER)
 
 
 def scene_as_daemon(scene: Scene) -> Scene:
-    """A scene of step 15, for the service: its arguments, after -d and -l with an ADDRESS."""
+    """A scene of step 18, for the service: its arguments after -d, and after -l with an ADDRESS if there is none."""
     if scene.arguments is None:
         return scene
-    return replace(scene, arguments=(*AS_DAEMON, *scene.arguments))
+    first = ("-d",) if "-l" in scene.arguments else AS_DAEMON
+    return replace(scene, arguments=(*first, *scene.arguments))
 
 
 def as_daemon(
@@ -46,11 +56,11 @@ def as_daemon(
     better: BetterCause | None = None,
     look: Look | None = None,
 ) -> Check:
-    """A check of step 15, of the service with -d. It may follow from more checks than before; see asked_again()."""
+    """A check of step 18, of the service with -d. It may follow from more checks than before; see asked_again()."""
     return asked_again(
         earlier,
         usual=DAEMON,
-        since=since(earlier, CLASSIC),
+        since=since(earlier, SERVER),
         scene=scene_as_daemon(earlier.scene),
         says=says,
         follows=(*follows, *earlier.follows),
@@ -60,7 +70,7 @@ def as_daemon(
 
 
 def judged_anew(earlier: Check, says: str = "", follows: Sequence[str] = ()) -> Callable[[Look], Check]:
-    """Make a check of a function that looks at the launch instead of a check of step 15."""
+    """Make a check of a function that looks at the launch instead of a check of step 18."""
 
     def wrap(look: Look) -> Check:
         return as_daemon(earlier, says=says, follows=follows, look=look)
@@ -112,37 +122,10 @@ def why_sigterm_is_lost(o: Observation) -> str | None:
 one_lives_on = as_daemon(REQUIRED_BEFORE["one_lives_on"], better=why_it_gave_up)
 written_as_root = as_daemon(REQUIRED_BEFORE["written_as_root"], better=why_root_was_needed)
 sigterm_ends = as_daemon(REQUIRED_BEFORE["sigterm_ends"], better=why_sigterm_is_lost)
-# It builds on a check of this step, which is named by its key.
 one_of_many = as_daemon(REQUIRED_BEFORE["one_of_many"], follows=["takes_over_path"])
 
 
-# Checks that a server must pass in another way.
-
-
-@judged_anew(REQUIRED_BEFORE["signals_reset"])
-def signals_reset(o: Observation) -> Finding:
-    """As in step 15, but signals that tell of clients and children may be ignored, blocked or handled too."""
-    p = o.process
-    if p is not None and p.blocked | p.awaited <= TAKEN | OF_CLIENTS and kept(o) <= OF_CLIENTS:
-        return None
-    finding = REQUIRED_BEFORE["signals_reset"].judge(o)  # it allows less, so it fails here
-    if not isinstance(finding, Wrong):
-        return finding
-    return replace(finding, expected=f"{finding.expected}; SIGPIPE and SIGCHLD may be ignored or blocked too")
-
-
-NO_DAEMON = (
-    "Started by root with -u, your program leaves no daemon, so the lab cannot look at its descriptors. See the check "
-    f"that with -u {USER} a daemon stays."
-)
-
-
-@judged_anew(REQUIRED_BEFORE["nothing_of_roots_open"], follows=["null_device_log_file_and_sockets"])
-def nothing_of_roots_open(o: Observation) -> Finding:
-    """As in step 13, of a server."""
-    if o.process is None:
-        return Wrong(expected=step_13.NO_MORE_OPEN, observed=fate(o), because=NO_DAEMON)
-    return step_13.nothing_more_open(o, only_listens(o))
+# Checks that the service must pass in another way.
 
 
 @judged_anew(
@@ -169,6 +152,30 @@ def second_is_told(o: Observation) -> Finding:
     )
 
 
+@judged_anew(REQUIRED_BEFORE["path_in_use"])
+def path_in_use(o: Observation) -> Finding:
+    """As in step 18, but the exit status must be 1."""
+    expected = "a second one, without -p, exits with status 1; the first one still serves its client"
+    if o.process is None:
+        return Wrong(expected=expected, observed=fate(o), because=NOT_STARTED)
+    finding = REQUIRED_BEFORE["path_in_use"].judge(o)
+    if isinstance(finding, Wrong):
+        return replace(finding, expected=expected)
+    if has_status(second(o), GENERIC):
+        return None
+    return Wrong(
+        expected=expected,
+        observed=f"{told_clients(o)}{fate_of_second(o)}",
+        because=(
+            "The second one exits with another status than 1. An address in use (EADDRINUSE) is neither forbidden (4) "
+            "nor a wrong argument (2). The table in the handout has 1 for all other errors."
+        ),
+    )
+
+
+NOT_STARTED = "The first one does not start, so there is nothing that a second one could disturb."
+
+
 def tells_of_success(o: Observation) -> bool:
     """Whether its message gives a success as the reason of the error."""
     return says_why(o, "success", "no error")
@@ -176,7 +183,7 @@ def tells_of_success(o: Observation) -> bool:
 
 def gave_up_and_said_so(o: Observation) -> bool:
     """Whether it exited with status 1, and a message about 0, 1 and 2: their numbers, or /dev/null."""
-    status_1 = any(has_status(each, GENERIC) for each in o.reaped.values())
+    status_1 = any(has_status(each, GENERIC) for each in (o.job.status, *o.reaped.values()))
     return not o.processes and status_1 and says_why(o, "/dev/null", *"0123456789") and not tells_of_success(o)
 
 
@@ -271,8 +278,8 @@ def ready_without_close_range(o: Observation) -> Finding:
 unremovable_file = asked_again(
     BONUS_BEFORE["unremovable_file"],
     usual=DAEMON,
-    since=CLASSIC,
-    scene=replace(BONUS_BEFORE["unremovable_file"].scene, arguments=(*AT_HOST, *DAEMON.as_root)),
+    since=SERVER,
+    scene=replace(BONUS_BEFORE["unremovable_file"].scene, arguments=("-d", *AT_HOST, *DAEMON.as_root)),
 )
 
 
@@ -325,18 +332,16 @@ OTHERWISE = {
         written_as_root,
         sigterm_ends,
         one_of_many,
-        nothing_of_roots_open,
-        signals_reset,
         second_is_told,
+        path_in_use,
         names_wrong_numbers,
     )
 }
 
 OWN_BONUS = [unremovable_file, nobody_listens, ready_with_none_open, ready_without_close_range]
 
-# Checks of the classic steps that do not fit a server, or that another check makes of the service.
-NOT_OF_A_SERVER = {
-    "null_device_log_and_file",
+# Checks of the steps before that do not fit the service, or that another check makes of it.
+NOT_OF_A_SERVICE = {
     "no_dev_null",
     "no_close_range",
     "close_range_refused",
@@ -351,13 +356,45 @@ NOT_OF_A_SERVER = {
 
 
 def of_the_daemon(earlier: dict[str, Check]) -> dict[str, Check]:
-    """These checks of the classic steps, as the service must pass them, by their keys."""
+    """These checks of the steps before, as the service must pass them, by their keys."""
     return {
         key: OTHERWISE[key] if key in OTHERWISE else as_daemon(each)
         for key, each in earlier.items()
-        if key not in NOT_OF_A_SERVER
+        if key not in NOT_OF_A_SERVICE
     }
 
 
 DAEMON_AGAIN = of_the_daemon(REQUIRED_BEFORE)
 BONUS = [*of_the_daemon(BONUS_BEFORE).values(), *OWN_BONUS]
+
+
+@daemon_check(
+    read="signal(7)",
+    scene=Scene(then=(Signal(signal.SIGINT),)),
+    follows=[DAEMON_AGAIN["stops"], DAEMON_AGAIN["removes_pid_file"], DAEMON_AGAIN["serves_at_path"]],
+)
+def interrupted(o: Observation) -> Finding:
+    """SIGINT stops the daemon just as SIGTERM does."""
+    if stopped_well(o) and not remains(o):
+        return None
+    return Wrong(
+        expected=f"after kill -INT: exit status 0, no {PID_FILE}, no {SOCKET}",
+        observed=f"{after(o)}; still there: {' and '.join(remains(o)) or 'neither file'}",
+        because=why_it_is_not_interrupted(o),
+    )
+
+
+def why_it_is_not_interrupted(o: Observation) -> str:
+    if killed(o) == signal.SIGINT:
+        return (
+            "SIGINT killed the daemon before it could clean up. Most likely your program blocks or handles only "
+            "SIGTERM. Do the same with SIGINT, because kill -INT and Ctrl-C mean \"stop\" too."
+        )
+    if o.after.left:
+        return (
+            "The daemon does not exit after SIGINT. Most likely the signal is ignored, or it is blocked and nothing "
+            "reads it, or your program has no case for it. Stop as after SIGTERM."
+        )
+    if remains(o):
+        return "The daemon exits after SIGINT, but leaves a file behind. Clean up as after SIGTERM, with the same code."
+    return "After SIGINT the daemon does not exit with status 0. Stop in the same way as after SIGTERM."

@@ -1,4 +1,4 @@
-"""With which status it exits where it does not start, what it prints then, and which files it leaves behind."""
+"""With which status it exits where it does not start, and what it prints then."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import errno
 import os
 from dataclasses import replace
 
-from lab.checks.beyond import step_12_ready_pipe as step_12
 from lab.checks.beyond.step_15_reload import CONFIG_FILE
 from lab.checks.check import Finding, Unseen, Wrong
 from lab.checks.common import fails_cleanly, fate, says_why
-from lab.checks.modern.step_19_service.addresses import serves_at_host, serves_at_path
+from lab.checks.modern.step_18_server.launches import has_status, why_a_failed_start_is_not_told
 from lab.checks.modern.step_19_service.daemon import DAEMON_AGAIN
 from lab.checks.modern.step_19_service.launches import (
     DAEMON,
@@ -21,12 +20,9 @@ from lab.checks.modern.step_19_service.launches import (
     WITH_CONFIG,
     daemon_check,
     foreground_check,
-    has_status,
-    remains,
-    why_a_failed_start_is_not_told,
 )
 from lab.facts import Observation
-from lab.scene import CONFIG, PID_FILE, SOCKET, SOMEBODY, USER, Manager, Scene, Stdio
+from lab.scene import CONFIG, SOCKET, SOMEBODY, USER, Manager, Scene, Stdio
 
 # No service manager starts it.
 BY_A_SHELL = Scene(stdio=Stdio.PIPE, notify=Manager.NONE, listen=())
@@ -174,7 +170,9 @@ def word_too_many(o: Observation) -> Finding:
 
 @daemon_check(read="getopt(3), exit(3)", scene=Scene(arguments=("-d",)))
 def no_address(o: Observation) -> Finding:
-    """with neither an ADDRESS nor a passed socket it exits with 1."""
+    """with neither an ADDRESS nor a passed socket it exits with 1 or 2."""
+    if has_status(o.job.status, USAGE) and not o.processes and o.printed.strip():
+        return None
     return unless_it_exits(
         o,
         status=GENERIC,
@@ -193,8 +191,8 @@ def why_it_needs_no_address(o: Observation) -> str:
     if has_status(o.job.status, GENERIC):
         return NO_REASON
     return (
-        "Your program exits with another status than 1. The arguments are not wrong (2), because -l is not needed "
-        "where a socket is passed. Use 1, which the table in the handout has for all other errors."
+        "Your program exits with another status than 1 or 2. It is neither forbidden (4), nor is a configuration wrong "
+        "(6). Use 1, which the table in the handout has for all other errors."
     )
 
 
@@ -255,7 +253,11 @@ def why_it_becomes_no_other_user(o: Observation) -> str:
     )
 
 
-@daemon_check(read="getopt(3), exit(3)", scene=Scene(arguments=("-d", "-l", "127.0.0.1:1")), follows=[serves_at_host])
+@daemon_check(
+    read="getopt(3), exit(3)",
+    scene=Scene(arguments=("-d", "-l", "127.0.0.1:1")),
+    follows=[DAEMON_AGAIN["serves_at_host"]],
+)
 def port_not_allowed(o: Observation) -> Finding:
     """with a port below 1024, but not started by root, it exits with 4."""
     if o.processes:
@@ -275,34 +277,6 @@ def why_port_is_not_refused(o: Observation) -> str:
     return (
         "Your program exits with another status than 4. Most likely bind() failed with EACCES (Permission denied), and "
         "the LSB has 4 for that. Send this status through the pipe of step 12, with the reason."
-    )
-
-
-# Afterwards
-
-
-@daemon_check(
-    read="unlink(2), atexit(3)",
-    scene=Scene(arguments=(*DAEMON.arguments, "-c", "nowhere")),
-    follows=[no_config, serves_at_path],
-)
-def leaves_nothing(o: Observation) -> Finding:
-    """a start that fails leaves no PID file and no socket behind."""
-    if not o.processes and not remains(o):
-        return None
-    return Wrong(
-        expected=f"started with -c nowhere: no {PID_FILE}, no {SOCKET}, no process that stays",
-        observed=f"still there: {' and '.join(remains(o)) or 'no file'}; {fate(o)}",
-        because=why_something_is_left(o),
-    )
-
-
-def why_something_is_left(o: Observation) -> str:
-    if o.processes:
-        return step_12.LIVES_ON_UNTOLD
-    return (
-        "Your program made this before a later step failed, and left it behind. Write one function that removes the "
-        "PID file and the socket and then exits, and call it for every error."
     )
 
 

@@ -1,15 +1,19 @@
-"""The descriptors that the service has open with -d."""
+"""The descriptors that the server has open."""
 
 from __future__ import annotations
 
+from lab.checks.beyond import step_13_drop_privileges as step_13
+from lab.checks.beyond import step_14_stop as step_14
 from lab.checks.beyond.step_14_stop import own_pipes
-from lab.checks.check import LOG_TO_PASS, Finding, Wrong
+from lab.checks.check import LOG_TO_PASS, Finding, Wrong, check
 from lab.checks.common import names
-from lab.checks.modern.step_19_service.launches import daemon_check
+from lab.checks.modern.step_18_server.launches import AS_USER, AT_PATH
+from lab.checks.modern.step_18_server.paths import serves_at_path
 from lab.checks.recipe.step_05_close_fds import inherited
 from lab.checks.recipe.step_06_dev_null import standard_holds, with_access
 from lab.checks.recipe.step_07_syslog import extra
 from lab.facts import Descriptor, Observation, Process
+from lab.scene import Scene
 
 
 def is_kept(o: Observation, descriptor: Descriptor) -> bool:
@@ -42,7 +46,13 @@ def only_listens(o: Observation) -> bool:
     return bool(o.sockets.listeners) and standard_holds(o) and not not_its_own(o) and len(to_the_log) <= 1
 
 
-@daemon_check(read="null(4), listen(2)", needs_log=LOG_TO_PASS)
+@check(
+    read="null(4), listen(2)",
+    needs_log=LOG_TO_PASS,
+    scene=Scene(arguments=AT_PATH),
+    follows=[serves_at_path],
+    replaces=[step_14.null_device_log_and_file],
+)
 def null_device_log_file_and_sockets(o: Observation, p: Process) -> Finding:
     """0, 1 and 2 lead to /dev/null; besides only log, PID file and sockets are open."""
     if only_listens(o):
@@ -82,3 +92,15 @@ def why_something_else_is_open(o: Observation) -> str:
             "something up, or it may be an end of the pipe of step 12. Close it as soon as you no longer need it."
         )
     return "More than one socket to the log is open. One is enough, so close the others."
+
+
+@check(
+    says=step_13.nothing_of_roots_open.says,
+    read=step_13.nothing_of_roots_open.read,
+    scene=Scene(root=True, arguments=AS_USER),
+    follows=[step_13.written_as_root, step_13.user_ids, null_device_log_file_and_sockets],
+    expects=step_13.NO_MORE_OPEN,
+    replaces=[step_14.nothing_of_roots_open],
+)
+def nothing_of_roots_open(o: Observation, p: Process) -> Finding:
+    return step_13.nothing_more_open(o, only_listens(o))
