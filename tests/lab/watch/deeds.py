@@ -47,7 +47,7 @@ from lab.scene import (
 )
 from lab.watch.look import text_of
 from lab.watch.rest import LOOKS, POLL, SLOW_POLL, Unmoved
-from lab.watch.scarce import is_above, no_room, rests_at_times
+from lab.watch.scarce import is_above, no_room, processor_time, rests_at_times
 from lab.watch.subject import Subject
 
 FILL_TIME = 60.0  # seconds for the log to fill, if it does
@@ -226,8 +226,9 @@ async def _come_in_vain(subject: Subject, deed: ComeInVain) -> CameInVain:
         with no_room(subject) as limit:
             if is_above(subject, limit):
                 return CameInVain(Served("", ""), rested=True, unlike=True)
+            ran = processor_time(subject)
             client = subject.launch.connect(deed.where)
-            rested = await rests_at_times(subject)
+            rested = await rests_at_times(subject, ran)
     except ProcessLookupError:
         return CameInVain(Served("", ""), rested=True)
     except OSError as error:

@@ -18,9 +18,9 @@ from lab.kernel.waiting import call_of, timeout
 from lab.watch.rest import POLL
 from lab.watch.subject import Subject
 
-SCARCE_TIME = 0.5  # seconds for which there is no room
-MOST_LOOKS = 100  # in that time, so that the process gets its turn on a busy machine
-SHARE = 10  # one look in so many has to find it waiting
+BUSY = 0.1  # seconds of processor time: one that waits uses far less for a few tries
+ENOUGH_LOOKS = 3  # that find it waiting
+MOST_TIME = 10.0  # seconds until it is taken for one that waits, on a machine that gives it no processor
 COUNTED = ("poll", "ppoll")  # calls whose second argument may not be above that limit
 
 
@@ -41,18 +41,34 @@ def no_room(subject: Subject) -> Iterator[int]:
             pass  # it has ended meanwhile
 
 
-async def rests_at_times(subject: Subject) -> bool:
-    """Whether a process waits for something at some moments of SCARCE_TIME; one that has ended does not run either."""
-    deadline = time.monotonic() + SCARCE_TIME
-    looks = waits = 0
-    while time.monotonic() < deadline:
+async def rests_at_times(subject: Subject, ran: float) -> bool:
+    """Whether a process waits for something once it has found no room, and does not only call again and again.
+
+    `ran` is for how many seconds it had run before. It has found no room when it has run since. It waits if that
+    is seen at a few looks; it does not if it has used much processor time by then. On a busy machine both may take
+    a while. One that has ended does not run either.
+    """
+    deadline = time.monotonic() + MOST_TIME
+    waits = 0
+    while time.monotonic() < deadline and waits < ENOUGH_LOOKS:
         subject.launch.pump()
+        used = processor_time(subject) - ran
         if not subject.is_alive():
             return True
-        looks += 1
-        waits += _waits(subject)
-        await asyncio.sleep(max(POLL, SCARCE_TIME / MOST_LOOKS))
-    return waits * SHARE >= looks
+        if used > BUSY:
+            return False
+        waits += used > 0 and _waits(subject)
+        await asyncio.sleep(POLL)
+    return True
+
+
+def processor_time(subject: Subject) -> float:
+    """For how many seconds the threads of a process have run, those that live; 0 if it is gone. Source: proc(5)."""
+    try:
+        threads = procfs.threads(subject.folder)
+        return sum(int(procfs.read(thread + "/schedstat").split()[0]) for thread in threads) / 1e9
+    except ProcessLookupError:
+        return 0.0
 
 
 def _waits(subject: Subject) -> bool:

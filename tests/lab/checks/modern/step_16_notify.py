@@ -345,7 +345,8 @@ LEVEL = re.compile(r"<[0-7]>.")  # sd-daemon(3)
 WITHIN = re.compile(r"\S<[0-7]>")  # a level right behind other text: there a newline is missing
 
 LINES_WITH_LEVELS = (
-    "at least one line, and each begins with a level from <0> to <7>, as in <6>started, and ends with a newline"
+    "at least one line, and each begins with a level from <0> to <7>, as in <6>started, and ends with a newline; "
+    "nothing anywhere else"
 )
 
 
@@ -357,11 +358,12 @@ def whole_lines(text: str) -> bool:
 @check(read="sd-daemon(3), syslog(3)", scene=PIPED, follows=[lives], expects=LINES_WITH_LEVELS)
 def levels(o: Observation, p: Process) -> Finding:
     """the program logs to standard error, each line with its level."""
-    if not o.piped.text and whole_lines(o.printed) and all(map(LEVEL.match, o.printed.splitlines())):
+    is_well_printed = whole_lines(o.printed) and all(map(LEVEL.match, o.printed.splitlines()))
+    if is_well_printed and not o.piped.text and not o.messages:
         return None
     return Wrong(
         expected=LINES_WITH_LEVELS,
-        observed=where_it_printed(o),
+        observed=where_it_printed(o) + logged_too(o),
         because=why_its_lines_are_wrong(o),
     )
 
@@ -372,6 +374,11 @@ def where_it_printed(o: Observation) -> str:
     if not text.strip():
         return "your program printed nothing"
     return f'on standard {where} your program printed "{in_c(text)[:120]}"'
+
+
+def logged_too(o: Observation) -> str:
+    """The first message of the program in the log of the system, for the end of a sentence."""
+    return f'; in the log of the system: "{o.messages[0].text[:120]}"' if o.messages else ""
 
 
 def why_its_lines_are_wrong(o: Observation) -> str:
@@ -394,6 +401,11 @@ def why_its_lines_are_wrong(o: Observation) -> str:
         return (
             "Most likely your program logs nothing when it starts, or uses printf(). Standard output is a pipe here, "
             "so the text of printf() stays in a buffer. Print a line such as <6>ready on standard error."
+        )
+    if o.messages:
+        return (
+            "Your program logs in two places, on standard error and with syslog(). The service manager passes on to "
+            "the log what comes on standard error, so each message would be there twice. Leave syslog() out."
         )
     if not whole_lines(o.printed):
         return (

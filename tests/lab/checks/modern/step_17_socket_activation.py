@@ -17,7 +17,7 @@ from lab.checks.modern import step_16_notify as step_16
 from lab.checks.modern.step_16_notify import READY, after, in_c, manager_got
 from lab.facts import CameInVain, Crowded, Descriptor, Observation, Process, Served
 from lab.faults import Fault
-from lab.scene import ComeInVain, Connect, Crowd, Deed, Listen, Scene, Signal, Talk, Vanish
+from lab.scene import ComeInVain, Connect, Crowd, Deed, Listen, OfClients, Queue, Scene, Signal, Talk, Vanish
 
 USUAL = replace(step_16.USUAL, listen=(Listen.UNIX, Listen.TCP4))
 FIRST = 3  # SD_LISTEN_FDS_START
@@ -71,12 +71,21 @@ def in_words(got: Served) -> str:
 
 
 def who_came(deeds: Sequence[Deed]) -> str:
-    """Clients by the descriptors of the sockets to which they connected, or by the words of their deeds."""
-    wheres = [deed.where for deed in deeds if isinstance(deed, (Connect, Talk)) and deed.where.isdigit()]
-    if len(wheres) < len(deeds):
-        return ", ".join(map(str, deeds))
-    numbers = ", ".join(str(FIRST + int(where)) for where in wheres)
-    return f"client at socket {numbers}" if len(wheres) == 1 else f"clients at sockets {numbers}"
+    """Clients, and where they came: the descriptors of sockets that were passed, paths or addresses."""
+    wheres = [deed.where for deed in deeds if isinstance(deed, OfClients)]
+    places = ", ".join(place(where) for where in wheres)
+    if any(isinstance(deed, Queue) for deed in deeds):
+        return f"of many clients at {places}, the one that fared worst"
+    if all(where.isdigit() for where in wheres):
+        return f"client at socket {places}" if len(wheres) == 1 else f"clients at sockets {places}"
+    return f"client at {places}" if len(wheres) == 1 else f"clients at {places}"
+
+
+def place(where: str) -> str:
+    """Where a client came, as a learner knows it; `where` as in scene.OfClients."""
+    if where.isdigit():
+        return str(FIRST + int(where))
+    return where.replace("tcp4:", "127.0.0.1:").replace("tcp6:", "[::1]:")
 
 
 def told_clients(o: Observation) -> str:
@@ -99,8 +108,8 @@ def why_not_served(o: Observation) -> str | None:
         return "Your program does not stop sending. A greeting is one line. Send it once, then call close()."
     if any(each.text for each in waiting):
         return (
-            "The connection stays open. Most likely your program does not call close(), or waits until the client "
-            "closes first, or another process has the descriptor too. Close it everywhere, right after the greeting."
+            "The connection stays open. Most likely your program calls neither shutdown() nor close(), or another "
+            "process has the descriptor too. Call shutdown(fd, SHUT_WR) right after the greeting."
         )
     if waiting and not any(each.text for each in served(o)):
         where = "the sockets from descriptor 3 on" if o.scene.listen else "its socket"
@@ -348,14 +357,14 @@ def holds_nobody_up(o: Observation, p: Process) -> Finding:
 
 HELD_UP = (
     "Other clients wait for a silent one. Most likely your program waits until that client sends, reads or closes, or "
-    "keeps each connection open until no descriptor is left. Send the greeting without waiting (MSG_DONTWAIT), close "
-    "the connection, and go on."
+    "keeps each connection open until no descriptor is left. Send the greeting without waiting (MSG_DONTWAIT), and "
+    "close the oldest connection when many are open."
 )
 
 
 TOO_SLOW = (
     "Not all silent clients could connect, because the queue of the socket was full. Most likely your program accepts "
-    "them too slowly. Greet each client, close the connection, and wait for nothing."
+    "them too slowly. Greet each client, and wait for nothing."
 )
 
 
@@ -496,8 +505,8 @@ CLOSED_TOO_EARLY = (
 )
 
 RESTS_MEANWHILE = (
-    "a client comes while the program may open no further descriptor (EMFILE): for half a second the program waits, at "
-    "least at times; after that it may, and it serves the next client"
+    "a client comes while the program may open no further descriptor (EMFILE): the program waits before it tries "
+    "again; later it may, and it serves the next client"
 )
 
 

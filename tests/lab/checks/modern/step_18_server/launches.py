@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 from typing import Sequence
 
@@ -17,12 +18,13 @@ from lab.checks.common import (
     fails_cleanly,
     fate,
     killed,
+    said,
     says_why,
     signal_name,
     started_again,
     stopped_well,
 )
-from lab.checks.modern.step_17_socket_activation import GONE, served, told_clients, why_not_served
+from lab.checks.modern.step_17_socket_activation import GONE, REFUSED, served, told_clients, why_not_served
 from lab.facts import Observation
 from lab.scene import CONFIG, PID_FILE, PORT, SOCKET, USER, Connect, Scene, Signal
 
@@ -104,6 +106,25 @@ def why_a_failed_start_is_not_told(o: Observation, status: str) -> str | None:
     return None
 
 
+def why_it_gave_up(o: Observation) -> str | None:
+    has_failed = not o.processes and bool(o.job.status)
+    if has_failed and says_why(o, "read-only", "denied") and says_why(o, SOCKET, PID_FILE):
+        return (
+            "Your program cannot make a file. Most likely it uses a relative name after chdir(\"/\"), so the file "
+            "would be in /. Put the directory of the start, from getcwd(), before a relative name, and do that before "
+            "chdir()."
+        )
+    if has_failed and NAME_AS_GIVEN.search(said(o)):
+        return (
+            f"Your program exits with an error about {SOCKET}. Most likely it does not take this for a path, or uses "
+            "it after chdir(\"/\"). An ADDRESS without a colon is a path. Put the directory of the start before it."
+        )
+    return None
+
+
+NAME_AS_GIVEN = re.compile(rf"(?<![\w/]){re.escape(SOCKET)}")  # with no directory before it
+
+
 # What clients get
 
 
@@ -141,6 +162,8 @@ def why_served_in_another_way(o: Observation, texts: Sequence[str], ends: bool) 
     if killed(o) in (signal.SIGTERM, signal.SIGHUP):
         return f"{signal_name(killed(o))} killed your program. {WAIT_FOR_SIGNALS}"
     if Signal(signal.SIGKILL) in o.scene.then:  # that ended it, and no client did
+        return None
+    if served(o) and served(o)[0].how in (REFUSED, GONE):  # the first one finds nobody: what comes later follows
         return None
     if ends and o.after.left:
         return why_not_served(o) or DOES_NOT_STOP

@@ -24,6 +24,7 @@ from lab.checks.modern.step_18_server.launches import (
     remains,
     unless_served,
     why_a_failed_start_is_not_told,
+    why_it_gave_up,
 )
 from lab.facts import Observation, Process
 from lab.scene import PID_FILE, SOCKET, Connect, ReplaceSocket, Scene, Signal, StartAgain
@@ -49,6 +50,9 @@ def serves_at_path(o: Observation) -> Finding:
 
 
 def why_nobody_is_at_the_path(o: Observation) -> str:
+    gave_up = why_it_gave_up(o)
+    if gave_up:
+        return gave_up
     if o.process is None:
         return (
             "Your program does not start with -l PATH, or exits too early. Its message tells why. Most likely bind() "
@@ -57,7 +61,8 @@ def why_nobody_is_at_the_path(o: Observation) -> str:
     if served(o) and served(o)[0].how == REFUSED:
         return (
             f"{SOCKET} is there, but nobody listens (ECONNREFUSED, Connection refused). Most likely your program calls "
-            "bind() and not listen(), or closes the socket. Call listen(), and keep the socket open."
+            "bind() and not listen(), or closes the socket together with the inherited descriptors. Call listen() "
+            "after that, and keep the socket open."
         )
     if served(o) and served(o)[0].how == GONE:
         return (

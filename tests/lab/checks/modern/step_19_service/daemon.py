@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 from dataclasses import replace
 from typing import Callable, Mapping, Sequence
@@ -11,23 +10,12 @@ from lab.checks import since
 from lab.checks.beyond import step_12_ready_pipe as step_12
 from lab.checks.beyond.step_12_ready_pipe import second
 from lab.checks.check import Check, Finding, Look, Unseen, Wrong
-from lab.checks.common import (
-    crash,
-    crash_cause,
-    ended,
-    fate,
-    killed,
-    no_environ,
-    said,
-    says_why,
-    started_again,
-    stopped_well,
-)
+from lab.checks.common import crash, crash_cause, ended, fate, killed, no_environ, says_why, started_again, stopped_well
 from lab.checks.modern import step_16_notify as step_16
 from lab.checks.modern.step_16_notify import after
 from lab.checks.modern.step_17_socket_activation import told_clients
 from lab.checks.modern.step_18_server.descriptors import only_listens
-from lab.checks.modern.step_18_server.launches import AT_HOST, fate_of_second, has_status, remains
+from lab.checks.modern.step_18_server.launches import AT_HOST, fate_of_second, has_status, remains, why_it_gave_up
 from lab.checks.modern.step_19_service.again import BetterCause, asked_again, bonus, required
 from lab.checks.modern.step_19_service.launches import AS_DAEMON, DAEMON, GENERIC, daemon_check
 from lab.checks.recipe.step_06_dev_null import standard_holds, with_access
@@ -79,25 +67,6 @@ def judged_anew(earlier: Check, says: str = "", follows: Sequence[str] = ()) -> 
 
 
 # Causes that only a server can have.
-
-
-def why_it_gave_up(o: Observation) -> str | None:
-    has_failed = not o.processes and bool(o.job.status)
-    if has_failed and says_why(o, "read-only", "denied") and says_why(o, SOCKET, PID_FILE):
-        return (
-            "Your program cannot make a file. Most likely it uses a relative name after chdir(\"/\"), so the file "
-            "would be in /. Put the directory of the start, from getcwd(), before a relative name, and do that before "
-            "chdir()."
-        )
-    if has_failed and NAME_AS_GIVEN.search(said(o)):
-        return (
-            f"Your program exits with an error about {SOCKET}. Most likely it does not take this for a path, or uses "
-            "it after chdir(\"/\"). An ADDRESS without a colon is a path. Put the directory of the start before it."
-        )
-    return None
-
-
-NAME_AS_GIVEN = re.compile(rf"(?<![\w/]){re.escape(SOCKET)}")  # with no directory before it
 
 
 def why_root_was_needed(o: Observation) -> str | None:
