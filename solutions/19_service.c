@@ -3,14 +3,14 @@
  *
  * With -d this is the daemon of step 18. Without -d it stays in the foreground,
  * as in steps 16 and 17, and a service manager looks after it. A program that is
- * used for many years meets both: scripts of the old kind, systemd, containers,
- * and somebody who starts it by hand.
+ * used for many years meets both worlds: scripts of the old kind, systemd,
+ * containers, and people who try it by hand.
  *
  * The service is the same in both, so nearly all of the code is, too. They
- * differ in how the process starts, in where it logs, and in who is told that
- * it is ready. All three are decided in one place each.
+ * differ in how the process starts, in where it logs, and in the way it says
+ * that it is ready. One place decides each of these three.
  *
- * Whoever starts it can tell from the exit status what to do about a failure:
+ * A script can tell from the exit status what to do about a failure:
  * 2 for wrong usage, 4 for what this user may not do, 6 for a configuration that
  * cannot be used, and 1 for anything else.
  *
