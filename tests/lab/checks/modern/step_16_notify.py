@@ -945,6 +945,13 @@ def watchdog(o: Observation, p: Process) -> Finding:
     )
 
 
+def how_many(count: int) -> str:
+    """How many signs of life came, in words."""
+    if count == 0:
+        return f"{PING} never came"
+    return f"{PING} came {f'{count} times' if count > 1 else 'once'}"
+
+
 def how_often(o: Observation, p: Process) -> str:
     """How often signs of life came, in words."""
     if pings_without_end(o, p):
@@ -952,7 +959,7 @@ def how_often(o: Observation, p: Process) -> str:
     period = ping_period(p, o.done[0].said.notices, IN_A_ROW)
     if period is None:
         count = lines_from(p, o.notices).count(PING)
-        return f"{PING} came {f'{count} times' if count > 1 else 'once' if count else 'never'}"
+        return how_many(count)
     return f"{PING} came every {period:.1f} s"
 
 
@@ -1008,7 +1015,7 @@ def watchdog_seldom(o: Observation, p: Process) -> Finding:
     if apart is not None and TOO_OFTEN < apart < 0.75 * LONG_PERIOD:
         return None
     count = lines_from(p, o.notices).count(PING)
-    often = f"{PING} came {count} times" if apart is None else f"{PING} came every {abs(apart):.2f} s"
+    often = how_many(count) if apart is None else f"{PING} came every {abs(apart):.2f} s"
     return Wrong(
         expected=SELDOM_BUT_OFTEN_ENOUGH,
         observed=f"{often}{printed_after(o)}",

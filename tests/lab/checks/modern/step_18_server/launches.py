@@ -9,7 +9,7 @@ import signal
 from typing import Sequence
 
 from lab.checks.beyond import step_12_ready_pipe as step_12
-from lab.checks.beyond.step_14_stop import after
+from lab.checks.beyond import step_14_stop as step_14
 from lab.checks.check import Wrong
 from lab.checks.common import (
     crash,
@@ -24,6 +24,7 @@ from lab.checks.common import (
     started_again,
     stopped_well,
 )
+from lab.checks.modern import step_16_notify as step_16
 from lab.checks.modern.step_17_socket_activation import GONE, REFUSED, served, told_clients, why_not_served
 from lab.facts import Observation
 from lab.scene import CONFIG, PID_FILE, PORT, SOCKET, USER, Connect, Scene, Signal
@@ -143,10 +144,15 @@ def unless_served(
         return None
     wrong = Wrong(
         expected=expected,
-        observed=f"{told_clients(o)}; {after(o)}{fate_of_second(o)}" if o.process else fate(o),
+        observed=f"{told_clients(o)}; {what_became_of_it(o)}{fate_of_second(o)}" if o.process else fate(o),
         because=because,
     )
     return wrong.instead(why_served_in_another_way(o, texts, ends))
+
+
+def what_became_of_it(o: Observation) -> str:
+    """How it ended, or that it stays; in the foreground it is no daemon."""
+    return step_14.after(o) if o.scene.tells else step_16.after(o)
 
 
 def why_served_in_another_way(o: Observation, texts: Sequence[str], ends: bool) -> str | None:

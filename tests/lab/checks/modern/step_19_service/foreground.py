@@ -36,8 +36,9 @@ def why_it_gave_up(o: Observation) -> str | None:
         )
     if has_said_why:
         return (
-            "Your program exits with an error, and its message tells why. Most likely it does not find the sockets "
-            "that were passed, or has closed them. They are the descriptors from 3 on. Without -d leave them open."
+            "Your program exits with an error, and its message tells why. Most likely it becomes a daemon without -d "
+            "too, or has closed the sockets that were passed. They are the descriptors from 3 on. Without -d do "
+            "neither."
         )
     return None
 

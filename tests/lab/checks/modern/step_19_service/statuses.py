@@ -220,7 +220,7 @@ def why_it_needs_no_config(o: Observation) -> str:
         return "The exit status is right, but the message does not name the file. Print its name and the reason."
     return (
         "Your program exits with another status than 6, which the LSB has for a service that is not configured. The "
-        "daemon knows the status. Let it send that through the pipe of step 12, together with the reason."
+        "daemon exits with this status, so let the middle process wait for the daemon and pass its status on."
     )
 
 
@@ -249,7 +249,7 @@ def why_it_becomes_no_other_user(o: Observation) -> str:
         return NO_REASON
     return (
         "Your program exits with another status than 4. Most likely initgroups() failed with EPERM (Operation not "
-        "permitted), and the LSB has 4 for that. Send this status through the pipe of step 12, with the reason."
+        "permitted), and the LSB has 4 for that. The daemon must exit with 4, and the middle process pass it on."
     )
 
 
@@ -276,7 +276,7 @@ def why_port_is_not_refused(o: Observation) -> str:
         return NO_REASON
     return (
         "Your program exits with another status than 4. Most likely bind() failed with EACCES (Permission denied), and "
-        "the LSB has 4 for that. Send this status through the pipe of step 12, with the reason."
+        "the LSB has 4 for that. The daemon must exit with 4, and the middle process pass it on."
     )
 
 
