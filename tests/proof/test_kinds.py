@@ -1,4 +1,4 @@
-"""The page of the kinds of faults: each kind has one answer of the gallery, or one reason, for each step up to 15."""
+"""The page of the kinds of faults: each kind has one answer of the gallery, or one reason, for each step."""
 
 import re
 
@@ -8,8 +8,7 @@ from lab.course import STEPS, step_called
 from lab.dev.gallery import CARELESS, FOLDER, WRONG, rows
 
 PAGE = FOLDER / "KINDS.md"
-LAST, SETSID = step_called("reload"), step_called("setsid").name
-COVERED = [step for step in STEPS if step.number <= LAST.number]
+SETSID = step_called("setsid").name
 
 NEVER, OPEN = "never", "open"
 WORDS = (WRONG, CARELESS, NEVER, OPEN)
@@ -49,13 +48,13 @@ def complaints(text):
     """What is wrong with a page, in words, one for each cell of a kind and a step that is not as it should be."""
     found = []
     for kind, lines in kinds_in(text).items():
-        for step in COVERED:
+        for step in STEPS:
             cells = [(word, rest) for numbers, word, rest in lines if step.number in numbers]
             wrong = complaint(step, cells)
             if wrong:
                 found.append(f"{step.number:02} of {kind!r}: {wrong}")
         for numbers, _, _ in lines:
-            beyond = [number for number in numbers if number not in {step.number for step in COVERED}]
+            beyond = [number for number in numbers if number not in {step.number for step in STEPS}]
             if beyond:
                 found.append(f"{kind!r}: {beyond} are no steps of this page")
     return found
@@ -86,7 +85,7 @@ def test_each_kind_has_an_answer_or_a_reason_for_each_step():
 
 # ---- how it is read ------------------------------------------------------------------
 
-REASONS = "## A kind\n\nWhat it does.\n\n- 00 to 02, 04 to 15: never: no call of it\n  can fail.\n"
+REASONS = "## A kind\n\nWhat it does.\n\n- 00 to 02, 04 to 19: never: no call of it\n  can fail.\n"
 
 
 def test_a_page_without_a_fault_gives_no_complaint():
@@ -110,7 +109,7 @@ def test_a_page_without_a_fault_gives_no_complaint():
         ("- 03: Wrong: no such answer\n", f"{SETSID}.md has no answer 'no such answer' under Wrong"),
         ("- 03: Careless: before the fork\n", "has no answer 'before the fork' under Careless"),
         ("- 03: Wrong: slow on the way\n", "has no answer 'slow on the way' under Wrong"),
-        ("- 03, 16: never: why\n", "'A kind': [16] are no steps of this page"),
+        ("- 03, 20: never: why\n", "'A kind': [20] are no steps of this page"),
     ],
 )
 def test_a_cell_that_is_not_as_it_should_be_is_told(line, says):
