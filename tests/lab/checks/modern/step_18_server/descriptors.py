@@ -46,11 +46,17 @@ def only_listens(o: Observation) -> bool:
     return bool(o.sockets.listeners) and standard_holds(o) and not not_its_own(o) and len(to_the_log) <= 1
 
 
+NO_MORE_THAN_SOCKETS = (
+    "0, 1 and 2 on /dev/null, sockets where clients can connect; besides only the log and the PID file"
+)
+
+
 @check(
     read="null(4), listen(2)",
     needs_log=LOG_TO_PASS,
     scene=Scene(arguments=AT_PATH),
     follows=[serves_at_path],
+    expects=NO_MORE_THAN_SOCKETS,
     replaces=[step_14.null_device_log_and_file],
 )
 def null_device_log_file_and_sockets(o: Observation, p: Process) -> Finding:
@@ -58,7 +64,7 @@ def null_device_log_file_and_sockets(o: Observation, p: Process) -> Finding:
     if only_listens(o):
         return None
     return Wrong(
-        expected="0, 1 and 2 on /dev/null, sockets where clients can connect; besides only the log and the PID file",
+        expected=NO_MORE_THAN_SOCKETS,
         observed=names(not_its_own(o) or extra(o)) if standard_holds(o) else with_access(o),
         because=why_something_else_is_open(o),
     )
