@@ -1,9 +1,9 @@
 """Every solution with one statement or one error check of its step taken out: a check has to see it.
 
-A mutant is made from a line that the step adds (all lines, of one that starts
-from nothing): a statement becomes an empty one, an initialisation loses its
-call, a condition is still evaluated but never true, or is not evaluated at all,
-and what must() is told counts no more.
+A mutant is made from a line that the step adds: a statement becomes an empty
+one, an initialisation loses its call, a condition is still evaluated but never
+true, or is not evaluated at all. Lines that learners are given are left out
+where they are given: the step that they come from has their mutants.
 
 `tests/gallery/mutants.txt` lists them all, below the name of their step: the
 check that sees it, what was done, and the line that it was done to.
@@ -25,18 +25,12 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Iterator
 
-from lab.course import STEPS, Step, before
+from lab.course import STEPS, Step, before, origin
 from lab.toolbox import ROOT, SOLUTIONS, LabError
 
 LIST = ROOT / "tests" / "gallery" / "mutants.txt"
 
-REMOVED, NO_CALL, NEVER_TRUE, NOT_EVALUATED, NOT_LOOKED_AT = KINDS = (
-    "removed",
-    "without its call",
-    "never true",
-    "not evaluated",
-    "not looked at",
-)
+REMOVED, NO_CALL, NEVER_TRUE, NOT_EVALUATED = KINDS = ("removed", "without its call", "never true", "not evaluated")
 
 NOBODY = "nobody"
 
@@ -106,11 +100,16 @@ def write(entries: list[Seen]) -> str:
 
 
 def _mutants(before: Step | None, step: Step) -> Iterator[Mutant]:
+    """Those of the lines that a step adds, but for the lines that learners are given: their own step has these."""
     old, new = (_lines(each) if each else [] for each in (before, step))
+    third = origin(step).given
+    given = set(_lines(third)) if third else set()
     start = new.index(" */") + 1
     for tag, _, _, first, last in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag in ("insert", "replace"):
             for number in range(max(first, start), last):
+                if new[number] in given:
+                    continue
                 for what, line in _changes(new, number):
                     source = "\n".join([*new[:number], line, *new[number + 1 :]]) + "\n"
                     text = re.sub(r"\s*/\*.*", "", new[number]).strip()
@@ -125,8 +124,6 @@ def _changes(lines: list[str], number: int) -> Iterator[tuple[str, str]]:
     """(what is done, the line that comes in its place) for one line of C."""
     line = re.sub(r"\s*/\*.*\*/\s*$", "", lines[number])
     text = line.strip()
-    if match := re.match(r"must\((.*\)?.*?), [\w\"].*, [\w\"].*\);$", text):
-        yield NOT_LOOKED_AT, f"(void)({match[1]});"
     if text.startswith("if (") and text.endswith(")"):
         condition = text[3:]
         yield NEVER_TRUE, f"if ({condition} && 0)"
