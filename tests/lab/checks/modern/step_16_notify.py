@@ -910,7 +910,7 @@ LONG_PERIOD = 3.8
 LONG_PINGS = 2
 SELDOM = Scene(environment=(f"WATCHDOG_USEC={LONG_PERIOD * 1e6:.0f}",), then=(AwaitPings(LONG_PINGS, LONG_PERIOD),))
 
-TWICE_AS_OFTEN = f"with {ASKED[0]}: {PING} every {PERIOD / 2} s, which is twice as often"
+TWICE_AS_OFTEN = f"with {ASKED[0]}: {PING} every {PERIOD / 2} s, which is twice in each period"
 
 
 def ping_period(p: Process, notices: Iterable[Message], in_a_row: int) -> float | None:
@@ -973,8 +973,8 @@ def why_the_signs_are_wrong(o: Observation, p: Process) -> str:
     if pings_without_end(o, p):
         return (
             f"Your program sends {PING} without a pause. Most likely the call that waits returns at once, for example "
-            "because nobody reads the descriptor of an expired timer (timerfd). Or your program does not take "
-            "WATCHDOG_USEC for microseconds. Wait half of that time."
+            "because your program does not read the timerfd after it has expired. Or it reads WATCHDOG_USEC in another "
+            "unit than microseconds. Wait half of that time."
         )
     lines = lines_from(p, o.notices)
     if RELOADING in lines:
@@ -986,8 +986,9 @@ def why_the_signs_are_wrong(o: Observation, p: Process) -> str:
         return WAITS_IN_ACCEPT
     if lines.count(PING) == 0:
         return (
-            f"No {PING} came, and a manager would take your program for dead. Most likely it ignores WATCHDOG_USEC, or "
-            "takes the microseconds for another unit, or uses alarm(), which counts whole seconds. Use setitimer()."
+            f"No {PING} came, and a manager would think that your program is dead. Most likely it ignores "
+            "WATCHDOG_USEC, reads it in another unit, uses alarm(), which counts whole seconds, or sends nothing when the timer "
+            f"expires. Start setitimer() with half of that time, and send {PING} at each SIGALRM."
         )
     if lines.count(PING) == 1:
         return (

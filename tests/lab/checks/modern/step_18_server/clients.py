@@ -163,6 +163,11 @@ def why_it_does_not_listen_as_root(o: Observation) -> str:
 # Other clients
 
 
+# So many of them have to get through, of those who try: more than 64, which some servers keep. musl's SOMAXCONN is 128,
+# and clients may come faster than they are accepted.
+ENOUGH = 100
+
+
 @check(
     says=f"{CROWD} silent clients do not make other clients wait",
     read="accept(2), send(2), getrlimit(2)",
@@ -172,7 +177,7 @@ def why_it_does_not_listen_as_root(o: Observation) -> str:
 def holds_nobody_up(o: Observation) -> Finding:
     """The silent clients neither send nor read, and another client is served without a delay."""
     crowd = o.came(Crowded)
-    if o.process is not None and crowd is not None and crowd.count == CROWD and all_served(o):
+    if o.process is not None and crowd is not None and crowd.count >= ENOUGH and all_served(o):
         return None
     return Wrong(
         expected=f"{CROWD} silent clients, and then one more: {GREETED}; 256 descriptors must be enough",
@@ -186,7 +191,7 @@ def why_it_is_held_up(o: Observation, crowd: Crowded | None) -> str:
         return "Your program does not start with -l PATH. Its message tells why."
     if o.after.left and not any(each.text for each in served(o)):
         return step_17.HELD_UP
-    return step_17.why_not_served(o) or (step_17.TOO_SLOW if crowd.count < CROWD else step_17.HELD_UP)
+    return step_17.why_not_served(o) or (step_17.TOO_SLOW if crowd.count < ENOUGH else step_17.HELD_UP)
 
 
 @check(

@@ -277,7 +277,7 @@ def keeps_no_variable(o: Observation, p: Process) -> Finding:
     found = [f"{name}={value}" for name, value in still_there.items()]
     return Wrong(
         expected=NOTHING_OF_A_MANAGER,
-        observed="; ".join([*found, f"told: {step_16.quoted(o.notices)}"]),
+        observed="; ".join([*found, step_16.manager_got(o.notices)]),
         because=why_it_has_a_manager(still_there),
     )
 
