@@ -987,8 +987,8 @@ def why_the_signs_are_wrong(o: Observation, p: Process) -> str:
     if lines.count(PING) == 0:
         return (
             f"No {PING} came, and a manager would think that your program is dead. Most likely it ignores "
-            "WATCHDOG_USEC, reads it in another unit, uses alarm(), which counts whole seconds, or sends nothing when the timer "
-            f"expires. Start setitimer() with half of that time, and send {PING} at each SIGALRM."
+            "WATCHDOG_USEC, reads it in another unit, uses alarm(), which counts whole seconds, or sends nothing when "
+            f"the timer expires. Start setitimer() with half of that time, and send {PING} at each SIGALRM."
         )
     if lines.count(PING) == 1:
         return (
