@@ -156,8 +156,21 @@ def port_in_use(o: Observation, p: Process) -> Finding:
     return Wrong(
         expected=NONE_SHARES_IT,
         observed=f"{'both run' if len(o.after.left) > 1 else 'only one runs'}{fate_of_second(o)}",
-        because="Both listen at the same port, so each client comes to one of them by chance. Most likely your program "
-        "sets SO_REUSEPORT, which lets several sockets share a port. Set SO_REUSEADDR instead.",
+        because=why_the_second_is_not_refused(o),
+    )
+
+
+def why_the_second_is_not_refused(o: Observation) -> str:
+    if len(o.after.left) > 1:
+        return (
+            "Both listen at the same port, so each client comes to one of them by chance. Most likely your program "
+            "sets SO_REUSEPORT, which lets several sockets share a port. Set SO_REUSEADDR instead."
+        )
+    if not o.after.left:
+        return "The first daemon no longer runs after a second one was started. The second one must leave it alone."
+    return (
+        "The second one does not start, but it exits with status 0 or not at all, so the caller does not notice. Exit "
+        "with an error when bind() fails with EADDRINUSE (address in use)."
     )
 
 
