@@ -23,7 +23,7 @@ FLOORS = (
     ("numbers", "tries", "signals", "mounts"),
     ("wire", "reading"),
     ("descriptors", "files", "terminal", "resources", "addresses", "faults", "waits", "reaping"),
-    ("identity", "cgroup", "manager", "inject"),
+    ("identity", "cgroup", "manager", "inject", "inheritance"),
     ("sandbox", "fallback", "clients"),
     ("job",),
     ("orders",),
