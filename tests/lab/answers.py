@@ -9,6 +9,7 @@ opened for reading, through that descriptor: what was looked at is what is read.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
 import re
 import stat
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Sequence
 
-from lab.course import STEPS, Step, before
+from lab.course import STEPS, Step, before, origin
 from lab.toolbox import SOLUTIONS, LabError
 
 MAX_SOURCE = 1 << 20  # bytes; a longer one is no answer to anything here
@@ -139,10 +140,16 @@ class Answer:
             os.close(folder)
 
     def is_untouched(self) -> bool:
-        """Whether nothing was begun: its code is that of the solution before, or, without one, its TODO is there."""
+        """Whether nothing was begun: its code is what learners start from.
+
+        That is the code of the solution before, or what the list of steps has a
+        fingerprint of. Without a solution and without a fingerprint, its TODO is there.
+        """
         source = self.read().sources.get(self.path.name)
         if source is None:
             return False
+        if origin(self.step).skeleton:
+            return fingerprint(source) == origin(self.step).skeleton
         earlier = before(self.step)
         solution = SOLUTIONS / earlier.file if earlier else None
         if solution is None or not solution.exists():  # learners may have been given none
@@ -204,6 +211,11 @@ _TOKENS = re.compile(
 def code(source: bytes) -> list[bytes]:
     """The tokens of a C source, without comments and white space."""
     return [match.group() for match in _TOKENS.finditer(source) if match.lastgroup]
+
+
+def fingerprint(source: bytes) -> str:
+    """16 hexadecimal digits that tell this code from any other: comments and white space do not count."""
+    return hashlib.sha256(b"\0".join(code(source))).hexdigest()[:16]
 
 
 def find_step(text: str) -> Step:

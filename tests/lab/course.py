@@ -12,7 +12,8 @@ LIST = ROOT / "tests" / "lab" / "checks" / "course.txt"
 HEAD = """\
 # The course: its parts, and the steps of each with their titles. A part is a folder here.
 # A step builds on the one above it. Where it starts anew, the line below it says from which one, or from nothing.
-# Where learners are given the functions of one more step, the line below says so.
+# Where learners are given the functions of one more step, the lines below say so, and which code they start from:
+# the first digits of the SHA-256 of its tokens, as answers.fingerprint() has them.
 """
 
 
@@ -51,12 +52,14 @@ class Origin:
 
     before: Step | None = None  # the step that it builds on, if there is one
     given: Step | None = None  # one whose functions it has, too: learners get them, and need not write them again
+    skeleton: str = ""  # then: the fingerprint of what learners get, see answers.fingerprint()
 
 
 _PART = re.compile(r"[a-z]\w*")
 _STEP = re.compile(r" {4}(?P<name>\d\d_[a-z]\w*) +(?P<title>\S.*)")
 _START = re.compile(r" {8}starts from (?P<name>\w+)")
 _GIVEN = re.compile(r" {8}with functions of (?P<name>\w+)")
+_SKELETON = re.compile(r" {8}learners start from code (?P<digits>[0-9a-f]{16})")
 
 
 def read(text: str) -> dict[Step, Origin]:
@@ -81,6 +84,10 @@ def read(text: str) -> dict[Step, Origin]:
             above = _start(match["name"], [step for step in steps if step != latest], number)
             is_given = match.re is _GIVEN
             steps[latest] = replace(steps[latest], given=above) if is_given else Origin(above)
+        elif match := _SKELETON.fullmatch(line):
+            if latest is None:
+                raise _wrong(number, "there is no step above it")
+            steps[latest] = replace(steps[latest], skeleton=match["digits"])
         else:
             raise _wrong(number, "neither a part, nor a step with its title, nor what a step starts from")
     if not steps:
@@ -101,6 +108,8 @@ def write(steps: dict[Step, Origin]) -> str:
             lines.append(f"        starts from {earlier.name if earlier else 'nothing'}")
         if origin.given:
             lines.append(f"        with functions of {origin.given.name}")
+        if origin.skeleton:
+            lines.append(f"        learners start from code {origin.skeleton}")
         part, latest = step.part, step
     return "\n".join(lines) + "\n"
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from lab.answers import find_step, ways_to_name_a_step
-from lab.course import LIST, STEPS, before, lineage, read, step_called, write
+from lab.answers import Answer, find_step, fingerprint, ways_to_name_a_step
+from lab.course import LIST, STEPS, before, lineage, origin, read, step_called, write
 from lab.toolbox import ROOT, SKELETONS, SOLUTIONS, LabError
 
 CHECKS = LIST.parent
@@ -43,6 +43,16 @@ def test_a_title_is_that_of_the_head_comments(step):
         assert path.read_text(encoding="utf-8").startswith(f"/*\n * {step.name}: {step.title}\n"), path
 
 
+@pytest.mark.parametrize("step", STEPS[1:], ids=lambda step: step.name)
+def test_what_learners_start_from_is_known(step):
+    """Else `make check` would take a file that nobody has edited for one that was begun."""
+    source = (SKELETONS / step.file).read_bytes()
+    skeleton = origin(step).skeleton
+    assert bool(skeleton) == (origin(step).given is not None)
+    assert skeleton in ("", fingerprint(source)), f"write this fingerprint into {LIST.relative_to(ROOT)}"
+    assert Answer(step, SKELETONS / step.file).is_untouched(), "its code is not that of the solution before"
+
+
 def test_a_step_is_called_by_its_word():
     assert len({step.word for step in STEPS}) == len(STEPS), "two steps have one word"
     assert all(step_called(step.word) == step_called(step.name) == step for step in STEPS)
@@ -72,6 +82,7 @@ two
         starts from nothing
     09_f    of two
         with functions of 07_d
+        learners start from code 0123456789abcdef
     10_g    of two others
         starts from 01_b
         with functions of 02_c
@@ -92,6 +103,7 @@ two
         starts from nothing
     09_f                    of two
         with functions of 07_d
+        learners start from code 0123456789abcdef
     10_g                    of two others
         starts from 01_b
         with functions of 02_c
@@ -111,6 +123,7 @@ def test_what_a_step_builds_on():
     ]
     assert [each.before and each.before.word for each in steps.values()] == [None, "a", "a", "c", None, "e", "b"]
     assert [each.given and each.given.word for each in steps.values()] == [None, None, None, None, None, "d", "c"]
+    assert [each.skeleton for each in steps.values()] == ["", "", "", "", "", "0123456789abcdef", ""]
     assert [step.number for step in steps] == [0, 1, 2, 7, 8, 9, 10]
 
 

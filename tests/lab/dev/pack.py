@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Iterator
 
 from lab.answers import Answer
-from lab.course import LIST, START, STEPS, Origin, Step, lineage, origin, write
+from lab.course import LIST, START, STEPS, Step, lineage, origin, write
 from lab.toolbox import BUILD, ROOT, SKELETONS, LabError, printable
 
 FOLDER = BUILD / "student"
@@ -71,12 +71,6 @@ def _stands_on(step: Step) -> tuple[Step, ...]:
     given = origin(step).given
     found = {*lineage(step), *(lineage(given) if given else ())}
     return tuple(each for each in STEPS if each in found)
-
-
-def _origin(step: Step, steps: list[Step]) -> Origin:
-    """Where a step comes from, without the step whose functions it is given where that one is not handed out."""
-    found = origin(step)
-    return found if found.given in steps else Origin(found.before)
 
 
 def _files(steps: list[Step]) -> list[str]:
@@ -191,5 +185,5 @@ def _copy(files: list[str], steps: list[Step], folder: Path) -> None:
     for name in files:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name, follow_symlinks=False)
-    text = write({step: _origin(step, steps) for step in steps})
+    text = write({step: origin(step) for step in steps})
     (folder / LIST.relative_to(ROOT)).write_text(text, encoding="utf-8")
