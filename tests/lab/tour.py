@@ -97,12 +97,13 @@ def table(rows, margin=1):
     """
     columns = [c for c in COLUMNS if c != "UID" or len({row["UID"] for row in rows}) > 1]
     head = {c: f" {c} " if margin else f" {c}" for c in columns}
-    cells = [head if margin else head | {"step": " no "}]
+    cells = [head if margin else head | {"step": " no"}]
     for before, row in zip([rows[0], *rows], rows):
         is_new = {
             c: c != "step" and row["compared"].get(c, row[c]) != before["compared"].get(c, before[c]) for c in columns
         }
-        cells.append({c: f"[{row[c]}]" if is_new[c] else f" {row[c]} " for c in columns})
+        line = {c: f"[{row[c]}]" if is_new[c] else f" {row[c]} " for c in columns}
+        cells.append(line if margin else line | {"step": f" {row['step']}"})
     width = {c: max(len(row[c]) for row in cells) for c in columns}
     lines = ("".join(_aligned(row[c], width[c], c, margin) for c in columns).rstrip() for row in cells)
     return "\n".join(lines)
