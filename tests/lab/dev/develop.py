@@ -78,6 +78,8 @@ C_TOOLS = (
             "--std=c11",
             "--enable=warning,performance,portability",
             "--inline-suppr",
+            "--force",  # with -D it would look at one configuration alone
+            "-Dnoreturn=__attribute__((noreturn))",  # it does not read stdnoreturn.h
             "--error-exitcode=1",
             "-q",
         ),
