@@ -37,6 +37,8 @@ def test_wrong_answer(row, examine_known):
     assert examination.failed - set(row.at_times) == set(row.fails) - examination.skipped
     if examination.skipped:
         pytest.skip(f"judged in part: {examination.pad.why_no_root()}")
+    if not examination.failed.isdisjoint(row.at_times):
+        return  # what depends on such a check was not asked this time, so less is told
     is_told = told(examination.results(), row.at_times)
     assert is_told == row.told, "tests/run gallery shows the difference, --update writes it"
 

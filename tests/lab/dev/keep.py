@@ -126,8 +126,10 @@ def brought_up_to_date(row: Row, found: Found, keep: str | None) -> Row:
     """The row with what its author is told now. One whose verdict has changed stays as it is, unless that is kept."""
     if found.problem:
         return row
-    if not changes(row, found):
+    if not changes(row, found) and set(row.at_times).isdisjoint(found.fails):
         return replace(row, told=found.told)
+    if not changes(row, found):
+        return row  # what depends on a check that fails at times was not asked
     if keep != "fails":
         return row
     fails = tuple(key for key in found.fails if key not in row.at_times)

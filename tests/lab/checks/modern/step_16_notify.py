@@ -988,7 +988,8 @@ def why_the_signs_are_wrong(o: Observation, p: Process) -> str:
         return (
             f"No {PING} came, and a manager would think that your program is dead. Most likely it ignores "
             "WATCHDOG_USEC, reads it in another unit, uses alarm(), which counts whole seconds, or sends nothing when "
-            f"the timer expires. Start setitimer() with half of that time, and send {PING} at each SIGALRM."
+            "the timer expires. Perhaps the call that sets the timer fails, for example with a number of nanoseconds "
+            f"that is 1000000000 or more. Start setitimer() with half of that time, and send {PING} at each SIGALRM."
         )
     if lines.count(PING) == 1:
         return (
