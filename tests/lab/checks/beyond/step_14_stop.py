@@ -47,7 +47,8 @@ ANOTHER_STAYS = (
 )
 BLOCKED_FOR_EVER = (
     "SIGTERM is blocked, and the daemon still runs. Most likely your program never waits for the signal, or hangs in "
-    "what it does after it. Wait with sigwaitinfo(), sigsuspend() or ppoll(), and then exit."
+    "what it does after it. pause() does not return for a blocked signal. Wait with sigwaitinfo(), sigsuspend() or "
+    "ppoll(), and then exit."
 )
 SLEPT_THROUGH = (
     "SIGTERM came just before the call that waits, so your program sleeps on. Most likely it tests a flag first, and "
@@ -534,9 +535,16 @@ def why_a_file_is_left(o: Observation, cause: str) -> str:
         )
     if o.processes:
         return "This start must fail, but the daemon stays. Print the reason, remove the PID file and exit."
+    told_too_early = ""
+    if o.job.status == 0:
+        told_too_early = (
+            " And the first process exited with status 0, so your program said that it was ready before this. Say so "
+            "only after everything that can fail."
+        )
     return (
         f"{cause} The PID file stays behind, and names a process that has ended. Remove the file wherever your program "
-        "gives up: in the function that prints the reason, or with atexit()."
+        "gives up: in the function that prints the reason, or with atexit(). exit() runs the functions that atexit() "
+        f"was given, and _exit() does not.{told_too_early}"
     )
 
 
