@@ -25,7 +25,8 @@ The list may have these items. Names of checks stand between backticks.
     misses      exactly the bonus checks that a careless answer does not get
     diff of     the step whose solution it is made of, if it is another one
     needs       glibc: it relies on it; the log: it is what it says only where somebody listens there; init: likewise,
-                where orphans are adopted by PID 1, as in a sandbox
+                where orphans are adopted by PID 1, as in a sandbox; time namespaces: it is wrong only where two
+                clocks differ that are alike elsewhere
 
 A diff has no line numbers. A hunk is found by its text, which has to stand once
 in the solution. Hunks are divided by @@. What stands in a first hunk without
@@ -38,6 +39,7 @@ import re
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import cache
+from pathlib import Path
 from typing import Iterator, Sequence
 
 from lab.checks.check import DOES_NOT_COMPILE, NO_SOURCE, WRONG_STATE, Check
@@ -50,8 +52,8 @@ FOLDER = ROOT / "tests" / "gallery"
 WRONG, RIGHT, CARELESS = "Wrong", "Right", "Careless"
 PARTS = (WRONG, RIGHT, CARELESS)
 
-GLIBC, LOG, INIT = "glibc", "the log", "init"
-NEEDS = (GLIBC, LOG, INIT)
+GLIBC, LOG, INIT, TIME = "glibc", "the log", "init", "time namespaces"
+NEEDS = (GLIBC, LOG, INIT, TIME)
 
 # The items that the list of an answer may have: {part: {item: field of Row}}.
 ANY_ANSWER = {"diff of": "base", "needs": "needs"}
@@ -103,6 +105,11 @@ class Row:
             except ValueError as error:
                 raise LabError(f"tests/gallery/{self.step.name}.md, {self.name}: {error}") from error
         return "#define _GNU_SOURCE\n" + re.sub(r"#define _GNU_SOURCE.*\n", "", source)
+
+
+def has_time_namespaces() -> bool:
+    """Whether the kernel has them: time_namespaces(7)."""
+    return Path("/proc/self/ns/time").exists()
 
 
 def solution(step: Step) -> str:

@@ -27,7 +27,7 @@ from lab.answers import find_step
 from lab.checks import expectations
 from lab.dev.bench_load import end_with_parent
 from lab.dev.distributions import ENVIRONMENTS
-from lab.dev.gallery import CARELESS, GLIBC, INIT, LOG, RIGHT, WRONG, all_rows
+from lab.dev.gallery import CARELESS, GLIBC, INIT, LOG, RIGHT, TIME, WRONG, all_rows, has_time_namespaces
 from lab.judge.examination import examiner
 from lab.judge.verdict import FAILED, SKIPPED
 from lab.sandbox.server import Launchpad
@@ -213,6 +213,8 @@ def _rows(right, until, sandboxed, share):
     left_out = [row for row in rows if GLIBC in row.needs and not _has_glibc()]
     if not sandboxed:
         left_out += [row for row in rows if INIT in row.needs or (row.part == CARELESS and LOG in row.needs)]
+    if not sandboxed or not has_time_namespaces():
+        left_out += [row for row in rows if TIME in row.needs]
     return [row for row in rows if row not in left_out], left_out
 
 
