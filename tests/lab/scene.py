@@ -272,13 +272,14 @@ class ReplaceSocket(Replace):
 
 
 @dataclass(frozen=True)
-class Stop:
-    """It is sent SIGTERM, and has so many seconds to exit."""
+class Stop(OfClients):
+    """`count` clients come while it is stopped, and stay; then SIGTERM does, and it has `limit` seconds to exit."""
 
+    count: int
     limit: float
 
     def __str__(self) -> str:
-        return f"SIGTERM, {self.limit:g} s"
+        return f"stop {self.where} {self.count}, {self.limit:g} s"
 
 
 @dataclass(frozen=True)

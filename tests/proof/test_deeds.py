@@ -58,7 +58,7 @@ TOLD = {
     ReplaceConfig("next"): "config next",
     ReplacePidFile("other"): "pid-file other",
     ReplaceSocket("other"): "socket other",
-    Stop(6.0): "SIGTERM, 6 s",
+    Stop(SOCKET, 20, 6.0): f"stop {SOCKET} 20, 6 s",
     FullLog(SIGTERM, SIGHUP): "no-room-in-log SIGTERM SIGHUP",
     AwaitPings(7): "pings 7",
     AwaitSecond(): "second",

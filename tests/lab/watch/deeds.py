@@ -92,7 +92,9 @@ async def _send_signal(subject: Subject, deed: Signal) -> None:
 
 
 async def _stop(subject: Subject, deed: Stop) -> None:
-    subject.send(signal.SIGTERM)
+    subject.send(signal.SIGSTOP)
+    subject.launch.connect_crowd(deed.where, deed.count, stays=True)
+    subject.send(signal.SIGTERM, signal.SIGCONT)
     deadline = time.monotonic() + deed.limit
     while subject.is_alive() and time.monotonic() < deadline:
         subject.launch.pump()

@@ -48,8 +48,9 @@ READY_TOO_EARLY = (
     "ready, or the first process does not wait for that. Report it after the last step that can fail."
 )
 DOES_NOT_STOP = (
-    "Your program does not exit after SIGTERM. Most likely it waits for a client that does not read, for a child, or "
-    "in accept() when no client is left. Make sockets non-blocking, and stop waiting after 2 seconds."
+    "Your program does not exit after SIGTERM. Most likely it waits for a client that does not read or does not "
+    "close, for a child, or in accept() when no client is left. Make sockets non-blocking, and stop waiting after 2 "
+    "seconds."
 )
 WAIT_FOR_SIGNALS = (
     "Block the signal and wait for it, or handle it. After SIGHUP read the configuration again. After SIGTERM clean up "
