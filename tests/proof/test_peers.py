@@ -268,3 +268,91 @@ def test_a_program_told_of_on_the_command_line(name, under_systemd):
         f"journalctl -t {name} -q -o cat --output-fields=PRIORITY | sort -u": "6\n",
     }
     assert under_systemd(table, name) == table
+
+
+# ---- clients, and machines that lack something -----------------------------------------
+
+SERVER = step_called("server").name
+SERVERS = pytest.mark.parametrize("name, options", [(SERVER, ""), (SERVICE, "-d")], ids=[SERVER, SERVICE])
+
+# 200 clients come one after another, ten at a time; a SIGHUP comes with every fourth of them.
+MANY_CLIENTS = """
+for i in $(seq 200); do
+    timeout 20 cat </dev/tcp/127.0.0.1/7018 >>greetings &
+    [ $((i % 4)) = 0 ] && kill -HUP $(cat $PWD/pid)
+    [ $((i % 10)) = 0 ] && wait
+done
+wait
+sort greetings | uniq -c
+"""
+
+
+@needs("curl", "curl")
+@needs("nc", "netcat-openbsd")
+@SERVERS
+def test_clients_that_everybody_has(name, options, in_sandbox):
+    """bash, curl and nc get the greeting, those too that send something; 200 clients get it beside 50 reloads."""
+    table = {
+        f"./{name} {options} -p $PWD/pid -l localhost:7018; echo $?": "0\n",
+        "timeout 5 cat </dev/tcp/127.0.0.1/7018": "hello\n",
+        "curl -s -m 5 --http0.9 http://127.0.0.1:7018/; echo $?": "hello\n0\n",
+        "for i in $(seq 20); do echo hi | timeout 5 nc -N 127.0.0.1 7018; done | uniq -c": "     20 hello\n",
+        MANY_CLIENTS: "    200 hello\n",
+        "kill $(cat pid); soon [ ! -e pid ]": "",
+    }
+    assert in_sandbox(table, name) == table
+
+
+# What the root of a namespace of its own may do: bring the loopback interface up, and take away what a machine lacks.
+_LOOPBACK = """
+import fcntl, socket, struct, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+fcntl.ioctl(s, 0x8914, struct.pack("16sh14x", b"lo", 0x49))  # SIOCSIFFLAGS: up, loopback, running
+if sys.argv[1] == "6":
+    fcntl.ioctl(s, 0x8916, struct.pack("16sHH4s8x", b"lo", socket.AF_INET, 0, bytes(4)))  # SIOCSIFADDR: none
+else:
+    open("/proc/sys/net/ipv6/conf/lo/disable_ipv6", "w").write("1")
+"""
+BOTH = "127.0.0.1 localhost\\n::1 localhost\\n"
+CONNECT = "import socket; s = socket.create_connection(('localhost', 7018), 5); print(s.recv(9), s.getpeername()[0])"
+
+
+@SERVERS
+@pytest.mark.parametrize("version, address", [("4", "127.0.0.1"), ("6", "::1")])
+def test_a_machine_with_one_version_of_the_internet_protocol(version, address, name, options, in_sandbox):
+    """A name with two addresses, one of which this machine does not have."""
+    inside = (
+        f"mount --bind hosts /etc/hosts; python3 -c \"$LOOPBACK\" {version}; "
+        f"./{name} {options} -p $PWD/pid -l localhost:7018; echo $?; python3 -c \"$CONNECT\"; kill $(cat pid)"
+    )
+    table = {
+        f"printf '{BOTH}' >hosts": "",
+        f"export LOOPBACK='{_LOOPBACK}'": "",
+        f'export CONNECT="{CONNECT}"': "",
+        f"unshare -Urnm bash -c '{inside}'": f"0\nb'hello\\n' {address}\n",
+    }
+    assert in_sandbox(table, name) == table
+
+
+@SERVERS
+def test_a_disk_that_is_full_or_read_only(name, options, in_sandbox):
+    """The start fails, says why, and leaves nothing behind: no process, no file."""
+    start = f"./{name} {options}"
+    inside = (
+        "mount -t tmpfs -o size=8k full full; cat /dev/zero >full/of 2>/dev/null; "
+        "mount -t tmpfs -o ro fixed fixed; "
+        f"{start} -p $PWD/full/pid -l 127.0.0.1:7018; echo $?; "
+        f"{start} -p $PWD/fixed/pid -l 127.0.0.1:7018; echo $?; "
+        f"{start} -p $PWD/pid -l $PWD/fixed/door; echo $?; "
+        f"ls full fixed; ls pid; pgrep -c ^{name[:15]}"
+    )
+    table = {
+        "mkdir full fixed": "",
+        f"unshare -Urm bash -c '{inside}' 2>&1 | sed 's,.*/home/lab/,,'": (
+            "full/pid: No space left on device\n1\n"
+            "fixed/pid: Read-only file system\n1\n"
+            "fixed/door: Read-only file system\n1\n"
+            "fixed:\n\nfull:\nof\nls: cannot access 'pid': No such file or directory\n0\n"
+        ),
+    }
+    assert in_sandbox(table, name) == table
