@@ -99,13 +99,16 @@ def told_clients(o: Observation) -> str:
     return "; ".join(parts)
 
 
+ONE_LINE = "A greeting is one line. Send it once, then call close()."
+
+
 def why_not_served(o: Observation) -> str | None:
     """The cause where clients are not served, whatever they came for; None if it is none of these."""
     waiting = [each for each in served(o) if each.how == "open"]
     if o.after.status is not None and not o.after.left and (o.after.status or not is_told_to_stop(o)):
         return why_it_ended(o)
     if any(each.text.count("\n") > 1 for each in waiting):
-        return "Your program does not stop sending. A greeting is one line. Send it once, then call close()."
+        return f"Your program does not stop sending. {ONE_LINE}"
     if any(each.text for each in waiting):
         return (
             "The connection stays open. Most likely your program calls neither shutdown() nor close(), or another "
@@ -259,6 +262,8 @@ def why_it_serves_not_all(o: Observation) -> str:
             "Clients are served at first, but not after kill -HUP. Most likely your program closes a socket that "
             "listens, or no longer waits for clients. Close only what accept() returned."
         )
+    if any(each.text.count("\n") > 1 for each in served(o)):
+        return f"Your program sends a client more than one line. {ONE_LINE}"
     return (
         "The clients do not all get the same line and then end of file. Send the same greeting to each client, whole, "
         "and then close the connection."
