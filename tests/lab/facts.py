@@ -75,6 +75,7 @@ class Descriptor(NamedTuple):
     identity: Identity  # of what is open
     device: int  # the device number, of a device
     locked: bool = False  # its process has locked it: flock(2), fcntl(2)
+    shared_with: int = -1  # the lowest number that shares its opening, which may be its own; -1: not known
 
     def __str__(self) -> str:
         """In a few words, as a learner would name it."""
@@ -321,6 +322,7 @@ class Observation:
     reaped: Mapping[int, int]  # PID: status, of orphans that have ended
     said: Said  # all of it, also what came of Scene.then
     piped: Piped
+    foreground: int  # the process group in the foreground of the shell's terminal, 0 for none: tcgetpgrp(3)
     pid_file: PidFile | None  # None where there is none
     socket_mode: int | None  # the permissions of the socket at the path of -l; None where there is none
     sockets: Sockets

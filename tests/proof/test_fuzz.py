@@ -22,7 +22,7 @@ def test_the_fuzzer_sees_a_parser_that_is_wrong(tmp_path, monkeypatch):
     def forged(folder):
         text = procfs.read(folder + "/stat")
         fields = text.partition(b") ")[2].split()  # the first parenthesis: a name can have one, too
-        return procfs.Stat(fields[0].decode(), *(int(fields[i]) for i in (1, 2, 3, 4, 8, 12, 17, 19)))
+        return procfs.Stat(fields[0].decode(), *(int(fields[i]) for i in (1, 2, 3, 4, 5, 8, 12, 17, 19)))
 
     monkeypatch.setattr(procfs, "read_stat", forged)
     with pytest.raises((fuzz.Wrong, ValueError, IndexError)):

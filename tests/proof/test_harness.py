@@ -147,7 +147,7 @@ def test_names_that_break_parsers(examine, edited):
 
 def test_stat_is_split_at_the_last_parenthesis(tmp_path):
     (tmp_path / "stat").write_bytes(b"7 (a) Z 1\n\xff(b) S 5 6 7 34816 -1 " + b"0 " * 13 + b"99 0\n")
-    assert procfs.read_stat(str(tmp_path)) == procfs.Stat("S", 5, 6, 7, 34816, 0, 0, 0, 99)
+    assert procfs.read_stat(str(tmp_path)) == procfs.Stat("S", 5, 6, 7, 34816, -1, 0, 0, 0, 99)
 
 
 @pytest.mark.parametrize("read", [procfs.read_stat, procfs.read_status, procfs.read_descriptors, procfs.threads])

@@ -358,7 +358,7 @@ def fuzz_stat(folder: Path, rng: random.Random) -> None:
     path, words = rest
     data = b"77 (" + _some_name(rng) + b") " + b" ".join(words) + b"\n"
     path.write_bytes(data)
-    expected = procfs.Stat("S", 10, 11, 12, 34816, 6, 13, 2, 999)
+    expected = procfs.Stat("S", 10, 11, 12, 34816, -1, 6, 13, 2, 999)
     if procfs.read_stat(str(folder)) != expected:
         raise Wrong(f"{shown(data)}: {procfs.read_stat(str(folder))}")
     data = damaged(rng, data)

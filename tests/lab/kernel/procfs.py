@@ -76,6 +76,7 @@ class Stat(NamedTuple):
     pgid: int
     sid: int
     terminal: int  # the device number, 0 for no controlling terminal
+    foreground: int  # the process group in the foreground of that terminal, -1 for none
     reaped: int  # minor page faults of children that it has waited for: more with every child
     system_time: int  # clock ticks that it has spent in system calls
     thread_count: int
@@ -98,6 +99,7 @@ def read_stat(folder):
         pgid=int(fields[2]),
         sid=int(fields[3]),
         terminal=int(fields[4]),
+        foreground=int(fields[5]),
         reaped=int(fields[8]),
         system_time=int(fields[12]),
         thread_count=int(fields[17]),

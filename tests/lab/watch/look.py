@@ -15,6 +15,7 @@ import psutil
 from lab.facts import FULL_DISK, OUT_OF_MEMORY, TOO_MANY_FILES, Descriptor, Identity, Process, Sockets
 from lab.kernel import procfs, sockets
 from lab.kernel.environ import read_environment
+from lab.kernel.openings import shared_openings
 from lab.kernel.process import Process as LiveProcess
 from lab.kernel.waiting import Calls, awaited_signals
 from lab.sandbox.launch import Launch
@@ -43,6 +44,7 @@ def read_process(
         blocked, awaited = _signals(launch.calls, process.living)
         cwd, cwd_text = process.directory()
         descriptors = process.descriptors() if with_descriptors else {}
+        shared = shared_openings(launch.outer(pid), descriptors) if descriptors else {}
         return Process(
             pid=pid,
             ppid=process.ppid(),
@@ -54,7 +56,11 @@ def read_process(
             cwd=cwd,
             cwd_text=cwd_text,
             program=process.program(),
-            descriptors={number: each for number, each in descriptors.items() if counts(each)},
+            descriptors={
+                number: each._replace(shared_with=shared.get(number, -1))
+                for number, each in descriptors.items()
+                if counts(each)
+            },
             blocked=blocked,
             ignored=process.signals("SigIgn"),
             caught=process.signals("SigCgt"),
@@ -98,6 +104,14 @@ def read_shell(launch: Launch) -> Process:
     )
 
 
+def foreground_group(launch: Launch) -> int:
+    """The process group in the foreground of the shell's terminal, 0 for none, or where the shell has ended."""
+    try:
+        return max(procfs.read_stat(f"{launch.proc}/{launch.shell}").foreground, 0)
+    except ProcessLookupError:
+        return 0
+
+
 def has_changed(launch: Launch, processes: Iterable[Process]) -> bool:
     """Whether one of them is not as it was when it was looked at, in what a program sets up and then keeps."""
     for process in processes:
@@ -116,7 +130,7 @@ def state_of(launch: Launch, pid: int) -> object:
             links = [os.readlink(f"{folder}/{name}") for name in ("cwd", "exe")]
             opened = os.listdir(folder + "/fd")
         umask = procfs.read_status(folder).umask
-        return stat._replace(state="", system_time=0), links, opened, umask
+        return stat._replace(state="", system_time=0, foreground=0), links, opened, umask
     except ProcessLookupError:
         return None
 

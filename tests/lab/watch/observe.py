@@ -30,6 +30,7 @@ from lab.watch.held import Holder
 from lab.watch.inside import from_inside
 from lab.watch.look import (
     files_of,
+    foreground_group,
     has_changed,
     identity,
     localhost,
@@ -152,6 +153,7 @@ async def _observe(launch: Launch, holder: Holder, name: str, awaited: Alarm | N
     found = read_processes(launch)
     living = [process for process in found.values() if process is not None]
     sockets = own_sockets(launch, living[-1], shell) if living else Sockets()
+    foreground = foreground_group(launch)
     launch.drain()
     pid_file = read_pid_file(launch)
     socket_mode = mode_of_socket(launch)
@@ -185,6 +187,7 @@ async def _observe(launch: Launch, holder: Holder, name: str, awaited: Alarm | N
         reaped={pid: status for pid, status in launch.reaped.items() if pid != launch.shell},
         said=Said(tuple(launch.messages), tuple(launch.notices), text_of(launch.printed), text_of(launch.errors)),
         piped=Piped(text_of(launch.piped), launch.pipe_closed),
+        foreground=foreground,
         pid_file=pid_file,
         socket_mode=socket_mode,
         sockets=sockets,
