@@ -6,6 +6,7 @@ never in a circle. From the ground up:
 
     toolbox, needs, faults       where things are; what a Python lacks; the system calls that are made to fail
     scene, course, deliver       what is asked for; the list of steps; writes the results into a file
+    messages                     messages to the log, as people read them
     facts, hindered, answers     all types of what was seen; what keeps the lab from looking; the files of a submission
     kernel/                      reads /proc
     sandbox/                     starts programs, and ends them
@@ -18,7 +19,9 @@ never in a circle. From the ground up:
     judge/verdict                what comes of the checks
     judge/                       compiles an answer, has it launched, and asks those two
     report                       the results, in words and as data
-    check, tour                  what learners call
+    picture                      what was seen, as boxes and arrows: text or an image
+    check, tour, stop, syslog    what learners call; `make log` is in syslog
+    inner_shell, trying          a shell in the sandbox; `make try`
     handouts                     what the handouts show, from real runs
     dev/                         what those call who work on the lab itself
     options                      what each command takes

@@ -7,6 +7,8 @@ from lab.checks.check import DOES_NOT_COMPILE
 from lab.checks.common import parsed, role, signal_name
 from lab.course import STEPS
 from lab.judge.examination import Workshop
+from lab.messages import LEVELS
+from lab.picture.drawing import terminal_name
 from lab.scene import Scene, Signals
 from lab.toolbox import SOLUTIONS, LabError, printable
 
@@ -16,8 +18,6 @@ HELD = Scene(signals=Signals.HELD)
 PROCESS_IDS = ("PID", "PPID", "PGID", "SID")
 
 SHORT = {"tty": "t", "file": "f", "pipe": "p", "socket": "s", "null": "n", "log": "l"}
-
-LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")  # syslog(3)
 
 
 class NothingToSee(LabError):
@@ -82,7 +82,7 @@ def _observe(answers, sandbox):
         scene = Scene(root=not workshop.pad.why_no_root())
         for answer in answers:
             try:
-                rows.append(_row(workshop.examinations[answer], scene))
+                rows.append(row_of(workshop.examinations[answer], scene))
             except NothingToSee as reason:
                 left_out.append(str(reason))
     finally:
@@ -117,7 +117,7 @@ def _aligned(text, width, column, margin):
     return gap + text.ljust(width)
 
 
-def _row(examination, scene):
+def row_of(examination, scene):
     """The row of one answer, launched in `scene`. Raises NothingToSee."""
     answer = examination.answer
     if not examination.build.compiles:
@@ -132,7 +132,7 @@ def _row(examination, scene):
         "PPID": str(p.ppid),
         "PGID": str(p.pgid),
         "SID": str(p.sid),
-        "TTY": _terminal_name(p.terminal),
+        "TTY": terminal_name(p.terminal) or "?",
         "umask": f"{p.umask:04o}",
         "cwd": printable(p.cwd_text) if o.world.sandboxed or p.cwd != o.shell.cwd else "(launch)",
         "descriptors": _descriptors(o, p),
@@ -153,14 +153,6 @@ def _row(examination, scene):
 def _is_child(o, process):
     """Whether the launched process forked it, and no child of that: it has started its session itself, or none."""
     return process.sid in (process.pid, o.shell.sid)
-
-
-def _terminal_name(device):
-    """As ps writes it: pts/0 for the major numbers 136 to 143, ? for none."""
-    if device == 0:
-        return "?"
-    major, minor = device >> 8 & 0xFFF, device & 0xFF | device >> 12 & 0xFFF00
-    return f"pts/{(major - 136) * 256 + minor}" if 136 <= major <= 143 else f"{major}:{minor}"
 
 
 def _descriptors(o, process):
