@@ -12,21 +12,26 @@ override ANSWERS := $(value ANSWERS)
 override SANDBOX := $(value SANDBOX)
 override V := $(value V)
 override JSON := $(value JSON)
+override KEEP := $(value KEEP)
+override SVG := $(value SVG)
 override PYTHON := $(value PYTHON)
 override TAPE := $(value TAPE)
 override CC := $(value CC)
 override CFLAGS := $(value CFLAGS)
-export STEP ANSWERS SANDBOX V JSON PYTHON TAPE CC
+export STEP ANSWERS SANDBOX V JSON KEEP SVG PYTHON TAPE CC
 
 PROGRAMS := $(patsubst %.c,build/%,$(wildcard steps/*.c solutions/*.c))
 
 .DEFAULT_GOAL := help
-.PHONY: help check tour build test proof matrix lint bench clean
+
+.PHONY: help check tour try log stop build test proof matrix lint bench clean
 
 help:
 	@echo 'make check [STEP=NN] [ANSWERS=DIR] check your answers: those in steps/, or in DIR; V=1 lists every check'
 	@echo 'make check JSON=FILE               the same, and the results as data: see tests/REPORT.md'
 	@echo 'make tour [ANSWERS=DIR]            the whole course in one table, from real processes'
+	@echo 'make try STEP=NN                   your own program, as the kernel sees it; KEEP=1 opens a shell beside it'
+	@echo 'make log, make stop                show what reaches the log; end what you left running from build/'
 	@echo 'make build                         compile all programs into build/, to try them by hand'
 	@echo 'make test                          test the lab itself; what is known of answers is judged from a tape'
 	@echo 'make test STEP=NN                  only what tells of this step: tests/run test --help tells more'
@@ -41,7 +46,7 @@ $(error write STEP=, ANSWERS= and V= in capitals)
 endif
 
 # With sh, because a file system may be mounted so that no program on it can be run.
-check tour test matrix lint bench:
+check tour try log stop test matrix lint bench:
 	@sh tests/run $@
 
 proof:

@@ -54,6 +54,27 @@ def run_tour(options):
     return tour(find_answers(options.answers), options.sandbox)
 
 
+def run_try(options):
+    """Start your own program, and show what the kernel says of it."""
+    from lab.trying import try_out
+
+    return try_out(options.answers, options.step, options.sandbox, options.keep, options.svg)
+
+
+def run_log(_options):
+    """Show the messages that reach the log, where nobody else reads them."""
+    from lab.syslog import show
+
+    return show()
+
+
+def run_stop(_options):
+    """End what was started by hand from build/, and still runs."""
+    from lab.stop import stop
+
+    return stop()
+
+
 def run_handouts(options):
     """Fill in what the handouts show, from real runs."""
     from lab.handouts import refresh
@@ -157,6 +178,9 @@ def run_verdicts(options):
 COMMANDS = {
     "check": run_check,
     "tour": run_tour,
+    "try": run_try,
+    "log": run_log,
+    "stop": run_stop,
     "handouts": run_handouts,
     "gallery": run_gallery,
     "mutants": run_mutants,

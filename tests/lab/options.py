@@ -47,6 +47,25 @@ def _tour(parser: Parser) -> None:
     _add_answers(parser, SOLUTIONS)
 
 
+def _try(parser: Parser) -> None:
+    _add_sandbox(parser)
+    _add_answers(parser, SKELETONS)
+    _add_step(parser)
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        default=os.environ.get("KEEP", "0") not in ("", "0"),
+        help="then open a shell where the program runs (or KEEP=1)",
+    )
+    parser.add_argument(
+        "--svg",
+        action=OnlyOnce,
+        default=os.environ.get("SVG") or None,
+        metavar="FILE",
+        help="write the picture as an image, too (or SVG=FILE)",
+    )
+
+
 def _test(parser: Parser) -> None:
     _add_step(parser)
     parser.add_argument(
@@ -162,6 +181,7 @@ OPTIONS: dict[str, Callable[[Parser], None]] = {
     "pack": _pack,
     "test": _test,
     "tour": _tour,
+    "try": _try,
     "verdicts": _verdicts,
 }
 
