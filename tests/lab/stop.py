@@ -16,6 +16,7 @@ import psutil
 from lab.toolbox import BUILD, printable
 
 PATIENCE = 3.0  # seconds to exit after SIGTERM
+TURN = 0.01  # seconds between two looks
 _DELETED = " (deleted)"
 
 
@@ -34,10 +35,10 @@ def stop() -> int:
         print("Nothing that was started from build/ is running.")
     for each in mine:
         _send(each.process, psutil.Process.terminate)
-    _, stubborn = psutil.wait_procs([each.process for each in mine], timeout=PATIENCE)
+    stubborn = _alive_after(PATIENCE, [each.process for each in mine])
     for process in stubborn:
         _send(process, psutil.Process.kill)
-    _, left = psutil.wait_procs(stubborn, timeout=PATIENCE)
+    left = _alive_after(PATIENCE, stubborn)
     for each in mine:
         how = "ended"
         if each.process in left:
@@ -94,6 +95,22 @@ def _send(process: psutil.Process, signal_of: object) -> None:
         signal_of(process)  # type: ignore[operator]
     except psutil.NoSuchProcess:
         pass
+
+
+def _alive_after(seconds: float, processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that have not ended when so many seconds are over; it comes back as soon as all have."""
+    deadline = time.monotonic() + seconds
+    while (alive := [each for each in processes if not _has_ended(each)]) and time.monotonic() < deadline:
+        time.sleep(TURN)
+    return alive
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """A zombie has: its parent has only not asked yet how."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _state(process: psutil.Process) -> str:

@@ -72,7 +72,7 @@ def _show(
         except NothingToSee:
             pass  # the picture tells what became of it
     width = text_width()
-    print(f"{answer.step.name}: {answer.step.title}\n")
+    print("\n".join(textwrap.wrap(f"{answer.step.name}: {answer.step.title}", width)), end="\n\n")
     if YOURS in rows:
         print(_beside(rows, width))
     earlier = found[BEFORE].observation(scene) if BEFORE in found else None
@@ -92,7 +92,8 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise LabError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}") from error
-    print(printable(f"\nThe picture is in {path}."))
+    print()
+    print(printable(f"The picture is in {path}."))
 
 
 def text_width() -> int:
