@@ -24,13 +24,14 @@ PROGRAMS := $(patsubst %.c,build/%,$(wildcard steps/*.c solutions/*.c))
 
 .DEFAULT_GOAL := help
 
-.PHONY: help check tour try log stop build test proof matrix lint bench clean
+.PHONY: help check tour try demo log stop build test proof matrix lint bench clean
 
 help:
 	@echo 'make check [STEP=NN] [ANSWERS=DIR] check your answers: those in steps/, or in DIR; V=1 lists every check'
 	@echo 'make check JSON=FILE               the same, and the results as data: see tests/REPORT.md'
 	@echo 'make tour [ANSWERS=DIR]            the whole course in one table, from real processes'
 	@echo 'make try STEP=NN                   your own program, as the kernel sees it; KEEP=1 opens a shell beside it'
+	@echo 'make demo STEP=NN                  the damage without a step, and the same with it'
 	@echo 'make log, make stop                show what reaches the log; end what you left running from build/'
 	@echo 'make build                         compile all programs into build/, to try them by hand'
 	@echo 'make test                          test the lab itself; what is known of answers is judged from a tape'
@@ -46,7 +47,7 @@ $(error write STEP=, ANSWERS= and V= in capitals)
 endif
 
 # With sh, because a file system may be mounted so that no program on it can be run.
-check tour try log stop test matrix lint bench:
+check tour try demo log stop test matrix lint bench:
 	@sh tests/run $@
 
 proof:

@@ -21,7 +21,8 @@ never in a circle. From the ground up:
     report                       the results, in words and as data
     picture                      what was seen, as boxes and arrows: text or an image
     check, tour, stop, syslog    what learners call; `make log` is in syslog
-    inner_shell, trying          a shell in the sandbox; `make try`
+    inner_shell, trying, typed   a shell in the sandbox; `make try`; types commands into such a shell
+    demo                         the damage without a step, and the same with it
     handouts                     what the handouts show, from real runs
     dev/                         what those call who work on the lab itself
     options                      what each command takes

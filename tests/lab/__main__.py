@@ -61,6 +61,15 @@ def run_try(options):
     return try_out(options.answers, options.step, options.sandbox, options.keep, options.svg)
 
 
+def run_demo(options):
+    """Show the damage without a step, and the same with it."""
+    from pathlib import Path
+
+    from lab.demo.show import demo
+
+    return demo(options.step, Path(options.answers) if options.answers else None)
+
+
 def run_log(_options):
     """Show the messages that reach the log, where nobody else reads them."""
     from lab.syslog import show
@@ -179,6 +188,7 @@ COMMANDS = {
     "check": run_check,
     "tour": run_tour,
     "try": run_try,
+    "demo": run_demo,
     "log": run_log,
     "stop": run_stop,
     "handouts": run_handouts,

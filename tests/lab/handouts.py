@@ -15,7 +15,6 @@ login shell in a sandbox: so the PIDs are small, and the same every time.
 """
 
 import re
-import time
 
 from lab.answers import Answer, find_step
 from lab.checks import usual
@@ -27,14 +26,12 @@ from lab.sandbox.server import Launchpad, NoRoot
 from lab.scene import Scene
 from lab.toolbox import ROOT, LabError
 from lab.tour import observe_steps, table
+from lab.typed import typed
 
 BLOCK = re.compile(
     r"^<!-- (?P<what>run|tour|check)(?P<words>[^\n]*) -->\n```(?P<language>\w+)\n(?P<body>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
-
-RUN_TIME = 30  # seconds for the commands of one block
-MARK = "\x1e"
 
 
 class Handouts:
@@ -89,29 +86,6 @@ class Handouts:
             if answer.path not in self._programs:
                 self._programs[answer.path] = builder.build(answer).program
         return [(self._programs[answer.path], 0o755, f"build/{name}") for name, answer in zip(named, answers)]
-
-
-def typed(pad, commands, files, scene=Scene(), started=lambda launch: None):
-    """What each of the commands printed, when typed into one bash with job control, in the login shell's place.
-
-    `files` are (bytes, mode, name) to be found in its working directory;
-    `started` is called with the Launch. Raises LabError if they do not end
-    within RUN_TIME seconds.
-    """
-    script = ["set -m; export COLUMNS=100", *(f"{command}\nprintf '{MARK}'" for command in commands)]
-    files = [("\n".join(script).encode() + b"\n", 0o644, ".script"), *files]
-    with pad.shell(files, ["bash", ".script"], scene) as launch:
-        started(launch)
-        deadline = time.monotonic() + RUN_TIME
-        while launch.printed.count(MARK.encode()) < len(commands):
-            launch.pump(0.1)
-            if time.monotonic() > deadline:
-                break
-        printed = launch.printed.decode("utf-8", "replace").replace("\r\n", "\n").split(MARK)
-    if len(printed) <= len(commands):
-        stuck = commands[len(printed) - 1]
-        raise LabError(f"this did not end within {RUN_TIME} s: {stuck}, and printed: {printed[-1]}")
-    return printed[: len(commands)]
 
 
 def paths():

@@ -66,6 +66,17 @@ def _try(parser: Parser) -> None:
     )
 
 
+def _demo(parser: Parser) -> None:
+    parser.add_argument(
+        "--answers",
+        action=OnlyOnce,
+        default=os.environ.get("ANSWERS") or None,
+        metavar="DIR",
+        help="show the program of the step in this folder (or ANSWERS=DIR; default: the solution)",
+    )
+    _add_step(parser)
+
+
 def _test(parser: Parser) -> None:
     _add_step(parser)
     parser.add_argument(
@@ -173,6 +184,7 @@ def _add_until(parser: Parser) -> None:
 OPTIONS: dict[str, Callable[[Parser], None]] = {
     "bench": _bench,
     "check": _check,
+    "demo": _demo,
     "distributions": _distributions,
     "fuzz": _fuzz,
     "gallery": _gallery,

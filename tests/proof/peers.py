@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lab.course import step_called
-from lab.handouts import typed
 from lab.toolbox import ENVIRONMENT, SOLUTIONS
+from lab.typed import typed
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin:/usr/lib/systemd:/lib/systemd"
 

@@ -14,8 +14,8 @@ from peers import SERVICE, SOON, UNITS, installed, own_group, typed_under_system
 
 from lab.answers import Answer
 from lab.course import lineage, step_called
-from lab.handouts import typed
 from lab.toolbox import SOLUTIONS
+from lab.typed import typed
 
 START_STOP_DAEMON = installed("start-stop-daemon")
 RSYSLOGD = installed("rsyslogd")

@@ -10,11 +10,11 @@ import pytest
 from lab.answers import Answer, code
 from lab.checks import added, expectations, since, usual
 from lab.course import START, STEPS, before, lineage, origin, step_called
-from lab.handouts import typed
 from lab.judge.examination import Examination
 from lab.judge.verdict import FAILED, PASSED
 from lab.report.text import explain
 from lab.toolbox import ROOT, SKELETONS, SOLUTIONS
+from lab.typed import typed
 
 MAX_DIFF = {"recipe": 80, "beyond": 80, "modern": 130}  # lines of code that a step of a part may change: an alarm
 MAX_FUNCTION = 40  # lines, with comments: an alarm
