@@ -9,6 +9,10 @@ by hand:
     <!-- tour NN_name NN_name -->     a ```text block: those rows of the tour, all
                                       of them if none is named
     <!-- check steps/NN_name.c -->    a ```text block: what a check says of it
+    <!-- picture NN_name PARTS -->    a ```text block: the picture of what the
+                                      solution leaves, with what it changes; if
+                                      parts of it are named, these alone, such as
+                                      sessions and notes: see picture/layout.py
 
 The commands of one block run in one bash with job control, in the place of the
 login shell in a sandbox: so the PIDs are small, and the same every time.
@@ -18,18 +22,21 @@ import re
 
 from lab.answers import Answer, find_step
 from lab.checks import usual
-from lab.course import STEPS
+from lab.course import STEPS, before
 from lab.judge.compiling import Builder
 from lab.judge.examination import Workshop
+from lab.picture.drawing import drawing_of
+from lab.picture.layout import PARTS
+from lab.picture.text import as_text
 from lab.report.text import describe, progress
 from lab.sandbox.server import Launchpad, NoRoot
 from lab.scene import Scene
-from lab.toolbox import ROOT, LabError
+from lab.toolbox import ROOT, SOLUTIONS, LabError
 from lab.tour import observe_steps, table
 from lab.typed import typed
 
 BLOCK = re.compile(
-    r"^<!-- (?P<what>run|tour|check)(?P<words>[^\n]*) -->\n```(?P<language>\w+)\n(?P<body>.*?)^```$",
+    r"^<!-- (?P<what>run|tour|check|picture)(?P<words>[^\n]*) -->\n```(?P<language>\w+)\n(?P<body>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 
@@ -49,7 +56,9 @@ class Handouts:
         return BLOCK.sub(self._fill, text)
 
     def _fill(self, match):
-        fill = {"run": self._run, "tour": self._tour, "check": self._check}[match["what"]]
+        fill = {"run": self._run, "tour": self._tour, "check": self._check, "picture": self._picture}[
+            match["what"]
+        ]
         body = fill(match["words"].split(), match["body"])
         return f"<!-- {match['what']}{match['words']} -->\n```{match['language']}\n{body}```"
 
@@ -76,6 +85,24 @@ class Handouts:
             return f"{describe(judged)}\n\n{progress([judged], [], alone=True)}\n"
         finally:
             workshop.close()
+
+    def _picture(self, words, _body):
+        name, *parts = words
+        unknown = [part for part in parts if part not in PARTS]
+        if unknown:
+            raise LabError(f"a picture has no part {unknown[0]!r}. It has {', '.join(PARTS)}")
+        step = find_step(name)
+        earlier = before(step)
+        answers = {each: Answer(each, SOLUTIONS / each.file) for each in (earlier, step) if each}
+        workshop = Workshop(list(answers.values()))
+        try:
+            if workshop.pad.why_no_root():
+                raise NoRoot(workshop.pad.why_no_root())
+            scene = Scene(root=True)
+            seen = {each: workshop.examinations[answer].observation(scene) for each, answer in answers.items()}
+        finally:
+            workshop.close()
+        return as_text(drawing_of(seen[step], seen.get(earlier)), parts=parts or PARTS)
 
     def programs(self, commands):
         """The programs that the commands name, as `make build` makes them: (bytes, mode, name)."""

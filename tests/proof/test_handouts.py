@@ -8,7 +8,7 @@ import pytest
 from lab.course import START, STEPS
 from lab.handouts import BLOCK, Handouts, paths
 from lab.sandbox.server import NoRoot
-from lab.toolbox import ROOT
+from lab.toolbox import ROOT, LabError
 
 SECTIONS = [
     "The problem",
@@ -81,3 +81,18 @@ def test_every_directive_is_understood():
     for path in paths():
         text = path.read_text(encoding="utf-8")
         assert len(re.findall(r"^<!-- ", text, re.MULTILINE)) == len(BLOCK.findall(text)), path.name
+
+
+def test_a_stale_picture_is_drawn_again(handouts):
+    stale = "<!-- picture 03_setsid sessions -->\n```text\nit was otherwise\n```\n"
+    try:
+        fresh = handouts.fresh(stale)
+    except NoRoot as reason:
+        pytest.skip(str(reason))
+    assert "it was otherwise" not in fresh
+    assert "session 4, no terminal  NEW" in fresh and "open descriptors" not in fresh, "sessions alone were asked for"
+
+
+def test_a_picture_has_only_the_parts_that_there_are(handouts):
+    with pytest.raises(LabError, match="a picture has no part 'boxes'. It has sessions, parents"):
+        handouts.fresh("<!-- picture 03_setsid boxes -->\n```text\n```\n")

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
-from typing import NamedTuple, Sequence
+from typing import Collection, NamedTuple, Sequence
 
 from lab.picture.drawing import Branch, Drawing, Group, Member, Opening, Session, Table, Told
 from lab.toolbox import printable
+
+SESSIONS, PARENTS, DESCRIPTORS, MESSAGES, NOTES = "sessions", "parents", "descriptors", "messages", "notes"
+PARTS = (SESSIONS, PARENTS, DESCRIPTORS, MESSAGES, NOTES)  # of a picture, from top to bottom
 
 COLUMNS = 72  # that a picture has at most
 MOST = 3  # lines of one message
@@ -71,17 +74,17 @@ class Block:
         return Block(self.width + x, self.height + y, boxes, texts)
 
 
-def layout(drawing: Drawing, strokes: Strokes, columns: int) -> Block:
-    """The picture, no wider than so many columns, and no wider than COLUMNS."""
+def layout(drawing: Drawing, strokes: Strokes, columns: int, parts: Collection[str] = PARTS) -> Block:
+    """The picture, or some of its PARTS, no wider than so many columns, and no wider than COLUMNS."""
     width = min(columns, COLUMNS)
-    blocks = [
-        _beside([_session(each, width) for each in drawing.sessions], width),
-        _tree(drawing.tree, strokes, width),
-        *(_table(each, strokes, width) for each in drawing.tables),
-        _told(drawing.told, strokes, width),
-        _notes(drawing, width),
-    ]
-    return _below([block for block in blocks if block.height], gap=1)
+    blocks = {
+        SESSIONS: _beside([_session(each, width) for each in drawing.sessions], width),
+        PARENTS: _tree(drawing.tree, strokes, width),
+        DESCRIPTORS: _below([_table(each, strokes, width) for each in drawing.tables], gap=1),
+        MESSAGES: _told(drawing.told, strokes, width),
+        NOTES: _notes(drawing, width),
+    }
+    return _below([blocks[part] for part in PARTS if part in parts and blocks[part].height], gap=1)
 
 
 # ---- how blocks are put together --------------------------------------------------------

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Collection
+
 from lab.picture.drawing import Drawing
-from lab.picture.layout import BOXES, COLUMNS, Box, Strokes, layout
+from lab.picture.layout import BOXES, COLUMNS, PARTS, Box, Strokes, layout
 
 
-def as_text(drawing: Drawing, strokes: Strokes = BOXES, columns: int = COLUMNS) -> str:
+def as_text(
+    drawing: Drawing, strokes: Strokes = BOXES, columns: int = COLUMNS, parts: Collection[str] = PARTS
+) -> str:
     """The picture, with a newline behind each line; no line has more than `columns` characters."""
-    page = layout(drawing, strokes, columns)
+    page = layout(drawing, strokes, columns, parts)
     rows = [[" "] * page.width for _ in range(page.height)]
     for box in page.boxes:
         _paint_box(rows, box, strokes)
