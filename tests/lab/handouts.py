@@ -102,7 +102,8 @@ class Handouts:
             seen = {each: workshop.examinations[answer].observation(scene) for each, answer in answers.items()}
         finally:
             workshop.close()
-        return as_text(drawing_of(seen[step], seen.get(earlier)), parts=parts or PARTS)
+        drawing = drawing_of(seen[step], seen[earlier] if earlier else None)
+        return as_text(drawing, parts=parts or PARTS)
 
     def programs(self, commands):
         """The programs that the commands name, as `make build` makes them: (bytes, mode, name)."""
