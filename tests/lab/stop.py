@@ -52,8 +52,12 @@ def stop() -> int:
     return 1 if left or others else 0
 
 
+PROGRAMS = ("steps", "solutions")  # where `make build` puts them; what else is in build/ is the lab's own
+
+
 def find(build: Path) -> tuple[list[Running], list[Running]]:
-    """What runs a program from below the folder `build`: what may be signalled, and what may not."""
+    """What runs a program that was compiled into the folder `build`: what may be signalled, and what may not."""
+    folders = [build.resolve() / name for name in PROGRAMS]
     mine: list[Running] = []
     others: list[Running] = []
     for process in psutil.process_iter():
@@ -63,10 +67,14 @@ def find(build: Path) -> tuple[list[Running], list[Running]]:
             path = _named(process)
         except OSError:
             continue  # it has ended, or is part of the kernel
-        if Path(path).is_relative_to(build):
+        if not any(Path(path).is_relative_to(folder) for folder in folders):
+            continue
+        try:
             age = max(0.0, time.time() - process.create_time())
-            running = Running(process, str(Path(path).relative_to(build.parent)), age)
-            (mine if _may_signal(process) else others).append(running)
+        except psutil.Error:
+            continue  # it has ended
+        running = Running(process, str(Path(path).relative_to(build.resolve().parent)), age)
+        (mine if _may_signal(process) else others).append(running)
     return mine, others
 
 

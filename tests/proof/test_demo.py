@@ -10,9 +10,10 @@ from conftest import run_lab, take_signals, wait_for
 from test_seeing import Terminal, none_is_left
 
 from lab.course import START, STEPS, before, step_called
+from lab.demo import show
 from lab.demo.acts import Told
 from lab.demo.show import DEMOS, conclusion
-from lab.toolbox import ROOT, SKELETONS, SOLUTIONS
+from lab.toolbox import ROOT, SKELETONS, SOLUTIONS, LabError
 
 RACE = "This time no damage was done, with either program. It is a race: try it again."
 SETSID = step_called("setsid")
@@ -127,3 +128,9 @@ def test_a_program_that_does_not_compile(tmp_path):
     source.write_text(source.read_text().replace("setsid()", "set_sid()"))
     done = run_lab("demo", "--step", "3", "--answers", tmp_path)
     assert done.returncode == 2 and re.search(r"does not compile: make check STEP=3 tells why$", done.stderr.strip())
+
+
+def test_a_missing_tool_is_named(monkeypatch):
+    monkeypatch.setitem(show.ENVIRONMENT, "PATH", "/nowhere")
+    with pytest.raises(LabError, match="this demonstration needs bash. Debian, Ubuntu: apt install bash"):
+        show.demo("3", None)

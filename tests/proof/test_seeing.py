@@ -229,6 +229,7 @@ def test_stop_ends_what_runs_from_build_and_nothing_else(build, tmp_path):
     mine, deaf = start(WAITS, folder / "steps" / SETSID.name), start(DEAF, folder / "steps" / "deaf")
     (tmp_path / "elsewhere").mkdir()
     same_name = start(WAITS, tmp_path / "elsewhere" / SETSID.name)
+    of_the_lab = start(WAITS, folder / "launcher")
     wait_for(lambda: b"deaf" in open(f"/proc/{deaf.pid}/comm", "rb").read())
     (folder / "steps" / SETSID.name).unlink()  # as when it is compiled anew
     done = run_stop(folder)
@@ -238,6 +239,7 @@ def test_stop_ends_what_runs_from_build_and_nothing_else(build, tmp_path):
     assert re.fullmatch(rf"build/steps/{SETSID.name}, PID {mine.pid}, \d+ seconds? old: ended", lines[0])
     assert re.fullmatch(rf"build/steps/deaf, PID {deaf.pid}, \d+ seconds? old: ended by SIGKILL, .*", lines[1])
     assert mine.wait() == -signal.SIGTERM and deaf.wait() == -signal.SIGKILL and same_name.poll() is None
+    assert of_the_lab.poll() is None, "make check in another window needs it"
     assert run_stop(folder).stdout == "Nothing that was started from build/ is running.\n"
 
 

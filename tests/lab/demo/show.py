@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import tempfile
 import textwrap
 from pathlib import Path
@@ -16,12 +18,24 @@ from lab.messages import described
 from lab.sandbox.launch import Launch
 from lab.sandbox.server import Launchpad
 from lab.scene import Scene
-from lab.toolbox import SKELETONS, SOLUTIONS, LabError, printable
+from lab.toolbox import ENVIRONMENT, SKELETONS, SOLUTIONS, LabError, printable
 from lab.trying import text_width
 from lab.typed import typed
 
 DEMOS = {demo.step: demo for demo in (*recipe.DEMOS, *beyond.DEMOS, *modern.DEMOS)}
 COMM = 15  # bytes that the kernel keeps of a program's name: comm in proc(5)
+
+# (a program that the commands call, its package in Debian)
+TOOLS = (
+    ("bash", "bash"),
+    ("ps", "procps"),
+    ("pgrep", "procps"),
+    ("script", "bsdutils"),
+    ("unshare", "util-linux"),
+    ("umount", "mount"),
+    ("python3", "python3"),
+    ("timeout", "coreutils"),
+)
 
 # What the commands may use. Each ends after some seconds in any case.
 #   soon COMMAND   waits until the command succeeds
@@ -86,6 +100,7 @@ def demo(step_text: str | None, folder: Path | None) -> int:
     if not pad.is_sandboxed():
         raise LabError(f"a demonstration takes a sandbox, and there is none: {pad.why_not}")
     shown = DEMOS[step.word]
+    _look_at_tools(shown)
     if shown.as_root and pad.why_no_root():
         raise LabError(f"this demonstration is about root: {pad.why_no_root()}")
     width = text_width()
@@ -105,6 +120,15 @@ def demo(step_text: str | None, folder: Path | None) -> int:
     if earlier is not None:
         _print(conclusion(step, told[0], told[1], shown.is_race), width)
     return 0
+
+
+def _look_at_tools(shown: Demo) -> None:
+    """Raises LabError where a program is missing that the demonstration calls."""
+    text = " ".join(["bash ps pgrep", *shown.commands]).replace("client", "python3").replace("pass_socket", "python3")
+    for tool, package in TOOLS:
+        is_called = re.search(rf"\b{tool}\b", text)
+        if is_called and shutil.which(tool, path=ENVIRONMENT["PATH"]) is None:
+            raise LabError(f"this demonstration needs {tool}. Debian, Ubuntu: apt install {package}")
 
 
 def conclusion(step: Step, first: Told, second: Told, is_race: bool) -> str:
