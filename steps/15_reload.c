@@ -373,7 +373,7 @@ static void read_options(int argc, char *argv[])
         case 'u':
             user = find_user(optarg);
             break;
-        /* TODO: take -c FILE. */
+        /* TODO: take -c FILE. The string above names it too, and usage(). */
         default:
             usage(argv[0]);
         }

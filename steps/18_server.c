@@ -556,7 +556,8 @@ static void read_options(int argc, char *argv[])
     int option;
     while ((option = getopt(argc, argv, "p:u:c:")) != -1)
         switch (option) {
-        /* TODO: take -l ADDRESS. A name that begins with @ is wrong usage. */
+        /* TODO: take -l ADDRESS. The string above names it too, and usage().
+           A name that begins with @ is wrong usage. */
         case 'p':
             pid_file = absolute(optarg);
             break;

@@ -934,6 +934,7 @@ int main(int argc, char *argv[])
             break;
         case SIGTERM:
             stop();
-            /* TODO 5: stop on Ctrl-C (SIGINT), too. */
+            /* TODO 5: stop on Ctrl-C (SIGINT), too. hold_signals() has to hold
+               it as well. */
         }
 }
