@@ -40,14 +40,14 @@ def _second_fork(seen: Seen) -> Told:
             "terminal.",
         )
     return Told(
-        False, "The daemon lives on. It leads no session, so the terminal that it opened is only a file to it."
+        False, "The daemon is still running. It leads no session, so the terminal that it opened is only a file to it."
     )
 
 
 SECOND_FORK = Demo(
     step="second_fork",
     begins="The daemon gets something to do: it opens a terminal, as if it were any file. Then somebody presses Ctrl-C "
-    "on that terminal. Watch whether the daemon lives on.",
+    "on that terminal. Watch whether the daemon stays alive.",
     adds='(void)open("/home/lab/terminal", O_RDWR);',
     includes=("fcntl.h",),
     commands=(

@@ -63,7 +63,7 @@ def _fork(seen: Seen) -> Told:
         return Told(True, "The caller had to wait, and after two seconds timeout(1) ended the program (status 124).")
     if seen.last != "1":
         return Told(True, f"The caller can go on, but {seen.last} processes of the program are left.")
-    return Told(False, "The caller can go on at once, and a process of the program lives on.")
+    return Told(False, "The caller can go on at once, and a process of the program stays alive.")
 
 
 FORK = Demo(
@@ -81,13 +81,13 @@ def _setsid(seen: Seen) -> Told:
             "The daemon is gone. Ctrl-C sends SIGINT to the whole process group in the foreground of the terminal, and "
             "the daemon is still in that group.",
         )
-    return Told(False, "The daemon lives on. It is in a session of its own, and no key of that terminal reaches it.")
+    return Told(False, "The daemon is still running. It is in a session of its own, and no key of that terminal reaches it.")
 
 
 SETSID = Demo(
     step="setsid",
     begins="In a terminal window a shell starts the program, and goes on to something else. Then somebody presses "
-    "Ctrl-C. Watch whether the daemon lives on.",
+    "Ctrl-C. Watch whether the daemon stays alive.",
     commands=(
         "(soon pgrep -x sleep; rest {comm}; printf '\\003') | script -qc 'sh -c \"{program}; sleep 60\"' /dev/null",
         " rest {comm}",

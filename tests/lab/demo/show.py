@@ -109,7 +109,7 @@ def demo(step_text: str | None, folder: Path | None) -> int:
     earlier = before(step)
     programs = _programs(pad, shown, step, earlier, folder)
     if shown.adds:
-        _print("What it does more, just before it waits in pause():", width)
+        _print("This code is added to both programs. They run it just before they wait in pause():", width)
         print(textwrap.indent("\n".join(filter(None, (shown.declares, shown.adds))), "    "), end="\n\n")
     told = []
     for each, program in programs.items():
