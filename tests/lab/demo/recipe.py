@@ -81,7 +81,9 @@ def _setsid(seen: Seen) -> Told:
             "The daemon is gone. Ctrl-C sends SIGINT to the whole process group in the foreground of the terminal, and "
             "the daemon is still in that group.",
         )
-    return Told(False, "The daemon is still running. It is in a session of its own, and no key of that terminal reaches it.")
+    return Told(
+        False, "The daemon is still running. It is in a session of its own, and no key of that terminal reaches it."
+    )
 
 
 SETSID = Demo(

@@ -54,7 +54,8 @@ NO_WAY_BACK = "the lab makes the daemon call both (with ptrace), and both fail w
 NO_MORE_OPEN = "the same descriptors as without -u, and no other one"
 
 ENDS_AS_IF_WELL = (
-    "The first process exits with status 0. Exit with another status, so that the caller notices the failure."
+    "The first process exits with status 0, so its caller takes the failed start for a success. Exit with another "
+    "status. If your program does that, it says too early that it is ready: say so only after everything that can fail."
 )
 
 

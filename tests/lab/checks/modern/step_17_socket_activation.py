@@ -506,7 +506,8 @@ def hears_clients_out(o: Observation, p: Process) -> Finding:
 
 CLOSED_TOO_EARLY = (
     "Your program calls close() while bytes of the client are still unread, and the kernel answers with a reset. Over "
-    "TCP the client may even lose the greeting. Call shutdown(fd, SHUT_WR), read until end of file, then close."
+    "TCP the client may even lose the greeting. Call shutdown(fd, SHUT_WR), and have poll() watch the client. Read "
+    "when it reports the client, and close the descriptor at end of file."
 )
 
 RESTS_MEANWHILE = (
@@ -542,7 +543,8 @@ def why_it_does_not_wait(o: Observation, came: CameInVain) -> str:
     if o.after.status is not None:
         return (
             f"The process {ended(o.after.status)} when accept() failed with EMFILE, because no descriptor was left. "
-            "That passes when a connection is closed. Log the error, wait, and go on."
+            "There is one again when a connection is closed. Close the client that has been here longest, or log the "
+            "error, wait, and go on."
         )
     if not came.rested:
         return (

@@ -49,8 +49,8 @@ def why_the_greeting_is_another(o: Observation) -> str:
     texts = [each.text for each in served(o)]
     if texts[1:] == [f"{OLD}\n"]:
         return (
-            "After SIGHUP clients still get the old greeting. Most likely your program reads FILE again, but does not "
-            "replace the text that it sends. Send the greeting that FILE holds now."
+            "After SIGHUP clients still get the old greeting. Most likely your program reads FILE again, but still "
+            "sends a line that it made before. Make the line anew for each client."
         )
     if texts[:1] == [HELLO]:
         return (

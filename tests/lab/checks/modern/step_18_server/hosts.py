@@ -252,7 +252,7 @@ def port_too_high(o: Observation) -> Finding:
     return unless_address_refused(
         o,
         "Most likely your program gives the port to getaddrinfo() without a test. glibc keeps only 16 bits of the "
-        "number, so 70000 becomes 4464, and no client looks there. Refuse a number above 65535.",
+        "number, so 70000 becomes 4464, and no client looks there. Take digits only, and a number from 1 to 65535.",
     )
 
 

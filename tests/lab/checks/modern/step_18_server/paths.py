@@ -88,7 +88,8 @@ def why_the_path_is_wrong(o: Observation) -> str | None:
     if are_greeted and stopped_well(o) and SOCKET in remains(o):
         return (
             f"Clients are served, but {SOCKET} is still there after SIGTERM. bind() makes this name, and it stays "
-            "until unlink() removes it. Call unlink() when your program stops."
+            "until unlink() removes it. Call unlink() when your program stops, for example in a function that you give "
+            "to atexit()."
         )
     return None
 
@@ -122,8 +123,8 @@ def why_the_mode_is_another(mode: int | None) -> str:
             "there. Call chmod() with 0666 after bind()."
         )
     return (
-        "Only a process with write permission may connect to the socket. The mode must not depend on the umask. Call "
-        "chmod() with 0666 after bind()."
+        "Only a process with write permission may connect to the socket. Most likely the mode in your chmod() is "
+        "another one, or the umask has taken these bits. Call chmod() with 0666 after bind()."
     )
 
 
@@ -142,7 +143,8 @@ def long_name(o: Observation) -> Finding:
         (HELLO,),
         f"a client at a name of 100 characters: {GREETED}",
         "sun_path has room for 108 bytes. Most likely your program puts the directory of the start before the name, "
-        "and both together are too long. Change to that directory, bind() the name alone, and change back to /.",
+        "and both together are too long. Change to that directory, bind() the name alone, and change back to /. If "
+        "your program does that, look at the length that it tests: the name alone counts.",
     )
 
 
@@ -201,8 +203,9 @@ def no_socket_there(o: Observation) -> Finding:
 def why_it_starts_at_a_file(o: Observation) -> str:
     if o.process is not None and o.sockets.listeners:
         return (
-            "Your program removed a regular file that may be important to somebody. connect() fails with ECONNREFUSED "
-            "there too, as where nobody serves. Before unlink(), call lstat(), and test with S_ISSOCK()."
+            "Your program removed a regular file that may be important to somebody. Call unlink() only if connect() "
+            "fails with ECONNREFUSED, and lstat() with S_ISSOCK() says that it is a socket. connect() alone is not "
+            "enough, because it fails in the same way at a regular file."
         )
     return (
         "Your program keeps running, but it cannot listen at a regular file. Most likely it ignores that bind() "
@@ -323,8 +326,9 @@ def leaves_others_path(o: Observation) -> Finding:
     )
     if SOCKET not in o.after.files:
         return wrong.instead(
-            "Your program removes whatever has this name. Another daemon may have made it meanwhile. Look with stat() "
-            "right after bind(), and before unlink() compare st_dev and st_ino."
+            "Your program removes whatever has this name. Another daemon may have made it meanwhile. Call stat() for "
+            "the path right after bind(), and again before unlink(), and compare st_dev and st_ino. fstat() of the "
+            "socket gives other numbers."
         )
     return wrong
 
