@@ -5,8 +5,8 @@ lies above or on its own floor. Only modules of one folder know each other, and
 never in a circle. From the ground up:
 
     toolbox, needs, faults       where things are; what a Python lacks; the system calls that are made to fail
-    scene, course, deliver       what is asked for; the list of steps; writes the results into a file
-    messages                     messages to the log, as people read them
+    scene, course, deliver, messages    what is asked for; the list of steps; writes the results into a file; messages
+                                 to the log, as people read them
     facts, hindered, answers     all types of what was seen; what keeps the lab from looking; the files of a submission
     kernel/                      reads /proc
     sandbox/                     starts programs, and ends them
@@ -18,10 +18,9 @@ never in a circle. From the ground up:
     judge/plan                   which launches the checks of an answer need
     judge/verdict                what comes of the checks
     judge/                       compiles an answer, has it launched, and asks those two
-    report                       the results, in words and as data
-    picture                      what was seen, as boxes and arrows: text or an image
-    check, tour, stop, syslog    what learners call; `make log` is in syslog
-    inner_shell, trying, typed   a shell in the sandbox; `make try`; types commands into such a shell
+    report, picture              the results, in words and as data; what was seen, as boxes and arrows
+    check, tour, stop, syslog, inner_shell    what learners call; `make log` is in syslog; a shell in the sandbox
+    trying, typed                `make try`; types commands into a shell in the sandbox
     demo                         the damage without a step, and the same with it
     handouts                     what the handouts show, from real runs
     dev/                         what those call who work on the lab itself

@@ -15,6 +15,7 @@ import struct
 from pathlib import Path
 from typing import Iterator
 
+from lab.course import step_called
 from lab.messages import described
 from lab.toolbox import LabError
 
@@ -62,7 +63,8 @@ def _bound(device: Path) -> socket.socket:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise LabError(f"{device}: {(error.strerror or str(error)).lower()}") from error
         raise LabError(
-            f"nobody reads {device}, and you may not make it. To see what your program says: make try STEP=7 KEEP=1"
+            f"nobody reads {device}, and you may not make it. To see what your program says: make try "
+            f"STEP={step_called('syslog').number} KEEP=1"
         ) from error
 
 

@@ -12,7 +12,7 @@ from typing import Mapping, Sequence
 
 from lab.answers import Answer, find_answers
 from lab.checks.check import DOES_NOT_COMPILE
-from lab.course import Step, before
+from lab.course import STEPS, Step, before
 from lab.inner_shell import open_shell
 from lab.judge.examination import Workshop
 from lab.picture.drawing import drawing_of
@@ -35,7 +35,7 @@ def try_out(folder: Path | str, step: str | None, sandbox: bool, keep: bool, svg
     Raises LabError where it cannot be started here.
     """
     if not step:
-        raise LabError("say which step: make try STEP=3")
+        raise LabError(f"say which step: make try STEP={STEPS[1].number}")
     (answer,) = find_answers(folder, step)
     shown = {
         BEFORE: _solution(before(answer.step)),

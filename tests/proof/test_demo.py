@@ -84,7 +84,7 @@ def test_the_last_sentence_says_what_was_seen(first, second, is_race, words):
 
 
 def test_a_demonstration_on_a_narrow_terminal():
-    terminal = Terminal("demo", "--step", "4", columns=60, LC_ALL="C")
+    terminal = Terminal("demo", "--step", step_called("chdir").word, columns=60, LC_ALL="C")
     printed, status = terminal.end()
     if "takes a sandbox" in printed:
         pytest.skip(f"judged in part: {printed.strip()}")
@@ -96,7 +96,7 @@ def test_a_demonstration_on_a_narrow_terminal():
 def test_nothing_is_left_where_it_is_interrupted(number):
     """It is interrupted while the first program waits for two seconds."""
     with none_is_left(step_called("umask").name):
-        words = ["tests/run", "demo", "--step", "2"]
+        words = ["tests/run", "demo", "--step", "fork"]
         process = subprocess.Popen(
             words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=take_signals,
         )  # fmt: skip
@@ -111,9 +111,9 @@ def test_nothing_is_left_where_it_is_interrupted(number):
 @pytest.mark.parametrize(
     "words, says",
     [
-        ((), "say which step: make demo STEP=3"),
+        ((), f"say which step: make demo STEP={STEPS[1].number}"),
         (("--step", "99"), "there is no step '99'"),
-        (("--step", "3", "--answers", "/nowhere"), "/nowhere/03_setsid.c cannot be read"),
+        (("--step", SETSID.word, "--answers", "/nowhere"), f"/nowhere/{SETSID.file} cannot be read"),
     ],
 )
 def test_what_is_wrong_is_told_in_a_line(words, says):
@@ -126,8 +126,9 @@ def test_a_program_that_does_not_compile(tmp_path):
     shutil.copy(SOLUTIONS / SETSID.file, tmp_path)
     source = tmp_path / SETSID.file
     source.write_text(source.read_text().replace("setsid()", "set_sid()"))
-    done = run_lab("demo", "--step", "3", "--answers", tmp_path)
-    assert done.returncode == 2 and re.search(r"does not compile: make check STEP=3 tells why$", done.stderr.strip())
+    done = run_lab("demo", "--step", SETSID.word, "--answers", tmp_path)
+    says = rf"does not compile: make check STEP={SETSID.number} tells why$"
+    assert done.returncode == 2 and re.search(says, done.stderr.strip())
 
 
 def test_a_missing_tool_is_named(monkeypatch):

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from lab.course import START, STEPS
+from lab.course import START, STEPS, step_called
 from lab.handouts import BLOCK, Handouts, paths
 from lab.sandbox.server import NoRoot
 from lab.toolbox import ROOT, LabError
@@ -84,7 +84,7 @@ def test_every_directive_is_understood():
 
 
 def test_a_stale_picture_is_drawn_again(handouts):
-    stale = "<!-- picture 03_setsid sessions -->\n```text\nit was otherwise\n```\n"
+    stale = f"<!-- picture {step_called('setsid').name} sessions -->\n```text\nit was otherwise\n```\n"
     try:
         fresh = handouts.fresh(stale)
     except NoRoot as reason:
@@ -95,4 +95,4 @@ def test_a_stale_picture_is_drawn_again(handouts):
 
 def test_a_picture_has_only_the_parts_that_there_are(handouts):
     with pytest.raises(LabError, match="a picture has no part 'boxes'. It has sessions, parents"):
-        handouts.fresh("<!-- picture 03_setsid boxes -->\n```text\n```\n")
+        handouts.fresh(f"<!-- picture {step_called('setsid').name} boxes -->\n```text\n```\n")

@@ -73,7 +73,7 @@ def with_processes(o, *processes):
     return replace(o, processes=processes)
 
 
-# What may be seen of a program that is wrong, or means harm: {name: a function of what is seen of 09_second_fork}.
+# What may be seen of a program that is wrong, or means harm: {name: a function of what is seen of second_fork}.
 ODD = {
     "nothing_is_left": lambda o: replace(o, processes=(), job=replace(o.job, status=0x0100)),
     "cannot_be_run": lambda o: replace(o, processes=(), job=replace(o.job, status=None, exec_errno=8)),

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 import pytest
 from conftest import PATIENCE, processes_called, run_lab, take_signals, wait_for
 
-from lab.course import step_called
+from lab.course import STEPS, step_called
 from lab.judge.compiling import FLAGS
 from lab.messages import described
 from lab.stop import in_words
@@ -103,7 +103,7 @@ def test_try_says_where_a_program_differs():
 
 
 def test_try_fits_a_narrow_terminal_without_utf_8():
-    terminal = Terminal("try", "--step", "17", "--answers", "solutions", columns=60, LC_ALL="C")
+    terminal = Terminal("try", "--step", "socket_activation", "--answers", "solutions", columns=60, LC_ALL="C")
     printed, status = terminal.end()
     assert status == 0
     assert printed.isascii() and "+- session 2" in printed
@@ -112,27 +112,27 @@ def test_try_fits_a_narrow_terminal_without_utf_8():
 
 def test_try_writes_an_image(tmp_path):
     image = tmp_path / "picture.svg"
-    done = run_lab("try", "--step", "3", "--answers", "solutions", "--svg", image)
+    done = run_lab("try", "--step", SETSID.word, "--answers", "solutions", "--svg", image)
     assert done.returncode == 0 and done.stdout.endswith(f"\nThe picture is in {image}.\n")
     assert image.read_text(encoding="utf-8").startswith("<svg ")
-    done = run_lab("try", "--step", "3", "--answers", "solutions", "--svg", tmp_path / "no" / "picture.svg")
+    done = run_lab("try", "--step", SETSID.word, "--answers", "solutions", "--svg", tmp_path / "no" / "picture.svg")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1) and "cannot be written" in done.stderr
 
 
 def test_try_without_a_sandbox():
-    done = run_lab("try", "--step", "3", "--answers", "solutions", "--no-sandbox")
+    done = run_lab("try", "--step", SETSID.word, "--answers", "solutions", "--no-sandbox")
     assert done.returncode == 0 and "This is without a sandbox (" in done.stdout
-    done = run_lab("try", "--step", "3", "--answers", "solutions", "--no-sandbox", "--keep")
+    done = run_lab("try", "--step", SETSID.word, "--answers", "solutions", "--no-sandbox", "--keep")
     assert done.returncode == 2 and "KEEP=1 needs a sandbox" in done.stderr
 
 
 @pytest.mark.parametrize(
     "words, says",
     [
-        ((), "say which step: make try STEP=3"),
+        ((), f"say which step: make try STEP={STEPS[1].number}"),
         (("--step", "99"), "there is no step '99'"),
-        (("--step", "3", "--answers", "/nowhere"), "/nowhere"),
-        (("--step", "3", "--keep", "--answers", "solutions"), "needs a terminal to type at"),
+        (("--step", SETSID.word, "--answers", "/nowhere"), "/nowhere"),
+        (("--step", SETSID.word, "--keep", "--answers", "solutions"), "needs a terminal to type at"),
     ],
 )
 def test_try_says_what_is_wrong_in_a_line(words, says):
@@ -145,14 +145,14 @@ def test_try_shows_the_compilers_message(tmp_path):
     shutil.copy(SOLUTIONS / SETSID.file, tmp_path)
     source = tmp_path / SETSID.file
     source.write_text(source.read_text().replace("setsid()", "set_sid()"))
-    done = run_lab("try", "--step", "3", "--answers", tmp_path)
+    done = run_lab("try", "--step", SETSID.word, "--answers", tmp_path)
     assert done.returncode == 2
     assert re.search(rf"{SETSID.file}:\d+:.*set_sid", done.stdout) and "does not compile" in done.stderr
 
 
 def test_try_of_a_program_that_leaves_nothing(tmp_path):
     (tmp_path / SETSID.file).write_text("int main(void) { return 3; }\n")
-    done = run_lab("try", "--step", "3", "--answers", tmp_path)
+    done = run_lab("try", "--step", SETSID.word, "--answers", tmp_path)
     assert done.returncode == 0
     assert "PID 3, the first process, exited with status 3." in done.stdout
     assert "No process of the program is left." in done.stdout
@@ -163,7 +163,7 @@ def test_a_shell_beside_the_program():
     with none_is_left(SYSLOG.name):
         terminal = Terminal("try", "--step", SYSLOG.number, "--answers", "solutions", "--keep", TERM="dumb")
         terminal.read_until(f"[log] daemon.info {SYSLOG.name}[")
-        terminal.type("echo pid $(pgrep -x 07_syslog) end; stty size\n")
+        terminal.type(f"echo pid $(pgrep -x {SYSLOG.name}) end; stty size\n")
         pid = terminal.read_until(" end\r").rpartition("pid ")[2]
         assert pid.isdecimal()
         assert terminal.read_until("24 80") is not None

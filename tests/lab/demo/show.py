@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Mapping, Sequence
 
 from lab.answers import Answer, find_step
-from lab.course import Step, before
+from lab.course import STEPS, Step, before
 from lab.demo import beyond, modern, recipe
 from lab.demo.acts import Demo, Seen, Told
 from lab.judge.compiling import Builder
@@ -94,7 +94,7 @@ def demo(step_text: str | None, folder: Path | None) -> int:
     copy without them, for the learner's own. Raises LabError where it cannot be shown here.
     """
     if not step_text:
-        raise LabError("say which step: make demo STEP=3")
+        raise LabError(f"say which step: make demo STEP={STEPS[1].number}")
     step = find_step(step_text)
     pad = Launchpad()
     if not pad.is_sandboxed():
